@@ -1,0 +1,71 @@
+"""ARM resource ids: taken apart, compared and keyed.
+
+Rule 1: ids are compared case-insensitively (Azure documents them so, and real ones come in mixed case); the spelling Azure sent is kept
+beside the key for display. Rule 2: nothing here raises on foreign text except `parse`, whose callers decide what a bad id means to them.
+Source of the grammar: learn.microsoft.com "Resource ID", /subscriptions/{id}[/resourceGroups/{rg}][/providers/{ns}/{type}/{name}…].
+"""
+
+from base64 import b32encode
+from dataclasses import dataclass
+from hashlib import blake2b
+
+
+class ArmIdError(ValueError):
+    """The text is no ARM resource id."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmId:
+    """One ARM id. `names` and `types` run from the outermost resource to the innermost; texts are spelled as they came."""
+
+    text: str
+    subscription_id: str
+    resource_group: str
+    provider: str
+    types: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return arm_key(self.text)
+
+    @property
+    def name(self) -> str:
+        """The innermost name; the group's or subscription's where the id names no resource."""
+        return self.names[-1] if self.names else (self.resource_group or self.subscription_id)
+
+    @property
+    def resource_type(self) -> str:
+        """For example `microsoft.network/networkinterfaces/tapconfigurations`, lower-case; "" for groups and subscriptions."""
+        return "/".join((self.provider, *self.types)).lower() if self.types else ""
+
+    @property
+    def parent(self) -> str:
+        """The id one level up, as spelled: a subnet's VNet, an ipConfiguration's NIC."""
+        return self.text.rstrip("/").rsplit("/", 2)[0] if len(self.names) > 1 else ""
+
+
+def fold(text: str) -> str:
+    """The form in which two spellings of one ARM id are equal."""
+    return text.strip().rstrip("/").lower()
+
+
+def arm_key(text: str) -> str:
+    """26 lower-case base32 characters (128 bits of BLAKE2b) that name the case-folded id: page URLs and database keys use it."""
+    return b32encode(blake2b(fold(text).encode("utf-8", "surrogatepass"), digest_size=16).digest())[:26].decode("ascii").lower()
+
+
+def parse(text: str) -> ArmId:
+    """Take an ARM id apart. Raises ArmIdError when it is not /subscriptions/… or its segments do not pair up."""
+    parts = text.strip().rstrip("/").split("/")
+    if len(parts) < 3 or parts[0] or parts[1].lower() != "subscriptions" or not all(parts[2:]):
+        raise ArmIdError(f"not an ARM resource id: {text[:200]!r}")
+    subscription_id, rest = parts[2], parts[3:]
+    group = ""
+    if len(rest) >= 2 and rest[0].lower() == "resourcegroups":
+        group, rest = rest[1], rest[2:]
+    if not rest:
+        return ArmId(text.strip(), subscription_id, group, "", (), ())
+    if rest[0].lower() != "providers" or len(rest) < 4 or len(rest) % 2:
+        raise ArmIdError(f"not an ARM resource id: {text[:200]!r}")
+    return ArmId(text.strip(), subscription_id, group, rest[1], tuple(rest[2::2]), tuple(rest[3::2]))
