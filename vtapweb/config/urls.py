@@ -1,5 +1,15 @@
 """The URL table: one include a room. INTERFACES names in docs/interfaces.md are kept."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from vtapweb.config.api import api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("vtapweb.access.urls")),
+    path("api/v1/", api.urls),
+]
+
+handler400 = "vtapweb.web.problem.bad_request"
+handler403 = "vtapweb.web.problem.permission_denied"
+handler404 = "vtapweb.web.problem.not_found"
+handler500 = "vtapweb.web.problem.server_error"

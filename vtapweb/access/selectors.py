@@ -1,0 +1,71 @@
+"""Reads of the access room: scopes, tokens, the audit record."""
+
+import hashlib
+import hmac
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+
+from vtapweb.access.models import ApiToken, User
+from vtapweb.access.role import Role
+from vtapweb.access.viewer import Viewer
+from vtapweb.domain.scope import Scope
+
+
+def scope_of(user: User | AnonymousUser) -> Scope:
+    """The subscriptions `user` may read: all for an admin or where all are granted (no query), else the granted ones (one query).
+
+    Nobody, and the inactive, may read none.
+    """
+    if not isinstance(user, User) or not user.is_active:
+        return Scope.of([])
+    if user.has_all_subscriptions or user.role == Role.ADMIN:
+        return Scope.everything()
+    return Scope.of(grant.subscription_id for grant in user.grants.all())
+
+
+def scope_of_token(token: ApiToken) -> Scope:
+    """The subscriptions a token may read. An admin's token may be limited too."""
+    return Scope.everything() if token.has_all_subscriptions else Scope.of(token.subscription_ids)
+
+
+def viewer_of_user(user: User | AnonymousUser) -> Viewer | None:
+    """None for nobody and for the inactive."""
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    return Viewer(name=user.username, role=Role(user.role), scope=scope_of(user), user=user)
+
+
+def viewer_of_token(token: ApiToken) -> Viewer:
+    return Viewer(name=f"token {token.name}", role=Role(token.role), scope=scope_of_token(token), token=token)
+
+
+def viewer_of(request: HttpRequest) -> Viewer:
+    """The viewer that the middleware or the API's authentication found.
+
+    Raises RuntimeError where neither ran: a mistake in the wiring, never the visitor's.
+    """
+    viewer = getattr(request, "viewer", None)
+    if not isinstance(viewer, Viewer):
+        raise RuntimeError(f"{request.path} was reached without a viewer: is its URL on the list of anonymous ones?")
+    return viewer
+
+
+def scope_of_request(request: HttpRequest) -> Scope:
+    """The scope of whoever sent the request: nothing where nobody is signed in."""
+    viewer = getattr(request, "viewer", None)
+    return viewer.scope if isinstance(viewer, Viewer) else Scope.of([])
+
+
+def token_digest(secret: str) -> str:
+    """SHA-256 in hexadecimal, 64 characters."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def token_find(secret: str) -> ApiToken | None:
+    """The live token of this secret, None if unknown or revoked. One query on the digest; the digests are then compared in constant time."""
+    digest = token_digest(secret)
+    token = ApiToken.objects.filter(digest=digest, revoked_at=None).first()
+    if token is None or not hmac.compare_digest(token.digest, digest):
+        return None
+    return token
