@@ -40,6 +40,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "vtapweb.access",
+    "vtapweb.events",
+    "vtapweb.inventory",
     "vtapweb.config",
 ]
 

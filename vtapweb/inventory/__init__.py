@@ -1,0 +1,1 @@
+"""What Azure has: VNets, subnets, NICs, peerings, VMs, load balancers, TAPs; the sync that reads them and the changes it saw."""
