@@ -42,6 +42,8 @@ INSTALLED_APPS = [
     "vtapweb.access",
     "vtapweb.events",
     "vtapweb.inventory",
+    "vtapweb.ui",
+    "vtapweb.web",
     "vtapweb.config",
 ]
 
@@ -75,6 +77,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
+                "vtapweb.ui.context.shell",
             ],
         },
     },

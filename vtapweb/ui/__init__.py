@@ -1,0 +1,1 @@
+"""The page shell: frame, navigation, theme, status pills, import map. Pages of the rooms extend `templates/ui/base.html`."""

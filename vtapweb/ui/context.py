@@ -1,0 +1,71 @@
+"""What the shell shows on every page: theme, navigation, who looks, how old the inventory is. A context processor; no page passes it by hand."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+THEMES = ("dark", "light", "system")
+THEME_COOKIE = "vtap_theme"
+
+# label, address, icon (a symbol of templates/ui/icons.html), needs the admin role, further paths that belong to the item
+NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
+    ("Map", "/", "map", False, ("/map",)),
+    ("Tables", "/table/nics", "table", False, ("/table", "/find", *(f"/{slug}/" for slug in (
+        "subscriptions", "vnets", "subnets", "nics", "peerings", "virtual-machines", "load-balancers", "taps", "tap-configurations",
+    )))),
+    ("Changes feed", "/feed", "feed", False, ("/feed",)),
+    ("Syncs", "/syncs", "sync", False, ("/syncs",)),
+    ("Connect", "/connect", "connect", False, ("/connect",)),
+    ("Audit", "/audit", "audit", True, ("/audit",)),
+)  # fmt: skip
+ROLE_WORDS = {"viewer": "Viewer: sees, changes nothing", "operator": "Operator: may start syncs", "admin": "Admin: may do everything"}
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    label: str
+    url: str
+    icon: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShellViewer:
+    name: str
+    initials: str
+    role_words: str
+
+
+def theme_of(request: HttpRequest) -> str:
+    """The theme chosen in this browser; "system" follows the device. Unknown cookie values count as no choice."""
+    chosen = request.COOKIES.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else "system"
+
+
+def navigation(path: str, *, is_admin: bool) -> list[NavItem]:
+    """The rail for one path, in its fixed order; items that need the admin role only for admins."""
+    return [
+        NavItem(label, url, icon, path == url or any(path.startswith(prefix) for prefix in prefixes))
+        for label, url, icon, needs_admin, prefixes in NAVIGATION
+        if is_admin or not needs_admin
+    ]
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """The context processor: `shell` for the templates of `templates/ui/`."""
+    viewer = getattr(request, "viewer", None)
+    shown = None
+    if viewer is not None:
+        name = str(viewer.name)
+        shown = ShellViewer(name, name[:2], ROLE_WORDS.get(str(viewer.role), str(viewer.role)))
+    return {
+        "shell": {
+            "theme": theme_of(request),
+            "is_demo": settings.CLOUD == "simulator",
+            "nav": navigation(request.path, is_admin=viewer is not None and str(viewer.role) == "admin"),
+            "viewer": shown,
+            "inventory": None,
+        }
+    }
