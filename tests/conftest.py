@@ -1,21 +1,67 @@
-"""What every test gets: a fast password hash, static files without a manifest, and a way to empty the append-only audit table between tests."""
+"""What every test has: a closed network, the choice of database, and a summary that names what was left out."""
 
+import sqlite3
 from collections.abc import Iterator
 
+import django.test
 import pytest
 from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
-from pytest_django.fixtures import Settings
 
 from tests.audit_triggers import audit_triggers_off
 
+DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback", "live_server"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--only-database", action="store_true", help="run only the tests that touch the database (for the run on the second database)")
+    parser.addoption("--long", action="store_true", help="run the full figures of soak, fuzz and fault drills too")
+
+
+def touches_database(item: pytest.Item) -> bool:
+    """Whether a test reads or writes a database of its own process: by mark, by fixture or by Django's test case."""
+    if item.get_closest_marker("e2e"):
+        return False
+    is_case = isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, django.test.TransactionTestCase)
+    return is_case or item.get_closest_marker("django_db") is not None or bool(DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ())))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    is_long_wanted = config.getoption("--long") or "long" in (config.option.markexpr or "")
+    kept: list[pytest.Item] = []
+    left_out: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if config.getoption("--only-database") and not touches_database(item):
+            left_out.setdefault("without a database", []).append(item)
+        elif item.get_closest_marker("long") and not is_long_wanted:
+            left_out.setdefault("long, see --long", []).append(item)
+        else:
+            kept.append(item)
+    items[:] = kept
+    config.stash[LEFT_OUT] = left_out
+
+
+LEFT_OUT = pytest.StashKey[dict[str, list[pytest.Item]]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Names each deselected group in the closing line: `… 3 deselected (long, see --long) in 2.1s`."""
+    for name, items in config.stash.get(LEFT_OUT, {}).items():
+        terminalreporter.stats[f"deselected ({name})"] = list(items)
+
+
+def pytest_report_header() -> str:
+    from django.db import connection
+
+    return f"database: {connection.vendor} (SQLite {sqlite3.sqlite_version})" if connection.vendor == "sqlite" else f"database: {connection.vendor}"
+
 
 @pytest.fixture(autouse=True)
-def _test_settings(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
-    settings.WHITENOISE_AUTOREFRESH = True  # files straight from their source; no collected directory needs to exist
-    cache.clear()  # rate limits count there
+def _fresh_cache() -> None:
+    """No test sees what another one cached; rate limits count there, too."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

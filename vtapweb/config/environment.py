@@ -3,7 +3,10 @@
 import os
 import secrets
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -20,6 +23,54 @@ def env_flag(name: str) -> bool:
     if value not in {"", "0", "1", "false", "true", "no", "yes"}:
         raise ImproperlyConfigured(f"{name} is {value!r}. Say 1 or 0.")
     return value in {"1", "true", "yes"}
+
+
+def env_seconds(name: str, default: str, *, at_least: float) -> float:
+    """A duration in seconds. Raises ImproperlyConfigured when it is no number or too short."""
+    value = env(name, default)
+    try:
+        seconds = float(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Say a number of seconds.") from None
+    if not at_least <= seconds < float("inf"):
+        raise ImproperlyConfigured(f"{name} is {value}. It must be {at_least:g} or more.")
+    return seconds
+
+
+def env_count(name: str, default: str) -> int:
+    """A whole number from 1 on. Raises ImproperlyConfigured otherwise."""
+    value = env(name, default)
+    if not value.isdecimal() or int(value) < 1:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Say a whole number from 1 on.")
+    return int(value)
+
+
+def database_of(url: str) -> dict[str, Any]:
+    """Django's entry for a DATABASE_URL. Raises ImproperlyConfigured for what is neither SQLite nor PostgreSQL."""
+    try:
+        database = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+    except (ValueError, KeyError) as error:
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {type(error).__name__}. Say postgresql://user:password@host:5432/name.") from None
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        # WAL lets readers go on while one writes; an immediate transaction waits for the lock at its start, never in its middle.
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536;",
+        }
+        database["CONN_MAX_AGE"] = None
+    elif database["ENGINE"] != "django.db.backends.postgresql":
+        raise ImproperlyConfigured("DATABASE_URL names neither SQLite nor PostgreSQL, which are the databases vtapweb runs on.")
+    return database
+
+
+def celery_broker_url(redis_url: str) -> str:
+    """REDIS_URL in Celery's spelling: `unix:///path?db=1` is `redis+socket:///path?virtual_host=1` there."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    return f"redis+socket://{parts.path}?virtual_host={database}"
 
 
 def load_dotenv(path: Path) -> None:

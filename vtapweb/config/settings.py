@@ -1,14 +1,15 @@
 """Django's settings, read from the environment (and from `.env`, where there is one). docs/settings.md lists every name with its default."""
 
+import hashlib
 from pathlib import Path
 
-import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 
-from vtapweb.config.environment import env, env_flag, env_list, load_dotenv, secret_key
+from vtapweb.config.environment import celery_broker_url, database_of, env, env_count, env_flag, env_list, env_seconds, load_dotenv, secret_key
+from vtapweb.config.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-load_dotenv(BASE_DIR / ".env")
+load_dotenv(Path(env("VTAPWEB_ENV_FILE", str(BASE_DIR / ".env"))))
 
 DATA_DIR = Path(env("VTAPWEB_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 SECRET_KEY = secret_key(DATA_DIR)
@@ -23,7 +24,7 @@ CLOUD = env("VTAPWEB_CLOUD", "")
 ARM_ENDPOINT = env("VTAPWEB_ARM_ENDPOINT", "")
 ARM_TOKEN = env("VTAPWEB_ARM_TOKEN", "")
 SUBSCRIPTIONS = env_list("VTAPWEB_SUBSCRIPTIONS", "")
-SYNC_INTERVAL_S = float(env("VTAPWEB_SYNC_INTERVAL_S", "300"))
+SYNC_INTERVAL_S = env_seconds("VTAPWEB_SYNC_INTERVAL_S", "300", at_least=10)
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -48,6 +49,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "vtapweb.config.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -83,19 +85,61 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": dj_database_url.parse(env("DATABASE_URL", f"sqlite:///{DATA_DIR / 'vtapweb.sqlite3'}"), conn_max_age=60)}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # WAL lets readers go on while one writes; an immediate transaction waits for the lock at its start, never in its middle.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536;",
-    }
-    DATABASES["default"]["CONN_MAX_AGE"] = None
+DATABASES = {"default": database_of(env("DATABASE_URL", f"sqlite:///{DATA_DIR / 'vtapweb.sqlite3'}"))}
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# `manage.py up` sets it to the socket of the Valkey that it runs, unless the environment names a server.
 REDIS_URL = env("REDIS_URL", "redis://127.0.0.1:6379/0")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "vtapweb:cache",
+        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
+    }
+}
+
+# The database row is the truth of every job and a message only a nudge: nothing is lost with the broker, so no results are kept in it.
+CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = env_count("VTAPWEB_WORKER_PROCESSES", "3")
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TASK_TIME_LIMIT = 3600
+CELERY_TASK_SOFT_TIME_LIMIT = 3540
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "global_keyprefix": "vtapweb:celery:",
+    "visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT,
+    "socket_connect_timeout": 2,
+    "socket_timeout": None,  # the worker waits for messages for as long as there are none; redis-py's default would raise after 5 s
+    "health_check_interval": 25,
+    # Publishing to a broker that is gone gives up within a second; the reaper mends it.
+    "max_retries": 2,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.4,
+}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+# The reaper has a worker of its own: it must run while long syncs hold every other process.
+CELERY_TASK_DEFAULT_QUEUE = "work"
+CELERY_TASK_ROUTES = {"inventory.reap": {"queue": "clock"}, "inventory.sync_scheduled": {"queue": "clock"}}
+CELERY_BEAT_SCHEDULE = {
+    "reap": {"task": "inventory.reap", "schedule": 5.0, "options": {"expires": 10}},
+    "sync": {"task": "inventory.sync_scheduled", "schedule": SYNC_INTERVAL_S, "options": {"expires": SYNC_INTERVAL_S}},
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_TIMEZONE = "UTC"
+
+LOGGING = logging_config(log_format=env("VTAPWEB_LOG_FORMAT", "console"), level=env("VTAPWEB_LOG_LEVEL", "INFO"))
+LOGGING_CONFIG = "vtapweb.config.logs.configure"
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -128,6 +172,9 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+# Cookies know no port: two installations on one host must not sign each other's people out.
+SESSION_COOKIE_NAME = f"vtapweb_session_{hashlib.sha256(str(DATA_DIR).encode()).hexdigest()[:8]}"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 

@@ -1,0 +1,270 @@
+"""Makes what a start needs inside the checkout: the environment `.venv`, the front-end parts, for tests a browser as well.
+
+Run by the scripts beside it with the system's Python (3.11 or newer, standard library only). A warm call compares one hash and ends.
+One set-up at a time: the lock is the kernel's, so a killed set-up leaves none behind. Progress goes to standard error: standard
+output belongs to the command that follows.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOG = ROOT / ".venv-setup.log"
+VENDOR = ROOT / "static" / "vendor"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# What is copied out of node_modules, and to where under static/vendor/.
+VENDORED = {
+    "uplot/dist/uPlot.esm.js": "uplot/uPlot.esm.js",
+    "uplot/dist/uPlot.min.css": "uplot/uPlot.min.css",
+    "uplot/LICENSE": "uplot/LICENSE",
+    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter/inter-latin-wght-normal.woff2",
+    "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "inter/inter-latin-ext-wght-normal.woff2",
+    "@fontsource-variable/inter/files/inter-cyrillic-wght-normal.woff2": "inter/inter-cyrillic-wght-normal.woff2",
+    "@fontsource-variable/inter/files/inter-greek-wght-normal.woff2": "inter/inter-greek-wght-normal.woff2",
+    "@fontsource-variable/inter/LICENSE": "inter/LICENSE",
+}
+
+
+class SetupError(Exception):
+    """Something that only the reader can mend; the text says what lacks and the fix."""
+
+
+def say(text: str) -> None:
+    print(f"vtapweb: {text}", file=sys.stderr, flush=True)
+
+
+def environment() -> dict[str, str]:
+    """The reader's environment, with a private CA (SSL_CERT_FILE) told to pip and npm too, which have names of their own for it."""
+    env = dict(os.environ)
+    env["PYTHONWARNINGS"] = "ignore"
+    env.pop("PYTHONPATH", None)
+    env["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    certificates = env.get("SSL_CERT_FILE")
+    if certificates:
+        env.setdefault("PIP_CERT", certificates)
+        env.setdefault("NODE_EXTRA_CA_CERTS", certificates)
+    env["PATH"] = f"{env.get('PATH', os.defpath)}{os.pathsep}{VENV / 'bin'}"
+    return env
+
+
+def digest_of(names: Sequence[str], *, salt: str) -> str:
+    """One hash over the files that decide what gets installed."""
+    digest = hashlib.sha256(salt.encode())
+    for name in names:
+        digest.update(f"\0{name}\0".encode() + (ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def stamp_path(part: str) -> Path:
+    return VENV / f"vtapweb-{part}.stamp"
+
+
+def is_stamped(part: str, digest: str) -> bool:
+    path = stamp_path(part)
+    return path.is_file() and path.read_text(encoding="ascii").strip() == digest
+
+
+@contextlib.contextmanager
+def one_set_up_at_a_time() -> Iterator[None]:
+    path = ROOT / ".venv-lock"
+    try:
+        file = path.open("w", encoding="ascii")
+    except OSError as error:
+        raise SetupError(
+            f"cannot write to {ROOT} ({error.strerror}). Fix: give this user write access to the checkout, or clone it where there is some."
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("another set-up of this checkout is running; waiting for it …")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def run(what: str, command: Sequence[str], *, explain: Mapping[str, str], env: Mapping[str, str] | None = None) -> None:
+    """Runs one step with its output in the log. Says every 15 s that it goes on; raises SetupError with the log's end when it fails."""
+    say(f"{what} …")
+    started = time.monotonic()
+    is_done = threading.Event()
+
+    def tell() -> None:
+        while not is_done.wait(15):
+            say(f"  still at it, {time.monotonic() - started:.0f} s")
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        result = subprocess.run(
+            list(command), cwd=ROOT, env=dict(env or environment()), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        output, code = result.stdout + result.stderr, result.returncode
+    except OSError as error:
+        output, code = str(error), 127
+    finally:
+        is_done.set()
+        teller.join()
+    with LOG.open("a", encoding="utf-8") as log:
+        log.write(f"$ {' '.join(command)}\n{output}\n")
+    if code:
+        tail = "\n".join(f"  | {line}" for line in output.strip().splitlines()[-12:])
+        fix = next((text for pattern, text in explain.items() if re.search(pattern, output, re.IGNORECASE)), "")
+        raise SetupError(f"{what}: failed (exit {code}).\n{tail}\n{fix or 'Fix: see the lines above'}\nThe whole output: {LOG}")
+
+
+NETWORK_ADVICE = {
+    r"no space left": "Fix: free some disk space, then start again.",
+    r"certificate_verify_failed|self.signed certificate|unable to get local issuer": (
+        "Fix: the network's private CA is not trusted. Set SSL_CERT_FILE to a file with its certificate (PEM), then start again."
+    ),
+    r"proxyerror|tunnel connection failed|407 ": "Fix: the proxy refused. Check HTTPS_PROXY (http://user:password@host:port), then start again.",
+    r"name resolution|name or service not known|enotfound|eai_again|network is unreachable|connection refused|econnrefused|timed out|etimedout": (
+        "Fix: the package registry cannot be reached. Behind a proxy set HTTPS_PROXY; with a mirror of your own set PIP_INDEX_URL and"
+        " npm_config_registry; then start again."
+    ),
+    r"no matching distribution|could not find a version": (
+        "Fix: the package index has no such package for this Python and machine. Check PIP_INDEX_URL, or use Python 3.11 to 3.13."
+    ),
+    r"permission denied|eacces": "Fix: give this user write access to the checkout, then start again.",
+}
+
+
+def check_modules() -> None:
+    missing = []
+    for name in ("venv", "ensurepip", "ssl", "sqlite3"):
+        try:
+            __import__(name)
+        except ImportError:
+            missing.append(name)
+    if missing:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise SetupError(
+            f"this Python ({sys.executable}) lacks the module{'s' if len(missing) > 1 else ''} {', '.join(missing)}."
+            f" Fix: on Debian or Ubuntu `apt install python{version}-venv` (or python3-venv); elsewhere install a complete Python."
+        )
+
+
+def venv_works() -> bool:
+    return PYTHON.exists() and subprocess.run([PYTHON, "-I", "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+
+
+def set_up_python(purpose: str) -> None:
+    """`.venv` with the pinned packages; a second purpose adds its own on top of the first."""
+    requirements = {"run": "requirements.txt", "dev": "requirements-dev.txt"}[purpose]
+    salt = f"{sys.version_info[0]}.{sys.version_info[1]} {VENV.resolve()}"
+    digests = {"run": digest_of(["requirements.txt", "constraints.txt"], salt=salt)}
+    if purpose == "dev":
+        digests["dev"] = digest_of(["requirements.txt", "requirements-dev.txt", "constraints.txt"], salt=salt)
+    if is_stamped(f"python-{purpose}", digests[purpose]) and PYTHON.exists():
+        return
+    check_modules()
+    if not venv_works():
+        run("making the Python environment (.venv)", [sys.executable, "-I", "-m", "venv", "--clear", str(VENV)], explain=NETWORK_ADVICE)
+    run(
+        "installing the Python packages (about a minute)" if purpose == "run" else "installing the Python packages that tests need",
+        [str(PYTHON), "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off", "-q", "-r", requirements, "-c", "constraints.txt"],
+        explain=NETWORK_ADVICE,
+    )
+    for part, digest in digests.items():
+        stamp_path(f"python-{part}").write_text(digest, encoding="ascii")
+
+
+def find_npm() -> list[str] | None:
+    """A system npm that answers, else the one of the Node.js wheel in `.venv`, else None."""
+    for candidate in (shutil.which("npm"), str(VENV / "bin" / "npm")):
+        if candidate and Path(candidate).exists():
+            answer = subprocess.run([candidate, "--version"], capture_output=True, env=environment(), check=False, cwd=ROOT)
+            if answer.returncode == 0:
+                return [candidate]
+    return None
+
+
+def set_up_front_end(purpose: str) -> None:
+    """node_modules by `npm ci`, and what pages load of it in static/vendor/."""
+    if not (ROOT / "package-lock.json").is_file():
+        return
+    files = ["package.json", "package-lock.json", ".npmrc"]
+    digest = digest_of(files, salt=json.dumps(VENDORED))
+    has_vendor = all((VENDOR / target).is_file() for target in VENDORED.values())
+    wanted = (f"node-{purpose}", "node-dev")
+    stamp_dir = ROOT / "node_modules"
+    if has_vendor and any((stamp_dir / f".{name}.stamp").is_file() and (stamp_dir / f".{name}.stamp").read_text() == digest for name in wanted):
+        return
+    npm = find_npm()
+    if npm is None:
+        run(
+            "installing Node.js from its wheel, as this machine has no npm that works",
+            [str(PYTHON), "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off", "-q", "-r", "requirements-node.txt"],
+            explain=NETWORK_ADVICE,
+        )
+        npm = find_npm()
+        if npm is None:
+            raise SetupError("Node.js was installed, but its npm does not start. Fix: install Node.js 20 or newer with npm, then start again.")
+    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    run("installing the front-end packages", command if purpose == "dev" else [*command, "--omit=dev"], explain=NETWORK_ADVICE)
+    for source, target in VENDORED.items():
+        (VENDOR / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(stamp_dir / source, VENDOR / target)
+    (stamp_dir / f".node-{purpose}.stamp").write_text(digest)
+
+
+def set_up_browser() -> None:
+    """Chromium for the browser tests: the machine's, else Debian's package, else Playwright's own download. None at all is an error."""
+    if os.environ.get("VTAPWEB_CHROMIUM") or any(shutil.which(name) for name in BROWSERS) or stamp_path("playwright").is_file():
+        return
+    reasons = []
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        env = {**environment(), "DEBIAN_FRONTEND": "noninteractive"}
+        try:
+            run("reading Debian's package lists", ["apt-get", "update", "-q"], explain=NETWORK_ADVICE, env=env)
+            install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium"]
+            run("installing Chromium for the browser tests", install, explain=NETWORK_ADVICE, env=env)
+        except SetupError as error:
+            reasons.append(str(error))
+        else:
+            if any(shutil.which(name) for name in BROWSERS):
+                return
+            reasons.append("apt-get installed the package chromium, but no chromium is on the PATH.")
+    try:
+        run("downloading Playwright's Chromium", [str(PYTHON), "-m", "playwright", "install", "chromium"], explain=NETWORK_ADVICE)
+    except SetupError as error:
+        reasons.append(str(error))
+        raise SetupError(
+            "the browser tests need Chromium, and none could be had.\n" + "\n".join(reasons) + "\nFix: install Chromium or Google Chrome, or"
+            " set VTAPWEB_CHROMIUM to its path."
+        ) from error
+    stamp_path("playwright").write_text("installed\n", encoding="ascii")
+
+
+def main() -> int:
+    purpose = sys.argv[1] if len(sys.argv) > 1 else "run"
+    try:
+        with one_set_up_at_a_time():
+            set_up_python(purpose)
+            set_up_front_end(purpose)
+            if purpose == "dev":
+                set_up_browser()
+    except SetupError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        say("set-up interrupted; the next start goes on from here.")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Laws about Python source that no linter knows."""
+
+import ast
+import importlib
+import re
+import tomllib
+
+import pytest
+from celery import current_app
+
+from tests.architecture.source import PACKAGE, ROOT, modules_of, parameter_names, public_functions, python_files, rooms, tree, where
+
+# The access room reads people, tokens and grants, not resources of subscriptions; it makes the scopes, and its readers are guarded by role.
+ROOMS_WITHOUT_SCOPE = {"access"}
+
+
+def test_public_functions_of_the_inner_rooms_actions_and_selectors_say_what_they_do() -> None:
+    files = python_files(*(PACKAGE / room for room in ("domain", "events", "cloud") if (PACKAGE / room).is_dir()))
+    for room in rooms():
+        files += [*modules_of(room, "actions"), *modules_of(room, "selectors")]
+    silent = [where(path, function.lineno) for path in files for function in public_functions(path) if not ast.get_docstring(function)]
+    assert silent == []
+
+
+def test_every_selector_takes_the_viewers_scope() -> None:
+    blind = [
+        where(path, function.lineno)
+        for room in rooms()
+        if room.name not in ROOMS_WITHOUT_SCOPE
+        for path in modules_of(room, "selectors")
+        for function in public_functions(path)
+        if "scope" not in parameter_names(function)
+    ]
+    assert blind == []
+
+
+def test_actions_are_called_by_name_and_say_who_acts() -> None:
+    """An action's arguments are keyword-only, so that a call reads as a sentence."""
+    loose = [
+        where(path, function.lineno)
+        for room in rooms()
+        for path in modules_of(room, "actions")
+        for function in public_functions(path)
+        if function.args.args or function.args.posonlyargs
+    ]
+    assert loose == []
+
+
+def test_every_module_says_what_it_owns() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in python_files(PACKAGE)
+        if tree(path).body and not ast.get_docstring(tree(path)) and path.name not in {"apps.py", "__init__.py"}
+    ]
+    assert silent == []
+
+
+def environment_names() -> set[str]:
+    names: set[str] = set()
+    for path in python_files(PACKAGE):
+        if "simulator" in path.parts or "agent" in path.parts:
+            continue
+        for node in ast.walk(tree(path)):
+            is_read = isinstance(node, ast.Call) and (
+                (isinstance(node.func, ast.Name) and node.func.id in {"env", "env_list", "env_flag", "env_seconds", "env_count"})
+                or ast.unparse(node.func) in {"os.environ.get", "os.getenv", "environ.get"}
+            )
+            if is_read and isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                names.add(str(node.args[0].value))
+    return names
+
+
+def test_every_setting_of_the_environment_is_documented() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert sorted(name for name in environment_names() if f"`{name}`" not in text) == []
+
+
+def test_every_task_is_named_by_its_room_and_ends_in_time() -> None:
+    current_app.loader.import_default_modules()
+    tasks = {name: task for name, task in current_app.tasks.items() if not name.startswith("celery.")}
+    room_names = {room.name for room in rooms()}
+    assert [name for name in tasks if name.split(".")[0] not in room_names] == []
+    unbounded = [name for name, task in tasks.items() if not (task.time_limit or current_app.conf.task_time_limit)]
+    assert unbounded == []
+
+
+def test_every_scheduled_task_exists_and_expires() -> None:
+    """A beat message nobody took in time is dropped: after an outage there is no flood of old ticks."""
+    current_app.loader.import_default_modules()
+    for entry in (current_app.conf.beat_schedule or {}).values():
+        room = PACKAGE / entry["task"].split(".")[0]
+        assert entry["task"] in current_app.tasks or not (room / "tasks.py").is_file(), entry
+        assert entry["options"]["expires"] > 0
+
+
+def azure_modules() -> set[str]:
+    modules: set[str] = set()
+    for path in python_files(PACKAGE):
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "azure" and node.level == 0:
+                modules.add(node.module)
+            elif isinstance(node, ast.Import):
+                modules |= {alias.name for alias in node.names if alias.name.split(".")[0] == "azure"}
+    return modules
+
+
+def test_every_azure_package_is_pinned_and_imports() -> None:
+    pins = re.findall(r"^(azure-[a-z-]+)==", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert pins
+    for name in {pin.replace("-", ".") for pin in pins} | azure_modules():
+        assert importlib.import_module(name)
+
+
+def test_the_linter_refuses_naive_datetimes() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        rules = tomllib.load(file)["tool"]["ruff"]["lint"]
+    assert "DTZ" in rules["select"]
+    assert not [rule for rule in rules["ignore"] if rule.startswith("DTZ")]
+
+
+@pytest.mark.parametrize("requirement", ["requirements.txt", "requirements-dev.txt", "requirements-node.txt"])
+def test_every_requirement_is_pinned_exactly(requirement: str) -> None:
+    lines = [line.strip() for line in (ROOT / requirement).read_text(encoding="utf-8").splitlines() if line.strip() and not line.startswith("#")]
+    assert [line for line in lines if "==" not in line and not line.startswith("-r ")] == []
