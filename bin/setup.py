@@ -27,13 +27,13 @@ VENDOR = ROOT / "static" / "vendor"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # What is copied out of node_modules, and to where under static/vendor/.
 VENDORED = {
-    "uplot/dist/uPlot.esm.js": "uplot/uPlot.esm.js",
-    "uplot/dist/uPlot.min.css": "uplot/uPlot.min.css",
+    "uplot/dist/uPlot.esm.js": "uplot/uplot.js",
+    "uplot/dist/uPlot.min.css": "uplot/uplot.css",
     "uplot/LICENSE": "uplot/LICENSE",
-    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter/inter-latin-wght-normal.woff2",
-    "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "inter/inter-latin-ext-wght-normal.woff2",
-    "@fontsource-variable/inter/files/inter-cyrillic-wght-normal.woff2": "inter/inter-cyrillic-wght-normal.woff2",
-    "@fontsource-variable/inter/files/inter-greek-wght-normal.woff2": "inter/inter-greek-wght-normal.woff2",
+    **{
+        f"@fontsource-variable/inter/files/inter-{subset}-wght-normal.woff2": f"inter/{subset}.woff2"
+        for subset in ("latin", "latin-ext", "greek", "cyrillic")
+    },
     "@fontsource-variable/inter/LICENSE": "inter/LICENSE",
 }
 

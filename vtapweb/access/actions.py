@@ -16,7 +16,7 @@ from vtapweb.access.viewer import Viewer
 TOKEN_TOUCH_INTERVAL = timedelta(minutes=1)
 
 
-def source_ip(request: HttpRequest | None) -> str | None:
+def _source_ip(request: HttpRequest | None) -> str | None:
     """The peer's address, None where there is none (a command, a unix socket).
 
     Forwarding headers are not believed here; the server in front may have applied them.
@@ -57,7 +57,7 @@ def audit_record(
         target=target[:500],
         reason=reason,
         detail=dict(detail or {}),
-        source_ip=source_ip(request),
+        source_ip=_source_ip(request),
         is_demo=settings.CLOUD == "simulator",
     )
 

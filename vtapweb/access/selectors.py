@@ -37,6 +37,7 @@ def viewer_of_user(user: User | AnonymousUser) -> Viewer | None:
 
 
 def viewer_of_token(token: ApiToken) -> Viewer:
+    """The viewer that an API token stands for, limited to the token's own subscriptions. Whether it is still valid is the caller's question."""
     return Viewer(name=f"token {token.name}", role=Role(token.role), scope=scope_of_token(token), token=token)
 
 
