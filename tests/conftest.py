@@ -7,8 +7,13 @@ import django.test
 import pytest
 from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
+from hypothesis import HealthCheck, settings
 
 from tests.audit_triggers import audit_triggers_off
+
+# How long an example takes says how busy the machine is; what must be fast is measured by bin/bench.
+settings.register_profile("vtapweb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vtapweb")
 
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback", "live_server"})
 

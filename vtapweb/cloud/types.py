@@ -186,6 +186,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""  # app or user name, "" when the token does not say
     object_id: str = ""
     tenant_id: str = ""
+    principal_type: str = ""  # ServicePrincipal | User, "" when the token does not say
     expires_at_unix_s: float | None = None
 
 
@@ -198,8 +199,12 @@ class NotUnderstood(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One page of a list. Always `sent_count == len(items) + len(not_understood)`."""
+    """One page of a list. Always `sent_count == len(items) + len(not_understood)`.
+
+    An item that an earlier page of the same list already held (a list that moves while it is read) is counted in `repeated_count` alone.
+    """
 
     items: tuple[T, ...]
     not_understood: tuple[NotUnderstood, ...] = ()
     sent_count: int
+    repeated_count: int = 0
