@@ -13,7 +13,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from vtapweb.access.selectors import viewer_of_user
 
 # Whole paths that answer anybody: operations decide themselves what a stranger learns.
-ANONYMOUS_PATHS = frozenset({"/accounts/login/", "/accounts/demo/", "/healthz", "/readyz", "/metrics"})
+ANONYMOUS_PATHS = frozenset(
+    {"/accounts/login/", "/accounts/demo/", "/accounts/inactive/", "/accounts/not-signed-in/", "/healthz", "/readyz", "/metrics"}
+)
 # What answers for itself: the API with 401, ingest with collector tokens, OpenID Connect's way to sign in, static files.
 ANONYMOUS_PREFIXES = ("/api/", "/accounts/oidc/", settings.STATIC_URL)
 

@@ -2,11 +2,14 @@
 
 import hashlib
 import hmac
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from vtapweb.access.models import ApiToken, User
+from vtapweb.access.models import ApiToken, AuditEntry, User
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
 from vtapweb.domain.scope import Scope
@@ -70,3 +73,34 @@ def token_find(secret: str) -> ApiToken | None:
     if token is None or not hmac.compare_digest(token.digest, digest):
         return None
     return token
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries: parts of the actor's name and the action (any case), days in UTC, both included. Empty and None: no limit."""
+
+    actor: str = ""
+    action: str = ""
+    since: date | None = None
+    until: date | None = None
+
+
+def audit_entries(*, scope: Scope, wanted: AuditFilter) -> QuerySet[AuditEntry]:
+    """The entries, newest first, by one query. They are of the whole installation, so a limited scope (an admin's limited token) gets none."""
+    entries = AuditEntry.objects.order_by("-pk")
+    if not scope.is_everything:
+        return entries.none()
+    if wanted.actor:
+        entries = entries.filter(actor__icontains=wanted.actor)
+    if wanted.action:
+        entries = entries.filter(action__icontains=wanted.action)
+    if wanted.since:
+        entries = entries.filter(at__gte=datetime.combine(wanted.since, time.min, UTC))
+    if wanted.until:
+        entries = entries.filter(at__lt=datetime.combine(wanted.until, time.min, UTC) + timedelta(days=1))
+    return entries
+
+
+def tokens_all() -> QuerySet[ApiToken]:
+    """Every token, live and revoked, newest first, with who made it; one query. For admins, who manage them all."""
+    return ApiToken.objects.select_related("created_by")

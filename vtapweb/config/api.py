@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from ninja import NinjaAPI
 
+from vtapweb.access.api import router as access_router
 from vtapweb.access.authentication import bearer_or_session
 from vtapweb.web.problem import ProblemError, problem_response, register_handlers
 
@@ -36,3 +37,4 @@ api = NinjaAPI(
     docs_decorator=for_viewers,
 )
 register_handlers(api)
+api.add_router("", access_router)

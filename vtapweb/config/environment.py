@@ -107,3 +107,29 @@ def secret_key(data_dir: Path) -> str:
     finally:
         candidate.unlink()
     return path.read_text(encoding="ascii").strip()
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of an address, as a Content-Security-Policy names it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def oidc_app() -> dict[str, Any] | None:
+    """The OpenID Connect provider of VTAPWEB_OIDC_*, as allauth wants it; None when none is set. Raises ImproperlyConfigured for a half-set one."""
+    values = {name: env(f"VTAPWEB_OIDC_{name}", "") for name in ("SERVER_URL", "CLIENT_ID", "CLIENT_SECRET")}
+    missing = [f"VTAPWEB_OIDC_{name}" for name, value in values.items() if not value]
+    if len(missing) == len(values):
+        return None
+    if missing:
+        raise ImproperlyConfigured(f"OpenID Connect is half set: {', '.join(missing)} is missing.")
+    url = urlsplit(values["SERVER_URL"])
+    if url.scheme != "https" and not (url.scheme == "http" and url.hostname in {"127.0.0.1", "::1", "localhost"}):
+        raise ImproperlyConfigured("VTAPWEB_OIDC_SERVER_URL has to start with https:// (plain http is for loopback only).")
+    return {
+        "provider_id": env("VTAPWEB_OIDC_PROVIDER_ID", "oidc"),
+        "name": env("VTAPWEB_OIDC_NAME", "OpenID Connect"),
+        "client_id": values["CLIENT_ID"],
+        "secret": values["CLIENT_SECRET"],
+        "settings": {"server_url": values["SERVER_URL"]},
+    }

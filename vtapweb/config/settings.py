@@ -5,7 +5,19 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
-from vtapweb.config.environment import celery_broker_url, database_of, env, env_count, env_flag, env_list, env_seconds, load_dotenv, secret_key
+from vtapweb.config.environment import (
+    celery_broker_url,
+    database_of,
+    env,
+    env_count,
+    env_flag,
+    env_list,
+    env_seconds,
+    load_dotenv,
+    oidc_app,
+    origin_of,
+    secret_key,
+)
 from vtapweb.config.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -32,7 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django.contrib.admin",
+    "vtapweb.access.admin_apps.AuditedAdminConfig",
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
@@ -189,10 +201,24 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_ADAPTER = "vtapweb.access.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_UNIQUE_EMAIL = False
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGOUT_REDIRECT_URL
 ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_USERNAME_BLACKLIST = ["admin", "demo-viewer", "demo-operator", "demo-admin"]  # not to be had through OpenID Connect
+SESSION_COOKIE_AGE = 12 * 3600
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# OpenID Connect: the first sign-in makes a viewer without subscriptions; an admin grants the rest.
+SOCIALACCOUNT_ADAPTER = "vtapweb.access.adapters.SocialAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_QUERY_EMAIL = False
+OIDC_APP = oidc_app()
+if OIDC_APP:
+    SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [OIDC_APP]}}
+    # The browser counts the redirect that answers our form as a place where the form goes.
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = [SELF, origin_of(OIDC_APP["settings"]["server_url"])]
 CSRF_FAILURE_VIEW = "vtapweb.web.problem.csrf_failure"

@@ -1,15 +1,19 @@
 """The URL table: one include a room. INTERFACES names in docs/interfaces.md are kept."""
 
+from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from vtapweb.config.api import api
+from vtapweb.web.problem import too_many_requests
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("vtapweb.access.urls")),
     path("api/v1/", api.urls),
+    path("admin/", admin.site.urls),
 ]
 
 handler400 = "vtapweb.web.problem.bad_request"
 handler403 = "vtapweb.web.problem.permission_denied"
 handler404 = "vtapweb.web.problem.not_found"
 handler500 = "vtapweb.web.problem.server_error"
+handler429 = too_many_requests  # allauth's

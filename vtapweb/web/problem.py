@@ -1,6 +1,6 @@
 """Errors as answers: RFC 9457 problem+json for the API, a plain page for people. Both say what happened, why, and what to do.
 
-Rule 1: the pages ask no database and no session, so that they work when those do not.
+Rule 1: the pages of 400 and 5xx ask for nothing (no request, database, session or style sheet), so that they work when those do not.
 Rule 2: nothing of an unexpected exception reaches the client; it goes to the log with its traceback.
 """
 
@@ -73,11 +73,13 @@ def problem_response(problem: ProblemError) -> HttpResponse:
     return HttpResponse(json.dumps(body), status=problem.status, content_type=CONTENT_TYPE, headers=problem.headers)
 
 
-def problem_page(problem: ProblemError) -> HttpResponse:
-    """The problem as a page of its own (templates/web/problem.html), made without a request."""
-    _, why, remedy = SENTENCES.get(problem.status, SENTENCES[500])
+def problem_page(problem: ProblemError, request: HttpRequest) -> HttpResponse:
+    """The problem as a page: templates/web/problem.html, for 400 and 5xx templates/web/plain.html."""
+    _, why, remedy = SENTENCES.get(problem.status, SENTENCES[400 if problem.status < 500 else 500])
     context = {"status": problem.status, "title": problem.title, "why": problem.detail or why, "remedy": remedy}
-    return HttpResponse(render_to_string("web/problem.html", context), status=problem.status, headers=problem.headers)
+    is_plain = problem.status == 400 or problem.status >= 500
+    body = render_to_string("web/plain.html", context) if is_plain else render_to_string("web/problem.html", context, request)
+    return HttpResponse(body, status=problem.status, headers=problem.headers)
 
 
 def problem_of_status(status: int, detail: str = "") -> ProblemError:
@@ -92,12 +94,12 @@ def is_api(request: HttpRequest) -> bool:
 
 def answer(request: HttpRequest, problem: ProblemError) -> HttpResponse:
     """The problem in the form that this request's path asks for."""
-    return problem_response(problem) if is_api(request) else problem_page(problem)
+    return problem_response(problem) if is_api(request) else problem_page(problem, request)
 
 
 def page_of(status: int, request: HttpRequest) -> HttpResponse:
     title, why, _ = SENTENCES[status]
-    return problem_response(problem_of_status(status)) if is_api(request) else problem_page(ProblemError(status, title, why))
+    return problem_response(problem_of_status(status)) if is_api(request) else problem_page(ProblemError(status, title, why), request)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
@@ -114,6 +116,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 
 def server_error(request: HttpRequest) -> HttpResponse:
     return page_of(500, request)
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    return page_of(429, request)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's signature

@@ -1,0 +1,37 @@
+"""What allauth asks us: who may sign up (nobody; OpenID Connect makes its people itself) and what such a person starts with."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.http import HttpRequest
+
+from vtapweb.access.actions import audit_record
+from vtapweb.access.models import User
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
+        return False
+
+
+class SocialAdapter(DefaultSocialAccountAdapter):
+    """The first OpenID Connect sign-in makes a viewer without subscriptions, never joined to a person by e-mail: an address proves nothing."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:  # noqa: ARG002 - allauth's signature
+        return True
+
+    def can_authenticate_by_email(self, login: Any, email: str) -> bool:  # noqa: ARG002 - allauth's signature
+        return False
+
+    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
+        user: User = super().save_user(request, sociallogin, form)
+        provider = sociallogin.account.provider
+        audit_record(
+            action="access.user_created",
+            actor="OpenID Connect",
+            target=user.username,
+            detail={"provider": provider, "role": user.role},
+            request=request,
+        )
+        return user

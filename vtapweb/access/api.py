@@ -1,0 +1,69 @@
+"""The access room's part of the API: the audit record, and who the caller is."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from ninja import Query, Router, Schema
+
+from vtapweb.access.authentication import api_auth
+from vtapweb.access.models import Role
+from vtapweb.access.selectors import AuditFilter, audit_entries
+from vtapweb.access.viewer import ViewerRequest
+from vtapweb.web.problem import ProblemError
+
+router = Router(tags=["access"])
+
+
+class AuditEntryOut(Schema):
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    reason: str
+    detail: dict[str, Any]
+    source_ip: str | None
+    is_demo: bool
+
+
+class AuditPage(Schema):
+    items: list[AuditEntryOut]
+    next: str | None
+    total: int
+
+
+class WhoAmI(Schema):
+    name: str
+    role: Role
+    subscription_ids: list[str] | None
+
+
+@router.get("/audit", response=AuditPage, auth=api_auth(Role.ADMIN), summary="What was done, newest first")
+def audit_list(
+    request: ViewerRequest,
+    actor: str = "",
+    action: str = "",
+    since: date | None = None,
+    until: date | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: str = "",
+) -> dict[str, Any]:
+    """For admins who see all subscriptions. `actor` and `action` are parts of the text, `since` and `until` days in UTC."""
+    if not request.viewer.scope.is_everything:
+        raise ProblemError(403, "Not allowed", "The audit record is of the whole installation; this token sees only some subscriptions.")
+    entries = audit_entries(scope=request.viewer.scope, wanted=AuditFilter(actor, action, since, until))
+    total = entries.count()
+    if cursor:
+        if not cursor.isdecimal():
+            raise ProblemError(400, "Unknown cursor", "Send the value of `next` as you got it.")
+        entries = entries.filter(pk__lt=int(cursor))
+    rows = list(entries[: limit + 1])
+    return {"items": rows[:limit], "next": str(rows[limit - 1].pk) if len(rows) > limit else None, "total": total}
+
+
+@router.get("/whoami", response=WhoAmI, summary="Who you are here")
+def whoami(request: ViewerRequest) -> dict[str, Any]:
+    """`subscription_ids` is null for everybody who sees all."""
+    viewer = request.viewer
+    ids = viewer.scope.subscription_ids
+    return {"name": viewer.name, "role": viewer.role, "subscription_ids": None if ids is None else sorted(ids)}
