@@ -43,7 +43,7 @@ class Vnet:
 
 @dataclass(slots=True)
 class Builder:
-    """Gathers documents; `finish` adds them to the estate in Azure's usual order of creation."""
+    """Gathers documents; `flush` and `finish` add them to the estate."""
 
     estate: Estate
     vnets: list[Vnet] = field(default_factory=list)
@@ -181,15 +181,27 @@ class Builder:
         self.interfaces[nic_id]["properties"]["tapConfigurations"].append(child)
         self.tap_sources.setdefault(tap_id, []).append(child["id"])
 
-    def finish(self) -> Estate:
+    def flush(self) -> None:
+        """Add to the estate what is complete: everything but the VNets, which may still be peered. No NIC so far can be changed any more."""
         for tap, _ in self.held.get(Kind.VIRTUAL_NETWORK_TAPS, ()):
             if sources := self.tap_sources.get(tap["id"]):
                 guid = documents.guid(tap["id"])
                 tap["properties"] |= {"resourceGuid": guid, "networkInterfaceTapConfigurations": [{"id": source} for source in sources]}
         for group in self.groups.values():
-            self.estate.add(Kind.RESOURCE_GROUPS, group)
+            if self.estate.get(group["id"]) is None:
+                self.estate.add(Kind.RESOURCE_GROUPS, group)
         for kind in Kind:
-            for document, power_state in self.held.get(kind, ()):
-                self.estate.add(kind, document, power_state=power_state)
+            if kind is not Kind.VIRTUAL_NETWORKS:
+                self._add_all(kind)
+        self.interfaces.clear()
+
+    def finish(self) -> Estate:
+        """Add what is left and hand the estate over."""
+        self.flush()
+        self._add_all(Kind.VIRTUAL_NETWORKS)
         self.estate.take_changes()
         return self.estate
+
+    def _add_all(self, kind: Kind) -> None:
+        for document, power_state in self.held.pop(kind, ()):
+            self.estate.add(kind, document, power_state=power_state)

@@ -50,12 +50,16 @@ class Listing:
 
 @dataclass(slots=True)
 class Estate:
-    """`denied` holds (subscription id, kind or "*"): what answers 403. `readers` are groups in which the caller may only read."""
+    """`denied` holds (subscription id, kind or "*"): what answers 403. `lacking` names the APIs that answer 404.
+
+    `readers` are the ids (folded) of groups in which the caller may only read; `features` the preview's state by subscription id.
+    """
 
     size: str
     tenants: dict[str, str] = field(default_factory=dict)
     subscriptions: dict[str, Json] = field(default_factory=dict)
     denied: set[tuple[str, str]] = field(default_factory=set)
+    lacking: set[str] = field(default_factory=set)
     readers: set[str] = field(default_factory=set)
     features: dict[str, str] = field(default_factory=dict)
     _documents: dict[str, Document] = field(default_factory=dict)
@@ -111,6 +115,11 @@ class Estate:
         self._next_ordinal = max(self._next_ordinal, held.ordinal + 1)
         self._place(held)
 
+    def become(self, other: "Estate") -> None:
+        """Be what `other` is; `other` is not to be used afterwards."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(other, name))
+
     def take_changes(self) -> dict[str, Document | None]:
         """Changed documents by key since the last call, None where one was removed."""
         changed, self._changed = self._changed, {}
@@ -118,7 +127,7 @@ class Estate:
 
     def _write(self, held: Document, document: Json) -> None:
         _stamp(held, document)
-        held.body = orjson.dumps(document)
+        held.body = memoryview(orjson.dumps(document)).tobytes()  # a copy: orjson's own bytes keep four times their length in memory
         self._place(held)
         self._changed[held.key] = held
 

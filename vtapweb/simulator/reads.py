@@ -62,11 +62,10 @@ class Address:
 
 @dataclass(slots=True)
 class Reads:
-    """`lacking` holds the names (of API_NAMES) of the interfaces that this Azure does not have."""
+    """Answers GETs out of one estate."""
 
     estate: Estate
     pages: Pages = field(default_factory=Pages)
-    lacking: set[str] = field(default_factory=set)
 
     def answer(self, address: Address) -> bytes:
         """The body of a GET. Raises ArmError."""
@@ -123,7 +122,7 @@ class Reads:
 
     def _check(self, address: Address, name: str, action: str) -> None:
         """Raises ArmError where this interface lacks (404) or its subscription is denied (403)."""
-        if name in self.lacking:
+        if name in self.estate.lacking:
             raise errors.type_not_found(name, action.split("/")[0], address.api_version)
         subscription_id = address.subscription_id
         if {(subscription_id, "*"), (subscription_id, name)} & self.estate.denied:

@@ -7,17 +7,19 @@ everything. The clock is an argument.
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from threading import RLock
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from vtapweb.simulator import errors
+from vtapweb.simulator import errors, estates
+from vtapweb.simulator.control import Control, LogEntry
 from vtapweb.simulator.documents import NAMESPACES, Kind, guid
 from vtapweb.simulator.errors import ArmError
 from vtapweb.simulator.estate import Estate
 from vtapweb.simulator.faults import Fault, FaultKind, Faults
+from vtapweb.simulator.journal import Journal
 from vtapweb.simulator.paging import Pages
 from vtapweb.simulator.reads import Address, Reads, segments_of
 from vtapweb.simulator.throttle import Budgets, Throttle
@@ -47,22 +49,12 @@ class Response:
     is_dropped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One ARM request that was answered, or deliberately not (`status` 0)."""
-
-    number: int
-    at_unix_s: float
-    method: str
-    path: str
-    status: int
-    client_request_id: str
-    fault: str
-
-
 @dataclass(slots=True)
 class Server:
-    """An Azure of one estate. Safe to call from several threads; calls take turns."""
+    """An Azure of one estate. Safe to call from several threads; calls take turns.
+
+    `rebuild` makes the estate anew for a reset (default: the builder of its size); without `journal` changes are lost with the object.
+    """
 
     estate: Estate
     page_size: int = 1_000
@@ -71,7 +63,10 @@ class Server:
     unix_s: Callable[[], float] = time.time
     faults: Faults = field(default_factory=Faults)
     log: deque[LogEntry] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+    rebuild: Callable[[], Estate] | None = None
+    journal: Journal | None = None
     reads: Reads = field(init=False)
+    control: Control = field(init=False)
     throttle: Throttle = field(init=False)
     _lock: RLock = field(default_factory=RLock)
     _number: int = 0
@@ -79,11 +74,17 @@ class Server:
     def __post_init__(self) -> None:
         self.reads = Reads(self.estate, Pages(self.page_size))
         self.throttle = Throttle(self.budgets)
+        self.control = Control(
+            self.estate, self.faults, self.log, self.monotonic_s, self.rebuild or estates.builder_of(self.estate.size), self.journal
+        )
 
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises for what a caller sends."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         with self._lock:
+            if self.control.owns(urlsplit(request.url).path):
+                answer = self.control.answer(request.method, request.url, headers, request.body, request.peer)
+                return Response(answer.status, answer.headers, answer.body)
             return self._handle_arm(request, headers)
 
     def page_bytes(self, url: str) -> bytes:
@@ -157,10 +158,6 @@ class Server:
         if headers.get("x-ms-return-client-request-id", "").lower() == "true" and "x-ms-client-request-id" in headers:
             ids["x-ms-client-request-id"] = headers["x-ms-client-request-id"]
         return ids
-
-    def log_as_json(self) -> list[dict[str, object]]:
-        """The last requests, oldest first."""
-        return [asdict(entry) for entry in self.log]
 
 
 def _address(url: str, headers: Mapping[str, str]) -> Address:
