@@ -115,7 +115,7 @@ def decode(wire: Mapping[str, Any]) -> Snapshot:
 
 def differences(values: Sequence[int]) -> list[int]:
     """First differences, beginning at 0: the running sum of the result is `values`."""
-    return [after - before for before, after in zip((0, *values[:-1]), values, strict=True)]
+    return [after - before for before, after in zip((0, *values), values, strict=False)]
 
 
 def diff(before: Snapshot, after: Snapshot) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""`/api/v1/topology`: the picture, what a node is, and the search on the map."""
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+from ninja import Router, Schema, Status
+
+from vtapweb.access.authentication import api_auth
+from vtapweb.access.role import Role
+from vtapweb.access.selectors import scope_of_request, viewer_of
+from vtapweb.events.bus import current_seq
+from vtapweb.topology.actions import topology_rearrange
+from vtapweb.topology.nodes import node_find, nodes_matching
+from vtapweb.topology.picture import current_revision, etag_of, picture_of
+from vtapweb.web.problem import ProblemError
+
+router = Router(tags=["topology"])
+
+
+class NodeOut(Schema):
+    id: int
+    kind: str
+    key: str
+    name: str
+    arm_id: str
+    address: str
+    subscription_id: str
+
+
+class HitOut(Schema):
+    id: int
+    kind: str
+    key: str
+    name: str
+    address: str
+    vnet: str
+
+
+class RearrangeIn(Schema):
+    reason: str = ""
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header lets us send gzip (RFC 9110, 12.5.3): named, or by `*`, and not refused with q=0."""
+    offered: dict[str, bool] = {}
+    for part in accept_encoding.lower().split(","):
+        coding, *parameters = (piece.strip() for piece in part.split(";"))
+        weights = [piece.removeprefix("q=") for piece in parameters if piece.startswith("q=")]
+        offered[coding] = not (weights and set(weights[0]) <= {"0", "."})
+    return offered.get("gzip", offered.get("*", False))
+
+
+@router.get("/topology", response={200: dict}, summary="The picture: columnar tables of everything the caller may see")
+def topology(request: HttpRequest) -> HttpResponse:
+    """docs/topology.md describes the form. ETag covers the revision and the caller's scope."""
+    scope = scope_of_request(request)
+    seq = current_seq()  # before the revision: the picture then holds every event up to it
+    revision = current_revision()
+    etag = etag_of(revision, scope)
+    if _matches(request.headers.get("If-None-Match", ""), etag):
+        response = HttpResponse(status=304)
+    else:
+        body = picture_of(revision, scope)
+        is_gzip = takes_gzip(request.headers.get("Accept-Encoding", ""))
+        response = HttpResponse(body.gzipped(seq) if is_gzip else body.plain(seq), content_type="application/json")
+        if is_gzip:
+            response.headers["Content-Encoding"] = "gzip"
+    for name, value in (("ETag", etag), ("Vtapweb-Seq", str(seq)), ("Cache-Control", "private, no-cache")):
+        response.headers[name] = value
+    patch_vary_headers(response, ["Accept-Encoding", "Authorization", "Cookie"])
+    return response
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    return etag in {one.strip().removeprefix("W/") for one in if_none_match.split(",")} or if_none_match.strip() == "*"
+
+
+@router.get("/topology/find", response=list[HitOut], summary="Up to 20 nodes by name, address, prefix, MAC or ARM id")
+def find(request: HttpRequest, q: str = "") -> list[dict[str, object]]:
+    return nodes_matching(q[:500], scope_of_request(request))
+
+
+@router.get("/topology/nodes/{node_id}", response=NodeOut, summary="What a node of the map is")
+def node(request: HttpRequest, node_id: int) -> NodeOut:
+    found = node_find(node_id, scope_of_request(request))
+    if found is None:
+        raise ProblemError(404, "Nothing here", "No node of this number stands on the map, or it is outside what you may see.")
+    return NodeOut.from_orm(found)
+
+
+@router.post("/topology/rearrange", response={202: None}, auth=api_auth(Role.OPERATOR), summary="Pack the map anew, for everybody")
+def rearrange(request: HttpRequest, body: RearrangeIn) -> Status[None]:
+    topology_rearrange(acting_user=viewer_of(request), reason=body.reason)
+    return Status(202, None)
