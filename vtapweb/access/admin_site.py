@@ -32,13 +32,15 @@ class AuditedModelAdmin(ModelAdmin):
     """A ModelAdmin whose additions, changes and removals are audit entries, changes with field: [before, after]."""
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        request._audit_detail = self.changes(form, formsets)  # type: ignore[attr-defined] # from here to log_change below
+        request._audit_detail = self.changes(form, formsets, is_new=add)  # type: ignore[attr-defined] # from here to log_change below
         return super().construct_change_message(request, form, formsets, add)
 
     @staticmethod
-    def changes(form: Any, formsets: Iterable[Any] | None) -> dict[str, Any]:
-        changed = [name for name in form.changed_data if name not in SECRET_FIELDS]
-        detail: dict[str, Any] = {name: [plain(form.initial.get(name)), plain(form.cleaned_data.get(name))] for name in changed}
+    def changes(form: Any, formsets: Iterable[Any] | None, *, is_new: bool) -> dict[str, Any]:
+        """field: [before, after] of what changed, field: value of all of something new; secrets left out."""
+        after = {name: plain(value) for name, value in form.cleaned_data.items() if name not in SECRET_FIELDS}
+        changed = [name for name in form.changed_data if name in after]
+        detail: dict[str, Any] = after if is_new else {name: [plain(form.initial.get(name)), after[name]] for name in changed}
         for formset in formsets or []:
             gained = [str(one) for one in formset.new_objects] + [str(one) for one, _ in formset.changed_objects]
             lost = [str(one) for one in formset.deleted_objects]
