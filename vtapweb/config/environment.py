@@ -45,10 +45,19 @@ def env_count(name: str, default: str) -> int:
     return int(value)
 
 
+def require_cloud(cloud: str) -> None:
+    """Raises ImproperlyConfigured when no cloud is named: web and worker have nothing to look at then (`manage.py up` names one)."""
+    if not cloud:
+        raise ImproperlyConfigured("VTAPWEB_CLOUD is not set. Say public, usgov, china or custom; or start the demo with bin/up.")
+
+
 def database_of(url: str) -> dict[str, Any]:
-    """Django's entry for a DATABASE_URL. Raises ImproperlyConfigured for what is neither SQLite nor PostgreSQL."""
+    """Django's entry for a DATABASE_URL. A connection lives as long as a request: under ASGI every request has a thread of its own.
+
+    Raises ImproperlyConfigured for what is neither SQLite nor PostgreSQL.
+    """
     try:
-        database = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+        database = dict(dj_database_url.parse(url, conn_max_age=0))
     except (ValueError, KeyError) as error:
         raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {type(error).__name__}. Say postgresql://user:password@host:5432/name.") from None
     if database["ENGINE"] == "django.db.backends.sqlite3":
@@ -58,7 +67,6 @@ def database_of(url: str) -> dict[str, Any]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536;",
         }
-        database["CONN_MAX_AGE"] = None
     elif database["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured("DATABASE_URL names neither SQLite nor PostgreSQL, which are the databases vtapweb runs on.")
     return database

@@ -15,8 +15,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
-WORKER_HEARTBEAT_KEY = "vtapweb:worker-heartbeat"
-WORKER_HEARTBEAT_TTL_S = 20
+QUEUES = ("work", "clock")
+HEARTBEAT_TTL_S = 20
 FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via")
 
 
@@ -45,16 +45,24 @@ def redis_client() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
+def note_queues_are_served(queues: list[str]) -> None:
+    """Called by a worker every few seconds. Raises redis.RedisError when Redis does not answer."""
+    with redis_client() as client:
+        for queue in queues:
+            client.set(f"vtapweb:served:{queue}", "1", ex=HEARTBEAT_TTL_S)
+
+
 def redis_lacks() -> list[Lack]:
-    """Why Redis or the worker behind it cannot work; empty when both can."""
+    """Why Redis or the workers behind it cannot work; empty when they can."""
     try:
         with redis_client() as client:
-            is_worker_there = bool(client.exists(WORKER_HEARTBEAT_KEY))
+            unserved = [queue for queue in QUEUES if not client.exists(f"vtapweb:served:{queue}")]
     except redis.RedisError as error:
         return [Lack("redis", f"Redis does not answer: {type(error).__name__}. Check REDIS_URL and the server.")]
-    if is_worker_there:
+    if not unserved:
         return []
-    return [Lack("worker", f"No Celery worker was heard of for {WORKER_HEARTBEAT_TTL_S} s. Start one, or look into its log.")]
+    text = f"No Celery worker serves the queue {' and '.join(unserved)} (silent for {HEARTBEAT_TTL_S} s). Start one, or look into its log."
+    return [Lack("worker", text)]
 
 
 def lacks() -> list[Lack]:

@@ -95,6 +95,10 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
             "urllib3": {"level": "WARNING"},
             "django.channels": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
+            # One line for each tick of the reaper says nothing; failures are errors and stay.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
             "celery.redirected": {"level": "WARNING"},
         },
     }

@@ -28,6 +28,7 @@ SECRET_KEY = secret_key(DATA_DIR)
 DEBUG = False
 ALLOWED_HOSTS = env_list("VTAPWEB_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("VTAPWEB_CSRF_TRUSTED_ORIGINS", "")
+TRUSTED_PROXIES = env_list("VTAPWEB_TRUSTED_PROXIES", "")
 # Set by `manage.py up` alone: the simulator is ours and the web server listens on loopback, so demo sign-in may be offered.
 IS_DEMO_SIGN_IN_OFFERED = env_flag("VTAPWEB_DEMO_SIGN_IN")
 
