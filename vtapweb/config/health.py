@@ -52,6 +52,12 @@ def note_queues_are_served(queues: list[str]) -> None:
             client.set(f"vtapweb:served:{queue}", "1", ex=HEARTBEAT_TTL_S)
 
 
+def forget_served_queues() -> None:
+    """Before workers start: an embedded queue remembers, across a restart, who served it. Raises redis.RedisError."""
+    with redis_client() as client:
+        client.delete(*(f"vtapweb:served:{queue}" for queue in QUEUES))
+
+
 def redis_lacks() -> list[Lack]:
     """Why Redis or the workers behind it cannot work; empty when they can."""
     try:

@@ -46,6 +46,12 @@ def _redact(value: object, *, depth: int = 0) -> object:
     return value
 
 
+def drop_colour(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """structlog's processor: uvicorn sends each message a second time, with terminal colours."""
+    event.pop("color_message", None)
+    return event
+
+
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """structlog's processor: every value of an event, and the traceback's text, without secrets."""
     for key, value in event.items():
@@ -80,7 +86,7 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": _shared(),
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, renderers[log_format]],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, drop_colour, redact, renderers[log_format]],
     }
     return {
         "version": 1,

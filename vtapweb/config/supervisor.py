@@ -62,6 +62,7 @@ class Child:
     process: asyncio.subprocess.Process | None = None
     quick_deaths: int = 0
     keeper: asyncio.Task[None] | None = None
+    output: asyncio.Task[None] | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -95,24 +96,29 @@ class Supervisor:
         guard = [sys.executable, "-I", "-S", str(GUARD), "--parent", str(os.getpid()), "--pipe", str(self._watch_read)]
         if self._is_waiting_guard:
             guard.append("--wait")
-        child.process = await asyncio.create_subprocess_exec(
-            *guard,
-            "--",
-            *child.command(),
-            env=dict(child.environment()),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=(self._watch_read, *child.descriptors),
-        )
+        # A pipe of our own: asyncio's waits with a process for the pipe's end, which a grandchild may hold open.
+        reader, writer = os.pipe()
+        try:
+            child.process = await asyncio.create_subprocess_exec(
+                *guard,
+                "--",
+                *child.command(),
+                env=dict(child.environment()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writer,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(self._watch_read, *child.descriptors),
+            )
+        finally:
+            os.close(writer)
+        child.output = asyncio.create_task(self._show(child.name, reader), name=f"show {child.name}")
 
     async def _keep(self, child: Child) -> None:
         """Shows what the child writes; starts it again when it dies, later each time it dies young."""
         while True:
             started = time.monotonic()
             code = await self._follow(child)
-            child.signal_group(signal.SIGKILL)  # whatever it left behind
             if self.is_stopping:
                 return
             lived_s = time.monotonic() - started
@@ -129,24 +135,28 @@ class Supervisor:
 
     async def _follow(self, child: Child) -> int:
         """Passes the child's lines on until it ends; returns its exit status as Popen tells it."""
-        assert child.process is not None  # noqa: S101 - for the type checker: _spawn has run
-        assert child.process.stdout is not None  # noqa: S101
-        reader = asyncio.create_task(self._show(child.name, child.process.stdout))
+        assert child.process is not None and child.output is not None  # noqa: S101, PT018 - for the type checker: _spawn has run
         code = await child.process.wait()
-        # A grandchild may hold the pipe open; what was written so far is shown, the rest of its life is not waited for.
-        await asyncio.wait([reader], timeout=0.5)
-        reader.cancel()
+        child.signal_group(signal.SIGKILL)  # whatever it left behind
+        await asyncio.wait([child.output], timeout=0.5)
+        child.output.cancel()
         return code
 
-    async def _show(self, name: str, stream: asyncio.StreamReader) -> None:
-        rest = b""
-        while chunk := await stream.read(1 << 16):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                write_line(f"{name:<9} | {line.decode('utf-8', 'replace').rstrip()}")
-            rest = rest[-(1 << 16) :]
-        if rest:
-            write_line(f"{name:<9} | {rest.decode('utf-8', 'replace')}")
+    async def _show(self, name: str, descriptor: int) -> None:
+        loop = asyncio.get_running_loop()
+        stream = asyncio.StreamReader()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb", 0))
+        try:
+            rest = b""
+            while chunk := await stream.read(1 << 16):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    write_line(f"{name:<9} | {line.decode('utf-8', 'replace').rstrip()}")
+                rest = rest[-(1 << 16) :]
+            if rest:
+                write_line(f"{name:<9} | {rest.decode('utf-8', 'replace')}")
+        finally:
+            transport.close()
 
     async def until(self, what: str, ready: Callable[[], Awaitable[bool]], *, timeout_s: float) -> None:
         """Waits for a condition, asking ten times a second.

@@ -102,6 +102,7 @@ async def bring_up(supervisor: Supervisor, decided: Launch, listener: socket.soc
         await supervisor.until("The simulator", lambda: simulator_answers(decided), timeout_s=START_TIMEOUT_S)
         os.environ["VTAPWEB_ARM_ENDPOINT"] = settings.ARM_ENDPOINT = simulator_address(decided)
         say(f"simulated Azure (size {decided.size}): {settings.ARM_ENDPOINT}/")
+    await asyncio.to_thread(health.forget_served_queues)
     launch.publish_environment(decided)
     descriptor = listener.fileno()
     await supervisor.start(Child("web", lambda: python("-m", "vtapweb.config.web", "--fd", str(descriptor)), descriptors=(descriptor,)))
@@ -165,8 +166,9 @@ def simulator_address(decided: Launch) -> str:
 
 
 def worker(queue: str, *options: str) -> list[str]:
-    quiet = ("--without-gossip", "--without-mingle")
-    return python("-m", "celery", "-A", "vtapweb.config.celery", "-q", "worker", "-n", f"{queue}@%h", "-Q", queue, *quiet, *options)
+    # In a container everything is root; messages are JSON only, which is what Celery's warning is about.
+    celery = python("-W", "ignore:You're running the worker with superuser privileges", "-m", "celery", "-A", "vtapweb.config.celery", "-q")
+    return [*celery, "worker", "-n", f"{queue}@%h", "-Q", queue, "--without-gossip", "--without-mingle", *options]
 
 
 def beat() -> list[str]:

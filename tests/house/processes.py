@@ -1,0 +1,106 @@
+"""Starts `manage.py up` as an operator does, and counts the processes of one data directory."""
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from tests.waiting import eventually
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def processes_of(data_dir: Path) -> list[psutil.Process]:
+    """Every living process that was started for this data directory, the supervisor included."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            # Valkey writes its title over its environment; its working directory tells.
+            is_ours = process.environ().get("VTAPWEB_DATA_DIR") == str(data_dir) or Path(process.cwd()).is_relative_to(data_dir)
+            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def up_command(data_dir: Path, arguments: tuple[str, ...], environment: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("VTAPWEB_", "AZURE_", "DATABASE_URL", "REDIS_URL"))}
+    own = {"VTAPWEB_DATA_DIR": str(data_dir), "VTAPWEB_ENV_FILE": os.devnull, "DJANGO_SETTINGS_MODULE": "vtapweb.config.settings"}
+    return [sys.executable, str(ROOT / "manage.py"), "up", *arguments], {**inherited, **own, **environment}
+
+
+def refusal(data_dir: Path, *arguments: str, **environment: str) -> str:
+    """All that a start says which is refused. Fails when it is not."""
+    command, whole_environment = up_command(data_dir, arguments, environment)
+    ended = subprocess.run(
+        command, env=whole_environment, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1, ended
+    return (ended.stdout + ended.stderr).strip()
+
+
+class Up:
+    """One running `manage.py up`. Its output is kept in `lines`; leaving the block ends it and everything it started."""
+
+    def __init__(self, data_dir: Path, *arguments: str, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.lines: list[str] = []
+        self._new: queue.Queue[str | None] = queue.Queue()
+        command, whole_environment = up_command(data_dir, ("--port", "0", *arguments), environment)
+        self.process = subprocess.Popen(
+            command,
+            env=whole_environment,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self.lines.append(line.rstrip("\n"))
+
+    def line(self, pattern: str, *, within_s: float = 120) -> re.Match[str]:
+        """Waits for the first line that matches. Fails with all output when the process ends before."""
+
+        def find() -> re.Match[str] | None:
+            match = next((found for line in list(self.lines) if (found := re.search(pattern, line))), None)
+            if match is None and self.process.poll() is not None and not self._reader.is_alive():
+                raise AssertionError(f"up ended with {self.process.returncode} before {pattern!r}:\n" + "\n".join(self.lines))
+            return match
+
+        found = eventually(find, within_s=within_s, why=f"a line like {pattern!r} in:\n" + "\n".join(self.lines[-20:]))
+        assert found is not None
+        return found
+
+    def ready(self) -> str:
+        """The address from the line that scripts wait for."""
+        return self.line(r"^vtapweb ready: (http://\S+/)$").group(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._reader.join(5)
+        for left in processes_of(self.data_dir):
+            left.kill()

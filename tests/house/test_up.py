@@ -1,0 +1,113 @@
+"""`manage.py up` for real: ready, side by side, refused twice, and gone without a trace however it ends."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from tests.house.processes import ROOT, Up, processes_of, refusal
+from tests.waiting import eventually
+
+# A cloud that refuses every connection at once: what starts and stops does not depend on it.
+NOWHERE = {"VTAPWEB_CLOUD": "custom", "VTAPWEB_ARM_ENDPOINT": "http://127.0.0.1:9", "VTAPWEB_ARM_TOKEN": "static"}
+
+
+def get(address: str, path: str, **headers: str) -> tuple[int, bytes]:
+    client = http.client.HTTPConnection(address.removeprefix("http://").rstrip("/"), timeout=10)
+    try:
+        client.request("GET", path, headers=headers)
+        answer = client.getresponse()
+        return answer.status, answer.read()
+    finally:
+        client.close()
+
+
+def named(data_dir: Path, *words: str) -> list[psutil.Process]:
+    return [process for process in processes_of(data_dir) if all(word in " ".join(process.cmdline()) for word in words)]
+
+
+def test_a_start_works_recovers_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with Up(data_dir, "--no-demo", **NOWHERE) as up:
+        address = up.ready()
+        password = up.line(r"^vtapweb: sign in: admin / (\S+)$").group(1)
+        kept = data_dir / "admin-password"
+        assert kept.read_text() == f"admin / {password}\n"
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert get(address, "/healthz")[0] == 200
+        assert json.loads(get(address, "/readyz")[1])["status"] == "ready"
+
+        # A second start on the same data is refused in one sentence, and does not disturb the first.
+        told = refusal(data_dir, "--no-demo", **NOWHERE)
+        assert told == (
+            f"vtapweb: The data directory {data_dir} is in use by process {up.process.pid}. Stop that one, or choose another with --data-dir."
+        )
+        assert re.match(r"vtapweb: Port \d+ on 127.0.0.1 is taken\. .* --port", refusal(tmp_path / "other", "--port", address.split(":")[2][:-1]))
+
+        # Another command finds the queue and the cloud of the running one.
+        shell = subprocess.run(
+            [sys.executable, "manage.py", "shell", "-c", "from django.conf import settings; print('CLOUD', settings.CLOUD, settings.REDIS_URL)"],
+            env={"PATH": os.environ["PATH"], "VTAPWEB_DATA_DIR": str(data_dir), "VTAPWEB_ENV_FILE": os.devnull},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f"CLOUD custom unix://{data_dir}/run/valkey.sock" in shell.stdout
+
+        # kill -9 of everything but the supervisor, one kind after the other: each comes back.
+        for words in (("vtapweb.config.web",), ("celery", "work@"), ("valkey-server",)):
+            victims = named(data_dir, *words)
+            assert victims
+            for victim in victims:
+                if victim.is_running():
+                    victim.kill()
+            gone = {victim.pid for victim in victims}
+            eventually(lambda words=words, gone=gone: {process.pid for process in named(data_dir, *words)} - gone, within_s=20)  # type: ignore[misc]
+        eventually(lambda: get(address, "/readyz")[0] == 200, within_s=40, why="ready again")
+
+        up.process.send_signal(signal.SIGTERM)
+        assert up.process.wait(10) == 0
+        eventually(lambda: not processes_of(data_dir), within_s=2)
+        assert not (data_dir / "environment.json").exists()
+
+    # Another cloud on the same data is refused.
+    told = refusal(data_dir, "--no-demo", VTAPWEB_CLOUD="public")
+    assert told.startswith(f"vtapweb: The data directory {data_dir} belongs to the cloud custom, not to public. ")
+    assert "\n" not in told
+
+
+def test_a_killed_supervisor_takes_everything_along_and_the_data_start_again(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with Up(data_dir, "--no-demo", **NOWHERE) as up:
+        up.ready()
+        assert len(processes_of(data_dir)) >= 7
+        up.process.kill()
+        eventually(lambda: not processes_of(data_dir), within_s=5, why="the end of all processes")
+    with Up(data_dir, "--no-demo", **NOWHERE) as again:
+        again.ready()
+        assert not [line for line in again.lines if "sign in:" in line]
+
+
+def test_a_long_path_gets_a_short_private_socket_directory(tmp_path: Path) -> None:
+    data_dir = tmp_path / ("a-long-name-" * 8) / "data"
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    short = Path(os.environ.get("XDG_RUNTIME_DIR", "")) if os.environ.get("XDG_RUNTIME_DIR") else None
+    with Up(data_dir, "--no-demo", **NOWHERE) as up:
+        up.ready()
+        published = json.loads((data_dir / "environment.json").read_text())["environment"]
+        socket = Path(published["REDIS_URL"].removeprefix("unix://"))
+        assert len(os.fsencode(socket)) < 100
+        assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+        assert short is None or socket.is_relative_to(short)
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(10) == 0
+        assert not socket.parent.exists()
