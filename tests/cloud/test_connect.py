@@ -52,6 +52,7 @@ def test_our_table_of_clouds_is_the_sdks(name: str, known: AzureClouds, authorit
         ({"cloud": "custom", "endpoint": "arm.example.com", "token": TOKEN}, "does not fit"),
         ({"cloud": "custom", "endpoint": "https://user:pass@arm.example.com", "token": TOKEN}, "does not fit"),
         ({"cloud": "custom", "endpoint": "https://arm.example.com?x=1", "token": TOKEN}, "query"),
+        ({"cloud": "public", "environ": {"SSL_CERT_FILE": "/nowhere/ca.pem"}}, "SSL_CERT_FILE names /nowhere/ca.pem, which does not exist"),
         ({"cloud": "custom", "endpoint": "https://arm.example.com", "token": "two words"}, "spaces"),
         ({"cloud": "custom", "endpoint": "https://arm.example.com", "token": "line\nbreak"}, "spaces"),
     ],

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from vtapweb.cloud.origin import BadUrlError, origin_of
@@ -56,6 +57,8 @@ def cloud_from_settings(
     if not token.isascii() or any(sign.isspace() for sign in token.strip()):
         raise CloudSettingsError("VTAPWEB_ARM_TOKEN holds spaces or signs that no token has.")
     ca_file = environ.get("SSL_CERT_FILE", "").strip()
+    if ca_file and not Path(ca_file).exists():
+        raise CloudSettingsError(f"SSL_CERT_FILE names {ca_file}, which does not exist.")
     how: dict[str, Any] = {"sleep": sleep} if sleep else {}
     return AzureCloud(
         cloud=name,

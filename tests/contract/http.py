@@ -1,0 +1,122 @@
+"""Carriers between the real SDK and a function that answers requests: a real TCP server on a free port, and an azure-core transport in process."""
+
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, NamedTuple, Self
+
+from azure.core.exceptions import ServiceResponseError
+from azure.core.pipeline.transport import HttpTransport
+
+
+class Reply(NamedTuple):
+    """`fault`: "" | "drop" (no answer at all) | "reset" | "cut" (fewer bytes than announced) | "short" (half of the body, announced as whole)."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = {}
+    fault: str = ""
+
+
+Answer = Callable[[str, str, Mapping[str, str]], Reply]  # (method, absolute URL, headers with lower-case names)
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[str]:
+    """Serves `answer` over HTTP/1.1 on a free port of 127.0.0.1; yields the base URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_any(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            reply = answer(self.command, f"http://{headers.get('host', '')}{self.path}", headers)
+            if reply.fault in {"drop", "reset"}:
+                self.hang_up(is_reset=reply.fault == "reset")
+                return
+            body = reply.body[: len(reply.body) // 2] if reply.fault == "short" else reply.body
+            self.send_response(reply.status)
+            for name, value in {"content-type": "application/json; charset=utf-8", **reply.headers, "content-length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if reply.fault == "cut":
+                self.wfile.write(body[: len(body) // 2])
+                self.wfile.flush()
+                self.hang_up(is_reset=False)
+                return
+            self.wfile.write(body)
+
+        do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = do_any  # noqa: N815 (the base class's names)
+
+        def hang_up(self, *, is_reset: bool) -> None:
+            if is_reset:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            else:
+                self.connection.shutdown(socket.SHUT_RDWR)
+            self.connection.close()
+            self.close_connection = True
+            self.wfile = open("/dev/null", "wb")  # noqa: SIM115, PTH123 (the base class flushes and closes it)
+
+        def log_message(self, *_arguments: Any) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.block_on_close = False
+        server.server_close()
+
+
+class InProcess(HttpTransport[Any, Any]):
+    """An azure-core transport that calls `answer`; everything above it is the SDK's own."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def send(self, request: Any, **_options: Any) -> Any:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        reply = self._answer(request.method, request.url, headers)
+        if reply.fault in {"drop", "reset"}:
+            raise ServiceResponseError("the connection was closed", error=ConnectionResetError(104, "reset"))
+        body = reply.body[: len(reply.body) // 2] if reply.fault in {"cut", "short"} else reply.body
+        return _Response(reply.status, dict(reply.headers), body)
+
+    def open(self) -> None:
+        """Nothing to open."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_arguments: object) -> None:
+        """Nothing to close."""
+
+
+class _Response:
+    """The part of azure.core.rest.HttpResponse that a pipeline and a reader use."""
+
+    def __init__(self, status_code: int, headers: dict[str, str], body: bytes) -> None:
+        self.status_code = status_code
+        self.headers = headers
+        self._body = body
+
+    def read(self) -> bytes:
+        return self._body
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_arguments: object) -> None:
+        """Nothing to close."""
