@@ -118,7 +118,7 @@ class Control:
         action = ACTIONS.get(path.removeprefix("/_control/"))
         if action is None:
             return _json(404, {"error": {"code": "NotFound", "message": f"The control has no {path}."}})
-        is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded") and not body.lstrip().startswith(b"{")
         try:
             said = action(self, Fields(_fields(body, is_form=is_form)))
         except ChangeError as error:

@@ -3,6 +3,7 @@
 Only documents that differ from the built estate are kept, and what is denied or lacking. Faults are not: a restart ends them.
 """
 
+import fcntl
 import sqlite3
 from hashlib import blake2b
 from pathlib import Path
@@ -26,10 +27,19 @@ class JournalError(Exception):
 
 
 class Journal:
-    """The journal of one state directory, made where there is none. Raises JournalError for the directory of another size."""
+    """The journal of one state directory, made where there is none.
+
+    Raises JournalError for the directory of another size, and for one that another simulator is using.
+    """
 
     def __init__(self, directory: Path, estate: Estate) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self._lock = (directory / "simulator.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise JournalError(f"{directory} is in use by another simulator.") from error
         self._connection = sqlite3.connect(directory / "simulator.sqlite3", isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
@@ -83,6 +93,7 @@ class Journal:
 
     def close(self) -> None:
         self._connection.close()
+        self._lock.close()
 
     def _setting(self, name: str) -> str | None:
         row = self._connection.execute("SELECT value FROM setting WHERE name = ?", [name]).fetchone()
