@@ -81,3 +81,5 @@ def test_no_page_needs_more_than_the_strict_policy(client: Client, path: str) ->
     if answer["Content-Type"].startswith("text/html") and not answer.streaming:
         assert INLINE.findall(answer.content) == []
         assert FOREIGN.findall(answer.content) == []
+        for nonce in re.findall(r'nonce="([^"]*)"', answer.content.decode()):
+            assert f"'nonce-{nonce}'" in policy

@@ -1,5 +1,6 @@
 """What allauth asks us: who may sign up (nobody; OpenID Connect makes its people itself) and what such a person starts with."""
 
+import logging
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -8,6 +9,8 @@ from django.http import HttpRequest
 
 from vtapweb.access.actions import audit_record
 from vtapweb.access.models import User
+
+logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -23,6 +26,10 @@ class SocialAdapter(DefaultSocialAccountAdapter):
 
     def can_authenticate_by_email(self, login: Any, email: str) -> bool:  # noqa: ARG002 - allauth's signature
         return False
+
+    def on_authentication_error(self, *args: Any, error: Any = None, exception: Any = None, **kwargs: Any) -> None:  # noqa: ARG002 - allauth's
+        """The visitor is told that it failed, the log why."""
+        logger.warning("OpenID Connect sign-in failed: %s %s", error, exception)
 
     def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> User:
         user: User = super().save_user(request, sociallogin, form)

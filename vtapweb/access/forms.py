@@ -68,5 +68,5 @@ class TokenForm(forms.Form):
 class AuditFilterForm(forms.Form):
     actor = forms.CharField(required=False, max_length=200)
     action = forms.CharField(required=False, max_length=100)
-    since = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}), label="From")
-    until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}), label="To")
+    since = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date", "class": "input"}), label="From")
+    until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date", "class": "input"}), label="To")
