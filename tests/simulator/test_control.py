@@ -124,6 +124,7 @@ def test_machines_stop_and_tags_change() -> None:
     azure = make_caller()
     _play(azure, "virtual-machines", vm="web-01", state="deallocated")
     machine = f"/subscriptions/{SPOKES}/resourceGroups/rg-crm/providers/Microsoft.Compute/virtualMachines/web-01"
+    assert azure.get(machine) == make_caller().get(machine)
     assert azure.get(f"{machine}/instanceView")["statuses"][1]["code"] == "PowerState/deallocated"
     web = nic_id("rg-crm", "web-01")
     assert _play(azure, "tags/rename", old="owner", new="Owner", resource=web).startswith("1 ")
@@ -195,6 +196,8 @@ def test_a_state_directory_belongs_to_one_size_and_one_process(tmp_path: Path) -
     [
         ("10.0.0.9", {"Host": "127.0.0.1:8080"}),
         ("127.0.0.1", {"Host": "rebound.example:8080"}),
+        ("127.0.0.1", {"Host": "127.0.0.1.example"}),
+        ("127.0.0.1", {"Host": ""}),
         ("127.0.0.1", {"Host": "127.0.0.1:8080", "Origin": "http://elsewhere.example"}),
         ("127.0.0.1", {"Host": "127.0.0.1:8080", "Origin": "null"}),
         ("127.0.0.1", {"Host": "127.0.0.1:8080", "Origin": "http://127.0.0.1:9999"}),
@@ -221,6 +224,7 @@ def test_the_page_shows_what_is_wrong_and_its_forms_work() -> None:
     assert "⬢ 429 with Retry-After 1 s: every request no. 3" in text
     assert "▲ hub-uks/to-spoke-iot is Disconnected" in text
     assert "&lt;b&gt;shout&lt;/b&gt;" in text
+    assert '<input type="hidden" name="peering" value="hub-uks/to-spoke-iot">' in text
     assert "<script" not in text
     assert "style=" not in text
     failed = azure.call("/_control/nics/remove", method="POST", headers=form, body=b"nic=nobody")

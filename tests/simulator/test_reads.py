@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.simulator.caller import BASE_URL, TOKEN, VERSION, make_caller
 from vtapweb.simulator import contoso
@@ -13,6 +15,7 @@ NETWORK = f"/subscriptions/{SPOKES}/providers/Microsoft.Network"
 CRM = f"/subscriptions/{SPOKES}/resourceGroups/rg-crm/providers/Microsoft.Network"
 VNET = f"{CRM}/virtualNetworks/spoke-crm"
 NIC = f"{CRM}/networkInterfaces/web-01"
+ANY = make_caller()
 NETWORK_KINDS = ["virtualNetworks", "networkInterfaces", "loadBalancers", "virtualNetworkTaps", "networkSecurityGroups"]
 COMPUTE_KINDS = ["virtualMachines", "availabilitySets", "virtualMachineScaleSets"]
 
@@ -201,6 +204,18 @@ def test_the_network_provider_has_a_budget_of_its_own() -> None:
     assert azure.call(f"/subscriptions/{SPOKES}/resourceGroups").status == 200
     azure.clock.now_s += 300
     assert azure.call(NIC).status == 200
+
+
+@given(path=st.text(alphabet=st.characters(codec="latin-1")), host=st.text(alphabet=st.characters(codec="latin-1")))
+@example(path="//[", host="[::1")
+@example(path="/subscriptions?api-version=1&$top=" + "9" * 5_000, host="a")
+@example(path="/subscriptions?api-version=1&$skiptoken=é", host="a")
+@example(path="/subscriptions?api-version=1&$skiptoken=cGFnZToxMDAwMA==", host="a")
+def test_whatever_is_asked_is_answered(path: str, host: str) -> None:
+    for url in (path, f"/{path}", f"/subscriptions/{SPOKES}/{path}", f"{NIC}/{path}?{VERSION}", f"/_control/{path}", f"http://{path}"):
+        for method in ("GET", "POST"):
+            response = ANY.call(url, method=method, headers=TOKEN | {"Host": host}, body=path.encode())
+            assert response.status in {200, 303, 400, 403, 404, 405}
 
 
 def test_two_builds_are_the_same_to_the_byte() -> None:

@@ -110,7 +110,7 @@ def power_set(estate: Estate, vm: str, state: str) -> str:
     if state not in POWER_STATES:
         raise ChangeError(f"A VM is {', '.join(POWER_STATES)}; not “{state}”.")
     held = find(estate, Kind.VIRTUAL_MACHINES, vm)
-    estate.replace(held, held.json(), power_state=state)
+    estate.power_set(held, state)
     return f"{held.arm_id.rsplit('/', 1)[1]} is {state}."
 
 

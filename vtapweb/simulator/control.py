@@ -4,13 +4,14 @@ Rule 1: it answers loopback peers that name a loopback host only, and POSTs only
 page elsewhere can neither read nor play. Rule 2: every POST is one entry of ACTIONS; the page's forms and the API use the same.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import orjson
 from django.template import Context, Engine
@@ -21,7 +22,7 @@ from vtapweb.simulator.documents import Kind
 from vtapweb.simulator.estate import Estate
 from vtapweb.simulator.faults import Fault, FaultKind, Faults
 from vtapweb.simulator.journal import Journal
-from vtapweb.simulator.reads import API_NAMES
+from vtapweb.simulator.reads import API_NAMES, split_url
 
 HERE = Path(__file__).parent
 # With the policy `no-referrer` browsers send `Origin: null` from our own forms.
@@ -31,6 +32,7 @@ SECURITY_HEADERS = {
     "referrer-policy": "same-origin",
     "cache-control": "no-store",
 }
+HOST_NAME = re.compile(r"^(.*?)(:\d+)?$")  # without the port
 SUGGESTIONS = 400  # the most entries of a form's list of suggestions
 LOG_ROWS = 60  # requests shown on the page; the API lists all that are kept
 
@@ -78,7 +80,7 @@ class Fields:
         text = self.values.get(name, "").strip()
         if not text:
             return default
-        if not text.isdecimal() or not least <= int(text) <= most:
+        if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
             raise ChangeError(f"“{name}” is a whole number from {least} to {most}.")
         return int(text)
 
@@ -87,6 +89,19 @@ class Fields:
 
     def flag(self, name: str, *, default: bool) -> bool:
         return self.values.get(name, str(default)).strip().lower() in {"true", "1", "on", "yes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A line of the page: what is wrong, and the action with its fields that mends it ("" where only the end of all faults does)."""
+
+    sentence: str
+    action: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def items(self) -> list[tuple[str, str]]:
+        return list(self.fields.items())
 
 
 @dataclass(slots=True)
@@ -107,7 +122,7 @@ class Control:
 
     def answer(self, method: str, url: str, headers: Mapping[str, str], body: bytes, peer: str) -> Answer:
         """One request to the control; `headers` have lower-case names."""
-        path = urlsplit(url).path.rstrip("/")
+        path = split_url(url)[1].rstrip("/")
         refusal = _why_not(method, headers, peer)
         if refusal:
             return _json(403, {"error": {"code": "ControlForbidden", "message": refusal}})
@@ -152,18 +167,24 @@ class Control:
             "counts": {"subscriptions": len(self.estate.subscriptions), **{kind.value: self.estate.count(kind) for kind in Kind}},
             "denied": [{"subscription": subscription_id, "kind": kind} for subscription_id, kind in sorted(self.estate.denied)],
             "lacking": sorted(self.estate.lacking),
-            "faults": [asdict(fault) for fault in self.faults.active if not fault.is_over(now_s)],
+            "faults": [asdict(fault) | {"remaining_s": fault.remaining_s(now_s)} for fault in self.faults.active if not fault.is_over(now_s)],
         }
 
-    def _wrong(self) -> list[str]:
-        """What is wrong at the moment, a sentence each."""
+    def _wrong(self) -> list[Wrong]:
         now_s = self.monotonic_s()
         names = {subscription_id: document["displayName"] for subscription_id, document in self.estate.subscriptions.items()}
         return [
-            *(f"⬢ {fault.sentence}" for fault in self.faults.active if not fault.is_over(now_s)),
-            *(f"⬢ {names[held]}: {'everything' if kind == '*' else kind} answers 403" for held, kind in sorted(self.estate.denied)),
-            *(f"⬢ {name} answers 404" for name in sorted(self.estate.lacking)),
-            *(f"▲ {name} is {state}" for name, state in self._peerings(is_broken=True)),
+            *(Wrong(f"⬢ {fault.sentence_at(now_s)}") for fault in self.faults.active if not fault.is_over(now_s)),
+            *(
+                Wrong(
+                    f"⬢ {names[held]}: {'everything' if kind == '*' else kind} answers 403",
+                    "access",
+                    {"subscription": held, "kind": kind, "access": "allow"},
+                )
+                for held, kind in sorted(self.estate.denied)
+            ),
+            *(Wrong(f"⬢ {name} answers 404", "apis", {"name": name, "is_available": "true"}) for name in sorted(self.estate.lacking)),
+            *(Wrong(f"▲ {name} is {state}", "peerings", {"peering": name, "state": "Connected"}) for name, state in self._peerings(is_broken=True)),
         ]
 
     def _page(self) -> dict[str, Any]:
@@ -225,7 +246,7 @@ def _why_not(method: str, headers: Mapping[str, str], peer: str) -> str:
     """Why this caller may not use the control; "" when he may."""
     if not _is_loopback(peer):
         return "The control answers this machine only."
-    host = urlsplit(f"//{headers.get('host', 'localhost')}").hostname or ""
+    host = HOST_NAME.sub(r"\1", headers.get("host", "localhost")).strip("[]")
     if host != "localhost" and not _is_loopback(host):
         return "The control answers under a loopback name only."
     if method == "POST":

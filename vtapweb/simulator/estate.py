@@ -97,12 +97,16 @@ class Estate:
         self._write(held, document)
         return held
 
-    def replace(self, held: Document, document: Json, *, power_state: str | None = None) -> None:
+    def replace(self, held: Document, document: Json) -> None:
         """The resource in a new version, with a new etag."""
         held.revision += 1
-        if power_state is not None:
-            held.power_state = power_state
         self._write(held, document)
+
+    def power_set(self, held: Document, power_state: str) -> None:
+        """A VM's power state; its model and so its etag stay."""
+        held.power_state = power_state
+        self._place(held)
+        self._changed[held.key] = held
 
     def remove(self, held: Document) -> None:
         del self._documents[held.key]

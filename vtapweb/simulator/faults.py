@@ -35,6 +35,15 @@ class Fault:
     def is_over(self, now_s: float) -> bool:
         return (self.until_s is not None and now_s >= self.until_s) or (self.times is not None and self.struck_count >= self.times)
 
+    def remaining_s(self, now_s: float) -> float | None:
+        """Seconds until it ends by itself, None when time does not end it."""
+        return None if self.until_s is None else max(0.0, self.until_s - now_s)
+
+    def sentence_at(self, now_s: float) -> str:
+        """What it does and for how long still."""
+        left_s = self.remaining_s(now_s)
+        return self.sentence if left_s is None else f"{self.sentence}; ends in {left_s:.0f} s"
+
     @property
     def sentence(self) -> str:
         """What it does, for people."""

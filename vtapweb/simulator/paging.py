@@ -81,7 +81,7 @@ def _page(bodies: Sequence[bytes], link: str) -> bytes:
 def page_size(query: Mapping[str, str], largest: int) -> int:
     """`$top`, where it is asked for and smaller than a page."""
     asked = query.get("$top", "")
-    return min(int(asked), largest) if asked.isdecimal() and int(asked) > 0 else largest
+    return min(int(asked), largest) if asked.isdecimal() and len(asked) < 10 and int(asked) > 0 else largest
 
 
 def read_token(query: Mapping[str, str]) -> tuple[str, int]:

@@ -238,6 +238,17 @@ def _status_body(held: Document) -> bytes:
     return orjson.dumps(documents.virtual_machine_status(held.json(), held.power_state))
 
 
+def split_url(url: str) -> tuple[str, str, str]:
+    """Scheme and host ("" for a bare path), path and query of whatever a caller sends; unlike urlsplit it never raises."""
+    scheme, separator, rest = url.partition("://")
+    origin = ""
+    if separator and not url.startswith("/"):
+        host, slash, rest = rest.partition("/")
+        origin, url = f"{scheme}://{host}", f"{slash}{rest}"
+    path, _, query = url.partition("#")[0].partition("?")
+    return origin, path, query
+
+
 def segments_of(url_query: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Query parameters by name; the names ARM compares loosely are brought to its own spelling."""
     spelled = {name.lower(): name for name in ("api-version", "$top", "$skiptoken", "$expand", "statusOnly")}

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import RLock
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -21,7 +21,7 @@ from vtapweb.simulator.estate import Estate
 from vtapweb.simulator.faults import Fault, FaultKind, Faults
 from vtapweb.simulator.journal import Journal
 from vtapweb.simulator.paging import Pages
-from vtapweb.simulator.reads import Address, Reads, segments_of
+from vtapweb.simulator.reads import Address, Reads, segments_of, split_url
 from vtapweb.simulator.throttle import Budgets, Throttle
 
 LOG_LENGTH = 1_000
@@ -82,7 +82,7 @@ class Server:
         """Answer one request; never raises for what a caller sends."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         with self._lock:
-            if self.control.owns(urlsplit(request.url).path):
+            if self.control.owns(split_url(request.url)[1]):
                 answer = self.control.answer(request.method, request.url, headers, request.body, request.peer)
                 return Response(answer.status, answer.headers, answer.body)
             return self._handle_arm(request, headers)
@@ -161,9 +161,10 @@ class Server:
 
 
 def _address(url: str, headers: Mapping[str, str]) -> Address:
-    parts = urlsplit(url)
-    host = headers.get("host") or parts.netloc or "localhost"
-    return Address(f"{parts.scheme or 'http'}://{host}", parts.path, segments_of(parse_qsl(parts.query, keep_blank_values=True)))
+    origin, path, query = split_url(url)
+    scheme, _, named = origin.partition("://")
+    host = headers.get("host") or named or "localhost"
+    return Address(f"{scheme or 'http'}://{host}", path, segments_of(parse_qsl(query, keep_blank_values=True)))
 
 
 def _raise_for(fault: Fault | None) -> None:
