@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from vtapweb.inventory.freshness import freshness
+
 THEMES = ("dark", "light", "system")
 THEME_COOKIE = "vtap_theme"
 
@@ -66,6 +68,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "is_demo": settings.CLOUD == "simulator",
             "nav": navigation(request.path, is_admin=viewer is not None and str(viewer.role) == "admin"),
             "viewer": shown,
-            "inventory": None,
+            "inventory": freshness(viewer.scope) if viewer is not None else None,
         }
     }

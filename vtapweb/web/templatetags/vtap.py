@@ -48,3 +48,33 @@ def icon(name: str, size: str = "") -> SafeString:
 def as_json(value: object) -> str:
     """A value as pretty JSON text, to be escaped by the template like any text."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def visible_lines(value: str) -> str:
+    """Like `visible`, but line ends and tabs stay: for a block of text."""
+    return "\n".join(text.visible(line.replace("\t", "  ")) for line in value.split("\n"))
+
+
+@register.filter
+def brief(value: object) -> str:
+    """A field's value in a change: short, None and empty in words."""
+    if value is None:
+        return "unknown"
+    if value in ("", [], {}):
+        return "none"
+    words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text.visible(words if len(words) <= 300 else f"{words[:300]}… ({len(words):,} characters)")
+
+
+@register.filter
+def kind_word(slug: str) -> str:
+    """ "load-balancers" → "load balancer"; the few short forms keep their capitals."""
+    special = {"nics": "NIC", "vnets": "VNet", "taps": "TAP", "tap-configurations": "TAP configuration"}
+    return special.get(slug, slug.replace("-", " ").removesuffix("s"))
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """A length of time in words; None becomes "unknown"."""
+    return "unknown" if seconds is None else text.span(seconds)
