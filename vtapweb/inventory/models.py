@@ -567,7 +567,9 @@ class RemovalHold(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=["open", "confirmed", "applied", "dismissed", "lapsed"]), name="removalhold_state"),
             models.UniqueConstraint(
-                fields=["subscription", "kind"], condition=Q(state__in=["open", "confirmed", "dismissed"]), name="removalhold_one_alive"
+                fields=["subscription", "read_kind", "kind"],
+                condition=Q(state__in=["open", "confirmed", "dismissed"]),
+                name="removalhold_one_alive",
             ),
         ]
 

@@ -1,0 +1,135 @@
+"""One batch of documents that differ from what is stored: compare field by field, write what differs, say what changed.
+
+Everything here happens in one short transaction of the caller's, so that a row and the record of its change are kept or lost together.
+Children that a document no longer holds are not removed here: absence is judged over the whole list, see `removal`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from vtapweb.domain.diff import Changes, field_changes, json_changes
+from vtapweb.inventory import rows
+from vtapweb.inventory.bulk import insert_changes, upsert
+from vtapweb.inventory.models import ResourceChange
+from vtapweb.inventory.rows import Child, Document, Row, Table
+
+Before = Mapping[str, Any]
+Action = ResourceChange.Action
+
+
+def write_batch(
+    document: Document,
+    items: Mapping[str, tuple[Any, str]],
+    *,
+    is_known: Callable[[str], bool],
+    run_id: int | None,
+    subscription_id: str,
+    at: datetime,
+) -> dict[str, int]:
+    """Write documents and their children; returns the number of changes recorded, by action.
+
+    `items` is {key: (item, what is joined to it)}; `is_known` tells whether a row of a key may exist already (else nothing is looked up).
+    """
+    made = {key: _row(document.row(item, subscription_id, joined), item) for key, (item, joined) in items.items()}
+    known = [key for key in made if is_known(key)]
+    before = _stored(document.table, "key", known)
+    changes: list[Row] = []
+    touched: set[str] = set()  # documents of which a child tells the change
+    child_writes: list[tuple[Table, list[Row]]] = []
+    for child in document.children:
+        writes = []
+        made_children = _child_rows(child, items, made)
+        before_children = _stored(child.table, child.parent_column, known)
+        for key, row in made_children.items():
+            old = before_children.get(key)
+            is_back = old is not None and old["removed_at"] is not None
+            parent = before.get(row[9])
+            is_parent_news = parent is None or parent["removed_at"] is not None
+            found = {} if old is None else _field_changes(child.table, old, row)
+            if old is None or is_back or found or _differs(child.table, old, row):
+                writes.append(row)
+            if is_parent_news:
+                continue  # told by its document
+            if old is None or is_back or found:
+                touched.add(row[9])
+                changes.append(_change(child.table, row, old, found, run_id, at))
+        touched.update(old[child.parent_column] for key, old in before_children.items() if key not in made_children and old["removed_at"] is None)
+        child_writes.append((child.table, writes))
+    for key, row in made.items():
+        old = before.get(key)
+        found = {} if old is None else _field_changes(document.table, old, row)
+        is_news = old is None or old["removed_at"] is not None
+        if not is_news and not found and key not in touched and old is not None:
+            found = json_changes(bytes(old["raw"]), row[-1])
+        if is_news or found:
+            changes.append(_change(document.table, row, old, found, run_id, at))
+    upsert(document.table, list(made.values()), at=at)
+    for table, writes in child_writes:
+        upsert(table, writes, at=at)
+    return record_changes(changes)
+
+
+def record_changes(changes: list[Row]) -> dict[str, int]:
+    """Append rows in the order of bulk.CHANGE_COLUMNS; returns how many of each action."""
+    insert_changes(changes)
+    counts: dict[str, int] = {}
+    for change in changes:
+        counts[change[6]] = counts.get(change[6], 0) + 1
+    return counts
+
+
+def child_id(child: Child, item: Any, parent_id: str) -> str:
+    """The child's own ARM id, made from its document's where Azure sent none."""
+    return item.arm_id or f"{parent_id}/{child.segment}/{item.name}"
+
+
+def _row(row: Row, item: Any) -> Row:
+    return rows.storable(row) if rows.has_awkward_text(item.raw) else row
+
+
+def _child_rows(child: Child, items: Mapping[str, tuple[Any, str]], made: Mapping[str, Row]) -> dict[str, Row]:
+    found: dict[str, Row] = {}
+    for parent_key, (item, _) in items.items():
+        parent = made[parent_key]
+        is_awkward = rows.has_awkward_text(item.raw)
+        for one in child.items(item):
+            row = child.row(one, child_id(child, one, item.arm_id), item, parent)
+            found[row[0]] = rows.storable(row) if is_awkward else row
+    return found
+
+
+def _stored(table: Table, column: str, keys: list[str]) -> dict[str, Before]:
+    if not keys:
+        return {}
+    names = (*table.columns, "removed_at")
+    found = table.model._default_manager.filter(**{f"{column}__in": keys}).values_list(*names)
+    return {row[0]: dict(zip(names, row, strict=True)) for row in found.iterator(2000)}
+
+
+def _field_changes(table: Table, old: Before, row: Row) -> Changes:
+    told = {name: json.loads(row[index]) if is_json else row[index] for index, name, is_json in table.told_columns}
+    return field_changes(old, told)
+
+
+def _differs(table: Table, old: Before, row: Row) -> bool:
+    """Whether any stored value differs, also one that no person is told of (an etag, another spelling)."""
+    for name, value in zip(table.columns, row, strict=True):
+        if name in table.json_columns:
+            if msgspec.json.decode(value) != old[name]:
+                return True
+        elif value != old[name]:
+            return True
+    return False
+
+
+def _change(table: Table, row: Row, old: Before | None, found: Changes, run_id: int | None, at: datetime) -> Row:
+    action, told = Action.CHANGED, found
+    if old is None:
+        action, told = Action.ADDED, {}
+    elif old["removed_at"] is not None:  # it came back
+        action, told = Action.ADDED, {"removed_at": [old["removed_at"].isoformat(), None], **found}
+    return (run_id, row[3], str(table.kind), row[0], row[1], row[2], str(action), json.dumps(told), at)

@@ -1,0 +1,47 @@
+"""`manage.py sync`: one foreground sync; exit code 0 complete, 3 partial, 1 failed."""
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from vtapweb.inventory.actions import sync_run_in_foreground
+from vtapweb.inventory.models import SyncRun
+from vtapweb.inventory.selectors import run_report
+
+EXIT_CODES = {"complete": 0, "partial": 3}
+
+
+class Command(BaseCommand):
+    help = "Read Azure now and store what changed. Exit code 0: complete, 3: partial, 1: failed."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--subscription", metavar="ID", action="append", help="only this one; may be given again")
+        parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+    def handle(self, **options: Any) -> None:
+        run = sync_run_in_foreground(subscription_ids=options["subscription"], actor="manage.py sync")
+        report = run_report(run)
+        self.stdout.write(json.dumps(report, indent=2) if options["json"] else "\n".join(sentences(run, report)))
+        code = EXIT_CODES.get(run.state, 1)
+        if code:
+            sys.exit(code)
+
+
+def sentences(run: SyncRun, report: dict[str, Any]) -> list[str]:
+    """The report for people, a line a subscription and a line for each list that was not read."""
+    lines = [
+        f"Run {run.pk}: {run.state} in {report['seconds']} s. Added {report['added']}, changed {report['changed']}, removed {report['removed']}."
+    ]
+    if run.message:
+        lines.append(run.message)
+    for subscription in report["subscriptions"]:
+        error = subscription["error"]
+        lines.append(
+            f"{subscription['name'] or subscription['id']}: {subscription['state']}" + (f" ({error['code']} {error['message']})" if error else "")
+        )
+        for kind, state in subscription["kinds"].items():
+            if state["status"] != "complete":
+                lines.append(f"  {kind}: {state['status']} {state['code']} {state['message']}".rstrip())
+    return lines

@@ -1,0 +1,231 @@
+"""All reads of the inventory that others build on. Every one takes the viewer's scope; how many queries it makes is said and tested.
+
+`ResourceKind` slugs name what is counted or stale; `ReadKind` names the list that tells of it (`READ_KIND_OF`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
+
+from vtapweb.domain.scope import Scope
+from vtapweb.inventory import models
+from vtapweb.inventory.models import (
+    KindState,
+    NetworkInterface,
+    NotUnderstoodItem,
+    RemovalHold,
+    ResourceChange,
+    ResourceKind,
+    Subscription,
+    SubscriptionSync,
+    SyncRun,
+    VirtualNetworkTap,
+)
+from vtapweb.inventory.rows import DOCUMENTS
+
+M = TypeVar("M", bound=Model)
+
+MODELS: Final[dict[str, type[models.Resource]]] = {}
+READ_KIND_OF: Final[dict[str, str]] = {}
+for _read_kind, _document in DOCUMENTS.items():
+    for _table in (_document.table, *(child.table for child in _document.children)):
+        MODELS[_table.kind] = _table.model
+        READ_KIND_OF.setdefault(_table.kind, str(_read_kind))
+
+
+def in_scope(rows: QuerySet[M], scope: Scope) -> QuerySet[M]:
+    """`rows` (of anything with a subscription_id) that the scope may read; no query of its own."""
+    return rows if scope.subscription_ids is None else rows.filter(subscription_id__in=sorted(scope.subscription_ids))
+
+
+def subscriptions(scope: Scope) -> QuerySet[Subscription]:
+    """Subscriptions ever listed, by name, with their tenant; one query."""
+    return in_scope(Subscription.objects.select_related("tenant"), scope).defer("raw").order_by("name", "subscription_id")
+
+
+def resources(scope: Scope, kind: str, *, with_removed: bool = False) -> QuerySet[Any]:
+    """Rows of one kind (a ResourceKind slug), present ones unless `with_removed`, without their raw JSON; one query.
+
+    Raises KeyError for a kind there is not.
+    """
+    model = MODELS[kind]
+    rows: QuerySet[Any] = in_scope(model._default_manager.all(), scope)
+    if any(field.name == "raw" for field in model._meta.concrete_fields):
+        rows = rows.defer("raw")
+    return rows if with_removed else rows.filter(removed_at=None)
+
+
+# -- what the lists came to
+
+
+def kind_states(scope: Scope) -> QuerySet[KindState]:
+    """What the last attempt at every list came to, by subscription and kind; one query. A list that was never tried has no row."""
+    return in_scope(KindState.objects.select_related("subscription").defer("subscription__raw"), scope).order_by("subscription_id", "kind")
+
+
+def stale_since(scope: Scope) -> dict[tuple[str, str], datetime]:
+    """{(subscription id, ResourceKind slug): since when what we show of it may be untrue}; two queries.
+
+    A pair is there when the last attempt at its list did not complete, or a complete list of subscriptions no longer holds the subscription.
+    The time is that of the last complete read; of the first attempt's where there never was one.
+    """
+    gone: dict[str, datetime] = {
+        one: since for one, since in subscriptions(scope).values_list("subscription_id", "not_listed_since") if since is not None
+    }
+    stale: dict[tuple[str, str], datetime] = {}
+    slugs: dict[str, list[str]] = {}
+    for slug, read_kind in READ_KIND_OF.items():
+        slugs.setdefault(read_kind, []).append(slug)
+    good = {KindState.Status.COMPLETE, KindState.Status.HELD}
+    for state in in_scope(KindState.objects.all(), scope):
+        since = state.last_complete_at or state.last_attempt_at
+        if since is not None and (state.status not in good or state.subscription_id in gone):
+            stale.update({(state.subscription_id, slug): since for slug in slugs.get(state.kind, [])})
+    return stale
+
+
+def subscriptions_stale_since(scope: Scope) -> dict[str, datetime]:
+    """{subscription id: since when any of its VNets, NICs, load balancers or TAPs may be untrue}, the oldest; two queries."""
+    oldest: dict[str, datetime] = {}
+    shown = {ResourceKind.VIRTUAL_NETWORK, ResourceKind.NETWORK_INTERFACE, ResourceKind.LOAD_BALANCER, ResourceKind.TAP}
+    for (subscription_id, slug), since in stale_since(scope).items():
+        if slug in shown:
+            oldest[subscription_id] = min(since, oldest.get(subscription_id, since))
+    return oldest
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryCounts:
+    """Every count that is shown anywhere, of present rows in scope. `nics_mirrorable` is a first estimate, not a verdict."""
+
+    subscriptions: int
+    virtual_networks: int
+    subnets: int
+    nics: int
+    nics_mirrored: int
+    nics_mirrorable: int  # on a VM, not mirrored, not a TAP's destination, no private endpoint or private link service
+    peerings: int  # sides, as the VNets tell them
+    virtual_machines: int
+    load_balancers: int
+    taps: int
+    tap_configurations: int
+    not_understood: int
+    unread_lists: int  # (subscription, list) pairs whose last read did not complete
+
+
+def counts(scope: Scope) -> InventoryCounts:
+    """The one source of every count on screen; eleven queries, whatever the number of rows."""
+
+    def present(model: type[models.Resource]) -> int:
+        return in_scope(model._default_manager.filter(removed_at=None), scope).count()
+
+    nics = in_scope(NetworkInterface.objects.filter(removed_at=None), scope)
+    collectors = VirtualNetworkTap.objects.filter(removed_at=None).exclude(destination_ip_configuration_key="")
+    is_collector = Q(ip_configurations__key__in=collectors.values("destination_ip_configuration_key"), ip_configurations__removed_at=None)
+    is_possible = Q(is_mirrored=False, private_endpoint_id="", private_link_service_id="") & ~Q(virtual_machine_id="")
+    of_nics = nics.aggregate(all=Count("pk"), mirrored=Count("pk", filter=Q(is_mirrored=True)), possible=Count("pk", filter=is_possible))
+    taken = nics.filter(is_possible).filter(is_collector).distinct().count()
+    return InventoryCounts(
+        subscriptions=in_scope(Subscription.objects.filter(not_listed_since=None), scope).count(),
+        virtual_networks=present(models.VirtualNetwork),
+        subnets=present(models.Subnet),
+        nics=of_nics["all"],
+        nics_mirrored=of_nics["mirrored"],
+        nics_mirrorable=of_nics["possible"] - taken,
+        peerings=present(models.VirtualNetworkPeering),
+        virtual_machines=present(models.VirtualMachine),
+        load_balancers=present(models.LoadBalancer),
+        taps=present(models.VirtualNetworkTap),
+        tap_configurations=present(models.TapConfiguration),
+        not_understood=in_scope(NotUnderstoodItem.objects.all(), scope).count(),
+        unread_lists=in_scope(KindState.objects.exclude(status__in=["complete", "held"]), scope).count(),
+    )
+
+
+def not_understood_items(scope: Scope) -> QuerySet[NotUnderstoodItem]:
+    """Items of the last reads that could not be made rows; one query."""
+    return in_scope(NotUnderstoodItem.objects.all(), scope).order_by("subscription_id", "kind", "pk")
+
+
+# -- changes and runs
+
+
+def resource_changes(
+    scope: Scope, *, key: str = "", kind: str = "", action: str = "", run_id: int | None = None, subscription_id: str = ""
+) -> QuerySet[ResourceChange]:
+    """Recorded changes, newest first, narrowed by what is given; one query."""
+    wanted = {"key": key, "kind": kind, "action": action, "run_id": run_id, "subscription_id": subscription_id.lower()}
+    return in_scope(ResourceChange.objects.filter(**{name: value for name, value in wanted.items() if value}), scope).order_by("-pk")
+
+
+def sync_runs(scope: Scope) -> QuerySet[SyncRun]:
+    """Runs, newest first: all of them for a scope of everything, else those that have a part in scope; one query."""
+    runs = SyncRun.objects.order_by("-pk")
+    if scope.subscription_ids is None:
+        return runs
+    return runs.filter(Exists(SubscriptionSync.objects.filter(run=OuterRef("pk"), subscription_id__in=sorted(scope.subscription_ids))))
+
+
+def subscription_syncs(scope: Scope, run_ids: Iterable[int]) -> QuerySet[SubscriptionSync]:
+    """The parts in scope of these runs, with their subscription; one query."""
+    parts = SubscriptionSync.objects.filter(run_id__in=list(run_ids)).select_related("subscription").defer("subscription__raw")
+    return in_scope(parts, scope).order_by("run_id", "subscription__name", "subscription_id")
+
+
+def removal_holds(scope: Scope) -> QuerySet[RemovalHold]:
+    """Removals that wait for an admin, or were dismissed and still could be confirmed, newest first; one query."""
+    alive = RemovalHold.objects.filter(state__in=["open", "confirmed", "dismissed"]).select_related("subscription")
+    return in_scope(alive.defer("keys", "subscription__raw"), scope).order_by("-pk")
+
+
+def run_report(run: SyncRun, scope: Scope | None = None) -> dict[str, Any]:
+    """The run as `manage.py sync --json` and the API tell it: counts per kind, changes, per subscription status and error, seconds.
+
+    Without a scope all its parts are told (for the command line, which reads the database anyway). Queries: three, and one a kind.
+    """
+    scope = scope or Scope.everything()
+    parts = list(subscription_syncs(scope, [run.pk]))
+    told = Scope.of(part.subscription_id for part in parts)
+    kinds: dict[str, dict[str, Any]] = {part.subscription_id: {} for part in parts}
+    for state in kind_states(told):
+        kinds[state.subscription_id][state.kind] = {
+            "status": state.status,
+            "sent": state.sent_count,
+            "stored": state.stored_count,
+            "duplicates": state.duplicate_count,
+            "not_understood": state.not_understood_count,
+            "last_complete_at": state.last_complete_at.isoformat() if state.last_complete_at else None,
+            "failure": state.failure,
+            "code": state.code,
+            "message": state.message,
+        }
+    return {
+        "run": run.pk,
+        "state": run.state,
+        "trigger": run.trigger,
+        "seconds": seconds_between(run.started_at, run.finished_at),
+        "counts": {slug: in_scope(model._default_manager.filter(removed_at=None), told).count() for slug, model in MODELS.items()},
+        "added": sum(part.added_count for part in parts),
+        "changed": sum(part.changed_count for part in parts),
+        "removed": sum(part.removed_count for part in parts),
+        "error": {"failure": run.failure, "code": run.code, "message": run.message} if run.message else None,
+        "subscriptions": [
+            {
+                "id": part.subscription_id,
+                "name": part.subscription.name,
+                "state": part.state,
+                "seconds": seconds_between(part.started_at, part.finished_at),
+                "error": {"failure": part.failure, "code": part.code, "message": part.message} if part.failure or part.code else None,
+                "kinds": kinds[part.subscription_id],
+            }
+            for part in parts
+        ],
+    }
+
+
+def seconds_between(started_at: datetime | None, finished_at: datetime | None) -> float | None:
+    """Seconds with two places, None while either is not known."""
+    return round((finished_at - started_at).total_seconds(), 2) if started_at and finished_at else None
