@@ -43,6 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out.setdefault("long, see --long", []).append(item)
         else:
             kept.append(item)
+    kept.sort(key=lambda item: item.get_closest_marker("e2e") is not None)  # stable: browser tests last, see tests/e2e/conftest.py
     items[:] = kept
     config.stash[LEFT_OUT] = left_out
 

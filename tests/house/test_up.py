@@ -38,8 +38,8 @@ def test_a_start_works_recovers_and_leaves_nothing_behind(tmp_path: Path) -> Non
     with Up(data_dir, "--no-demo", **NOWHERE) as up:
         address = up.ready()
         password = up.line(r"^vtapweb: sign in: admin / (\S+)$").group(1)
-        kept = data_dir / "admin-password"
-        assert kept.read_text() == f"admin / {password}\n"
+        kept = data_dir / "admin_password"
+        assert kept.read_text() == f"{password}\n"
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert get(address, "/healthz")[0] == 200
         assert json.loads(get(address, "/readyz")[1])["status"] == "ready"

