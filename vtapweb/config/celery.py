@@ -16,6 +16,7 @@ from vtapweb.config.guard import die_with_parent
 app = Celery("vtapweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.set_default()  # for every thread: a request's actions run in threads of their own, and a current app is one thread's
 
 log = structlog.get_logger(__name__)
 

@@ -126,7 +126,6 @@ CELERY_WORKER_CONCURRENCY = env_count("VTAPWEB_WORKER_PROCESSES", "3")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TASK_TIME_LIMIT = 3600
-CELERY_TASK_SOFT_TIME_LIMIT = 3540
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -148,6 +147,7 @@ CELERY_TASK_ROUTES = {"inventory.reap": {"queue": "clock"}, "inventory.sync_sche
 CELERY_BEAT_SCHEDULE = {
     "reap": {"task": "inventory.reap", "schedule": 5.0, "options": {"expires": 10}},
     "topology": {"task": "topology.refresh_if_changed", "schedule": 30.0, "options": {"expires": 25}},
+    "map": {"task": "topology.refresh_if_changed", "schedule": 10.0, "options": {"expires": 10}},
     "sync": {"task": "inventory.sync_scheduled", "schedule": SYNC_INTERVAL_S, "options": {"expires": SYNC_INTERVAL_S}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")

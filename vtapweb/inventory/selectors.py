@@ -206,7 +206,7 @@ def run_report(run: SyncRun, scope: Scope | None = None) -> dict[str, Any]:
         "run": run.pk,
         "state": run.state,
         "trigger": run.trigger,
-        "seconds": seconds_between(run.started_at, run.finished_at),
+        "seconds": _seconds_between(run.started_at, run.finished_at),
         "counts": {slug: in_scope(model._default_manager.filter(removed_at=None), told).count() for slug, model in MODELS.items()},
         "added": sum(part.added_count for part in parts),
         "changed": sum(part.changed_count for part in parts),
@@ -217,7 +217,7 @@ def run_report(run: SyncRun, scope: Scope | None = None) -> dict[str, Any]:
                 "id": part.subscription_id,
                 "name": part.subscription.name,
                 "state": part.state,
-                "seconds": seconds_between(part.started_at, part.finished_at),
+                "seconds": _seconds_between(part.started_at, part.finished_at),
                 "error": {"failure": part.failure, "code": part.code, "message": part.message} if part.failure or part.code else None,
                 "kinds": kinds[part.subscription_id],
             }
@@ -226,6 +226,6 @@ def run_report(run: SyncRun, scope: Scope | None = None) -> dict[str, Any]:
     }
 
 
-def seconds_between(started_at: datetime | None, finished_at: datetime | None) -> float | None:
+def _seconds_between(started_at: datetime | None, finished_at: datetime | None) -> float | None:
     """Seconds with two places, None while either is not known."""
     return round((finished_at - started_at).total_seconds(), 2) if started_at and finished_at else None

@@ -26,8 +26,13 @@ from vtapweb.access.actions import admin_create_first
 from vtapweb.config import health, launch
 from vtapweb.config.launch import Launch, LaunchRefusedError
 from vtapweb.config.supervisor import Child, ChildFailedError, Supervisor, say
+from vtapweb.inventory.actions import sync_start
+from vtapweb.inventory.models import NetworkInterface, Subnet, SubscriptionSync, SyncRun, VirtualNetwork, VirtualNetworkTap
+from vtapweb.topology.models import TopologyState
 
 START_TIMEOUT_S = 120.0
+FIRST_SYNC_TIMEOUT_S = 900.0
+MAP_TIMEOUT_S = 60.0
 PASSWORD_FILE = "admin_password"  # noqa: S105 - a file's name
 
 
@@ -111,12 +116,73 @@ async def bring_up(supervisor: Supervisor, decided: Launch, listener: socket.soc
     address = address_of(decided, listener)
     await supervisor.until("The web process", lambda: web_answers(address), timeout_s=START_TIMEOUT_S)
     await supervisor.until("The workers", workers_answer, timeout_s=START_TIMEOUT_S)
+    await first_sync(supervisor)
     if password:
         say(f"sign in: admin / {password}")
     say(f"started in {time.monotonic() - started:.1f} s")
     # The line that scripts wait for: nothing before it on its line.
     sys.stdout.write(f"vtapweb ready: {address}\n")
     sys.stdout.flush()
+
+
+async def first_sync(supervisor: Supervisor) -> None:
+    """Every start asks for a sync; the first one of these data is waited for, with its progress, and so is the map drawn from it."""
+    is_first, run_id = await asyncio.to_thread(ask_for_sync)
+    if not is_first:
+        return
+    say("first sync …")
+    told = ""
+
+    async def is_over() -> bool:
+        nonlocal told
+        is_done, progress = await asyncio.to_thread(sync_progress, run_id)
+        if progress != told:
+            told = progress
+            say(f"  {progress}")
+        return is_done
+
+    try:
+        await supervisor.until("The first sync", is_over, timeout_s=FIRST_SYNC_TIMEOUT_S)
+        await supervisor.until("The map", map_is_drawn, timeout_s=MAP_TIMEOUT_S)
+    except ChildFailedError as failure:
+        if supervisor.failure.done():
+            raise
+        say(f"{failure} It goes on in the background.")
+
+
+def ask_for_sync() -> tuple[bool, int]:
+    """Whether nothing was ever read to its end, and the run that will (or one that is under way)."""
+    try:
+        is_first = not SyncRun.objects.filter(state__in=("complete", "partial")).exists()
+        return is_first, sync_start(trigger=SyncRun.Trigger.START, acting_user=None).pk
+    finally:
+        connections.close_all()
+
+
+def sync_progress(run_id: int) -> tuple[bool, str]:
+    """Whether the run is over, and one sentence about where it stands."""
+    try:
+        run = SyncRun.objects.get(pk=run_id)
+        parts = list(SubscriptionSync.objects.filter(run_id=run_id).values_list("state", flat=True))
+        read = sum(state not in {"queued", "running"} for state in parts)
+        if run.state in {"queued", "running"}:
+            return False, f"{read} of {len(parts)} subscriptions read" if parts else "asking Azure for the list of subscriptions"
+        counts = ((VirtualNetwork, "VNets"), (Subnet, "subnets"), (NetworkInterface, "NICs"), (VirtualNetworkTap, "TAPs"))
+        stored = ", ".join(f"{model._default_manager.filter(removed_at=None).count()} {word}" for model, word in counts)
+        reason = f" {run.message}" if run.message else ""
+        return True, f"sync {run.state}: {stored} in {len(parts)} subscriptions.{reason}"
+    finally:
+        connections.close_all()
+
+
+async def map_is_drawn() -> bool:
+    def has_picture() -> bool:
+        try:
+            return bool(TopologyState.objects.exclude(built_at=None).exists())
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(has_picture)
 
 
 def python(*arguments: str) -> list[str]:
