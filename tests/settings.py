@@ -11,7 +11,7 @@ import tempfile
 _data_dir = tempfile.mkdtemp(prefix="vtapweb-tests-")
 atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
 for _name in [name for name in os.environ if name.startswith(("VTAPWEB_", "AZURE_", "REDIS_URL"))]:
-    if _name != "VTAPWEB_CHROMIUM":
+    if _name not in {"VTAPWEB_CHROMIUM", "VTAPWEB_ARM_EXAMPLES"}:
         del os.environ[_name]
 os.environ["VTAPWEB_DATA_DIR"] = _data_dir
 os.environ["VTAPWEB_ENV_FILE"] = os.devnull

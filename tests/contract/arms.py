@@ -1,9 +1,13 @@
 """The servers of the contract suite behind one face: connect to it, ask it what it holds, spoil every Nth answer."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.contract.http import InProcess, Reply, serving
@@ -51,6 +55,11 @@ def _connect(endpoint: str, time: Time, transport: Any = None) -> AzureCloud:
     return cloud_from_settings(cloud="custom", endpoint=endpoint, token="contract-token", transport=transport, sleep=time.sleep)
 
 
+def _path(kind: ReadKind, subscription_id: str) -> str:
+    listing = LISTINGS[kind]
+    return f"/subscriptions/{subscription_id}{listing.path}?api-version={listing.api_version}" + (f"&{listing.query}" if listing.query else "")
+
+
 _SIMULATOR_FAULTS = {"short": FaultKind.TRUNCATE}
 
 
@@ -64,10 +73,8 @@ def simulator(page_size: int, *, is_over_http: bool) -> Iterator[Arm]:
         return Reply(response.status, response.body, response.headers, "drop" if response.is_dropped else "")
 
     def sent(kind: ReadKind, subscription_id: str) -> list[Any] | Failure:
-        listing = LISTINGS[kind]
-        path = f"/subscriptions/{subscription_id}{listing.path}?api-version={listing.api_version}" + (f"&{listing.query}" if listing.query else "")
         try:
-            return [item for body in server.pages("http://127.0.0.1", path) for item in json.loads(body)["value"]]
+            return [item for body in server.pages("http://127.0.0.1", _path(kind, subscription_id)) for item in json.loads(body)["value"]]
         except ArmError as error:
             return failure_of_status(error.status, error.code)
 
@@ -89,6 +96,49 @@ def simulator(page_size: int, *, is_over_http: bool) -> Iterator[Arm]:
 
 
 @contextmanager
+def simulator_process(page_size: int) -> Iterator[Arm]:
+    """The simulator as people run it: its own process on a free port. Its clock is real, so its budgets are set out of reach."""
+    time = Time()
+    command = [sys.executable, "-m", "vtapweb.simulator", "--size", "S", "--page-size", str(page_size), "--reads-burst", "1000000"]
+    with TemporaryDirectory() as folder, subprocess.Popen([*command, "--state-dir", folder], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            base_url = process.stdout.readline().partition("ready: ")[2].strip().rstrip("/")
+            cloud = _connect(base_url, time)
+            listed = [one.subscription_id for page in cloud.subscriptions() for one in page.items]
+            with closing(HTTPConnection(base_url.removeprefix("http://"))) as own:
+                lists = {(kind, subscription_id): _listed(own, kind, subscription_id) for kind in ReadKind for subscription_id in listed}
+                yield Arm(cloud, listed, lambda kind, sub: lists[kind, sub], lambda fault, every: _order(own, fault, every), time)
+            cloud.close()
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def _listed(own: HTTPConnection, kind: ReadKind, subscription_id: str) -> list[Any] | Failure:
+    """A list read by nothing but the standard library."""
+    items: list[Any] = []
+    url = _path(kind, subscription_id)
+    while url:
+        own.request("GET", url, headers={"Authorization": "Bearer other"})
+        with own.getresponse() as response:
+            body = json.load(response)
+        if response.status != 200:
+            return failure_of_status(response.status, body["error"]["code"])
+        items += body["value"]
+        url = body.get("nextLink", "")
+    return items
+
+
+def _order(own: HTTPConnection, fault: str, every: int) -> None:
+    body = json.dumps({"kind": _SIMULATOR_FAULTS.get(fault, fault), "every": every})
+    own.request("POST", f"/_control/{'faults' if fault else 'faults/clear'}", body, {"Content-Type": "application/json"})
+    with own.getresponse() as response:
+        assert response.status == 200, response.read()
+        response.read()
+
+
+@contextmanager
 def other(page_size: int) -> Iterator[Arm]:
     time, server = Time(), OtherArm(page_size)
 
@@ -107,6 +157,7 @@ def other(page_size: int) -> Iterator[Arm]:
 ARMS: dict[str, Callable[[int], AbstractContextManager[Arm]]] = {
     "simulator in process": lambda page_size: simulator(page_size, is_over_http=False),
     "simulator over HTTP": lambda page_size: simulator(page_size, is_over_http=True),
+    "simulator as a process": simulator_process,
     "other ARM over HTTP": other,
 }
 

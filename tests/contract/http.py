@@ -5,11 +5,16 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from threading import Thread
 from typing import Any, NamedTuple, Self
 
+import requests
+import urllib3
 from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import HttpTransport
+from azure.core.rest._requests_basic import RestRequestsTransportResponse
+from requests.structures import CaseInsensitiveDict
 
 
 class Reply(NamedTuple):
@@ -89,7 +94,7 @@ class InProcess(HttpTransport[Any, Any]):
         if reply.fault in {"drop", "reset"}:
             raise ServiceResponseError("the connection was closed", error=ConnectionResetError(104, "reset"))
         body = reply.body[: len(reply.body) // 2] if reply.fault in {"cut", "short"} else reply.body
-        return _Response(reply.status, dict(reply.headers), body)
+        return _response(request, reply, body)
 
     def open(self) -> None:
         """Nothing to open."""
@@ -104,19 +109,10 @@ class InProcess(HttpTransport[Any, Any]):
         """Nothing to close."""
 
 
-class _Response:
-    """The part of azure.core.rest.HttpResponse that a pipeline and a reader use."""
-
-    def __init__(self, status_code: int, headers: dict[str, str], body: bytes) -> None:
-        self.status_code = status_code
-        self.headers = headers
-        self._body = body
-
-    def read(self) -> bytes:
-        return self._body
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_arguments: object) -> None:
-        """Nothing to close."""
+def _response(request: Any, reply: Reply, body: bytes) -> Any:
+    """What the SDK's own transport would return."""
+    internal = requests.Response()
+    internal.status_code = reply.status
+    internal.headers = CaseInsensitiveDict(reply.headers)
+    internal.raw = urllib3.HTTPResponse(body=BytesIO(body), status=reply.status, preload_content=False)
+    return RestRequestsTransportResponse(request=request, internal_response=internal)  # type: ignore[no-untyped-call] # the SDK's, untyped
