@@ -147,20 +147,20 @@ def token_revoke(*, token: ApiToken, acting_user: User, request: HttpRequest | N
 
 @transaction.atomic
 def admin_create_first(*, password_file: Path) -> tuple[User, str] | None:
-    """The first admin with a random password, which is also kept in `password_file` (mode 0600). None when there is an admin already.
+    """The first person, an admin with a random password, which is also kept in `password_file` (mode 0600). None when there are people already.
 
-    Raises OSError when the file cannot be written; then there is no new admin either.
+    People of the demo do not count. Raises OSError when the file cannot be written; then there is no new admin either.
     """
-    if User.objects.filter(role=Role.ADMIN, is_active=True).exclude(username__startswith=DEMO_ACTOR_PREFIX).exists():
+    if User.objects.exclude(username__startswith=DEMO_ACTOR_PREFIX).exists():
         return None
     password = "-".join(secrets.token_urlsafe(6) for _ in range(3))
     user = User.objects.create_user("admin", password=password, role=Role.ADMIN, has_all_subscriptions=True)
-    audit_record(action="access.user_created", actor="manage.py admin_create_first", target=user.username, detail={"role": user.role})
+    audit_record(action="access.user_created", actor="first start", target=user.username, detail={"role": user.role})
     password_file.parent.mkdir(parents=True, exist_ok=True)
     password_file.unlink(missing_ok=True)  # a file of other rights or owner is not written into
     descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{password}\n")
+        file.write(f"{user.username} / {password}\n")
     return user, password
 
 

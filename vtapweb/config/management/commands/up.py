@@ -274,10 +274,10 @@ def collect_static_files() -> None:
 
 
 def make_first_admin(data_dir: Path) -> str:
-    """Where there is no admin yet: makes one, whose password is returned and kept in the data directory for its owner. "" otherwise."""
+    """Where nobody exists yet: an admin, whose password is returned and kept in the data directory for its owner. "" otherwise."""
     made = admin_create_first(password_file=data_dir / PASSWORD_FILE)
     connections.close_all()
-    return made[1] if made else ""
+    return made[1] if made is not None else ""
 
 
 @sync_to_async(thread_sensitive=False)
