@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from vtapweb.access.actions import audit_record
 from vtapweb.access.models import AuditEntry, Role, User
+from vtapweb.web.paging import cursor_of
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +65,10 @@ def test_the_api_pages_by_cursor(admin_client: Client) -> None:
     assert answer["next"] is None
     refused = admin_client.get("/api/v1/audit", {"cursor": "x"})
     assert (refused.status_code, refused["Content-Type"]) == (400, "application/problem+json")
-    assert admin_client.get("/api/v1/audit", {"limit": 0}).status_code == 422
+    assert admin_client.get("/api/v1/audit", {"cursor": cursor_of("some-key")}).status_code == 400
+    assert admin_client.get("/api/v1/audit", {"cursor": cursor_of("9" * 40)}).status_code == 200
+    assert admin_client.get("/audit", {"before": "9" * 40}).status_code == 200
+    assert admin_client.get("/api/v1/audit", {"limit": 0}).status_code == 400
 
 
 def test_the_csv_is_streamed_unarmed_and_itself_on_record(admin_client: Client) -> None:

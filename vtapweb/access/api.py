@@ -1,14 +1,15 @@
 """The access room's part of the API: the audit record, and who the caller is."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from ninja import Query, Router, Schema
+from ninja import Router, Schema
 
 from vtapweb.access.authentication import api_auth
 from vtapweb.access.models import Role
 from vtapweb.access.selectors import AuditFilter, audit_entries
 from vtapweb.access.viewer import ViewerRequest
+from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, key_of, limit_of
 from vtapweb.web.problem import ProblemError
 
 router = Router(tags=["access"])
@@ -45,7 +46,7 @@ def audit_list(
     action: str = "",
     since: date | None = None,
     until: date | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: int = LIMIT_DEFAULT,
     cursor: str = "",
 ) -> dict[str, Any]:
     """For admins who see all subscriptions. `actor` and `action` are parts of the text, `since` and `until` days in UTC."""
@@ -53,12 +54,12 @@ def audit_list(
         raise ProblemError(403, "Not allowed", "The audit record is of the whole installation; this token sees only some subscriptions.")
     entries = audit_entries(scope=request.viewer.scope, wanted=AuditFilter(actor, action, since, until))
     total = entries.count()
-    if cursor:
-        if not cursor.isdecimal():
-            raise ProblemError(400, "Unknown cursor", "Send the value of `next` as you got it.")
-        entries = entries.filter(pk__lt=int(cursor))
-    rows = list(entries[: limit + 1])
-    return {"items": rows[:limit], "next": str(rows[limit - 1].pk) if len(rows) > limit else None, "total": total}
+    if key := key_of(cursor):
+        if not key.isdecimal():
+            raise ProblemError(400, "Cursor of another list", "Take `next` from the answer before of this list.")
+        entries = entries.filter(pk__lt=int(key))
+    rows = list(entries[: limit_of(limit) + 1])
+    return {"items": rows[:limit], "next": cursor_of(str(rows[limit - 1].pk)) if len(rows) > limit else None, "total": total}
 
 
 @router.get("/whoami", response=WhoAmI, summary="Who you are here")
