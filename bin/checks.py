@@ -42,7 +42,8 @@ def static_checks() -> list[Callable[[], tuple[str, int, str, float]]]:
         "migrations": [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run", "--settings=tests.settings"],
     }
     if any((ROOT / "static" / "js").rglob("*.js")):
-        commands["tsc"] = [node(), str(ROOT / "node_modules" / "typescript" / "bin" / "tsc"), "-p", "tsconfig.json"]
+        for name, project in {"tsc": "tsconfig.json", "tsc topology": "tsconfig.topology.json"}.items():
+            commands[name] = [node(), str(ROOT / "node_modules" / "typescript" / "bin" / "tsc"), "-p", project]
     scripts = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "js").rglob("*.test.js"))
     if scripts:
         commands["node --test"] = [node(), "--test", *scripts]

@@ -1,0 +1,54 @@
+// @ts-check
+/** Text on the canvas: measured once, shortened with an ellipsis. */
+
+const MOST_KEPT = 20_000;
+
+/** @type {Map<string, number>} */
+const widths = new Map();
+
+/** @param {CanvasRenderingContext2D} ctx @param {string} text @returns {number} width in the context's units */
+export function widthOf(ctx, text) {
+  const key = `${ctx.font}|${text}`;
+  let width = widths.get(key);
+  if (width === undefined) {
+    if (widths.size >= MOST_KEPT) widths.clear();
+    width = ctx.measureText(text).width;
+    widths.set(key, width);
+  }
+  return width;
+}
+
+/** A face that arrives late changes every width. */
+export function forgetWidths() {
+  widths.clear();
+}
+
+/** @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} room @returns {string} "" when not even two letters fit */
+export function shorten(ctx, text, room) {
+  if (widthOf(ctx, text) <= room) return text;
+  const letters = [...text];
+  let low = 0;
+  let high = letters.length;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (ctx.measureText(`${letters.slice(0, middle).join("")}…`).width <= room) low = middle;
+    else high = middle - 1;
+  }
+  return low < 2 ? "" : `${letters.slice(0, low).join("")}…`;
+}
+
+/**
+ * As `shorten`, but keeps the end: names of a series differ there ("nic-collector-01", "nic-collector-02").
+ *
+ * @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} room @returns {string}
+ */
+export function shortenMiddle(ctx, text, room) {
+  if (widthOf(ctx, text) <= room) return text;
+  const letters = [...text];
+  const tail = letters.slice(-3).join("");
+  for (let head = letters.length - 4; head >= 2; head--) {
+    const short = `${letters.slice(0, head).join("")}…${tail}`;
+    if (ctx.measureText(short).width <= room) return short;
+  }
+  return shorten(ctx, text, room);
+}

@@ -1,0 +1,797 @@
+// @ts-check
+/**
+ * The map page: wires store, draw and wire together. All of its state is here: graph, sequence, selection, focus, open node.
+ *
+ * Order at the start (seq protocol): open the socket and keep what it says, GET the snapshot, apply the rest.
+ */
+
+import { Graph } from "./store/graph.js";
+import { add, existing, summary, toggle } from "./store/selection.js";
+import { sequenceReceive, sequenceSnapshot, sequenceStart } from "./store/sequence.js";
+import { count } from "./store/states.js";
+import { outline, walk } from "./store/tree.js";
+import { boxToScreen, fit, levelOf, overlaps, pan, toScreen, toWorld, visibleBox, zoomAt } from "./store/view.js";
+import { describe, describePipe, fillLegend, fillTree, make, putAt, Tooltip } from "./draw/chrome.js";
+import { Finder } from "./draw/finder.js";
+import { startGestures } from "./draw/gestures.js";
+import { clock } from "./draw/names.js";
+import { Stage } from "./draw/stage.js";
+import { addressOf, readAddress } from "./wire/address.js";
+import { fetchHits, fetchSnapshot } from "./wire/fetches.js";
+import { LiveSocket } from "./wire/socket.js";
+import { announce, toast } from "../ui/toast.js";
+
+/** @typedef {import("./store/types.js").NodeRef} NodeRef */
+/** @typedef {import("./store/types.js").Message} Message */
+/** @typedef {import("./store/types.js").View} View */
+/** @typedef {import("./store/types.js").Box} Box */
+/** @typedef {import("./store/routes.js").Pipe} Pipe */
+/** @typedef {import("./draw/stage.js").Highlight} Highlight */
+/** @typedef {import("./wire/socket.js").SocketState} SocketState */
+/** @typedef {import("./wire/fetches.js").Hit} Hit */
+
+const ZOOM_KEY = 1.25;
+const ADDRESS_PAUSE_MS = 250;
+const SAY_PAUSE_MS = 2500;
+const REFETCH_PAUSE_MS = 1000;
+const REFETCH_LONGEST_MS = 30_000;
+/** Names in one address of the table page; more are carried by subnet or not at all. */
+const MOST_NAMES = 150;
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} id @param {new () => T} type @returns {T}
+ */
+function part(id, type) {
+  const element = document.getElementById(id);
+  if (!(element instanceof type)) throw new Error(`The map page lacks #${id}.`);
+  return element;
+}
+
+export class MapPage {
+  /** @param {HTMLElement} root #map, with the addresses in its data attributes */
+  constructor(root) {
+    this.root = root;
+    this.urls = {
+      topology: root.dataset.topology ?? "/api/v1/topology",
+      find: root.dataset.find ?? "/api/v1/topology/find",
+      panel: root.dataset.panel ?? "/map/panel/",
+      table: root.dataset.table ?? "/table/nics",
+      live: root.dataset.live ?? "/ws/live",
+    };
+    this.host = part("map-stage", HTMLElement);
+    this.tree = part("map-tree", HTMLElement);
+    this.ring = part("map-ring", HTMLElement);
+    this.bar = part("map-selection", HTMLElement);
+    this.banners = part("map-banners", HTMLElement);
+    this.legend = part("map-legend", HTMLElement);
+    this.panel = part("panel", HTMLElement);
+    this.stop = new AbortController();
+
+    /** @type {Graph | null} */
+    this.graph = null;
+    this.sequence = sequenceStart();
+    /** @type {ReadonlySet<number>} */
+    this.selection = new Set();
+    /** @type {NodeRef | null} */
+    this.focus = null;
+    /** @type {number | null} */
+    this.openNode = null;
+    /** @type {NodeRef | Pipe | null} */
+    this.hovered = null;
+    /** @type {ReadonlySet<number> | null} */
+    this.hits = null;
+    this.isReady = false;
+    this.clockOffset = 0;
+    this.asked = readAddress(location.search);
+    /** @type {AbortController | null} */
+    this.fetching = null;
+    this.refetchWait = REFETCH_PAUSE_MS;
+    this.refetchTimer = 0;
+    this.addressTimer = 0;
+    this.sayTimer = 0;
+    /** @type {string[]} */
+    this.toSay = [];
+    this.secondTimer = 0;
+    /** @type {SocketState} */
+    this.line = { phase: "connecting", lostAt: null, retryAt: null };
+    /** @type {string} */
+    this.failure = "";
+
+    this.stage = new Stage(this.host, { onView: () => this.handleView() });
+    this.tooltip = new Tooltip(part("map-tooltip", HTMLElement), this.host);
+    this.finder = new Finder(part("search", HTMLInputElement), part("map-hits", HTMLElement), {
+      find: (q, signal) => fetchHits(this.urls.find, q, signal),
+      onHits: (ids) => this.showHits(ids),
+      onChoose: (hit) => this.flyToHit(hit),
+    });
+    this.socket = new LiveSocket(this.urls.live, { onMessage: (message) => this.handleMessage(message), onState: (state) => this.handleLine(state) });
+    this.stopGestures = startGestures(this.host, {
+      onPan: (dx, dy) => this.stage.setView(pan(this.stage.view, dx, dy)),
+      onZoom: (factor, at) => this.stage.setView(zoomAt(this.stage.view, this.stage.size, factor, at.x, at.y)),
+      onClick: (at, isAdding) => this.handleClick(at, isAdding),
+      onDoubleClick: (at) => this.handleDoubleClick(at),
+      onHover: (at) => this.handleHover(at),
+      onLasso: (line, isDone) => this.handleLasso(line, isDone),
+    });
+    this.listen();
+  }
+
+  start() {
+    this.socket.open();
+    void this.load();
+  }
+
+  destroy() {
+    this.stop.abort();
+    this.fetching?.abort();
+    this.stopGestures();
+    this.finder.destroy();
+    this.socket.close();
+    this.stage.destroy();
+    for (const timer of [this.refetchTimer, this.addressTimer, this.sayTimer, this.secondTimer]) clearTimeout(timer);
+  }
+
+  listen() {
+    const { signal } = this.stop;
+    this.root.addEventListener("click", (event) => this.handleAction(event), { signal });
+    this.panel.addEventListener("click", (event) => this.handleAction(event), { signal });
+    document.addEventListener("keydown", (event) => this.handleKey(event), { signal });
+    this.tree.addEventListener("focus", () => this.focusNode(this.focus ?? walk(this.mustGraph(), null, "ArrowDown")), { signal });
+    this.tree.addEventListener("blur", () => this.placeRing(), { signal });
+    document.addEventListener("vtap:theme", () => this.stage.restyle(), { signal });
+    matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.stage.restyle(), { signal });
+    document.fonts.ready.then(() => !signal.aborted && this.stage.restyle(), () => undefined);
+    document.fonts.addEventListener("loadingdone", () => this.stage.restyle(), { signal });
+    window.addEventListener("popstate", () => this.restore(), { signal });
+    document.addEventListener("visibilitychange", () => !document.hidden && this.stage.touch(), { signal });
+  }
+
+  mustGraph() {
+    if (!this.graph) throw new Error("The map has no data yet.");
+    return this.graph;
+  }
+
+  // --- live -----------------------------------------------------------------------------------------------------------
+
+  /** GETs the snapshot and applies what the socket said meanwhile. */
+  async load() {
+    clearTimeout(this.refetchTimer);
+    this.fetching?.abort();
+    const fetching = new AbortController();
+    this.fetching = fetching;
+    try {
+      const snapshot = await fetchSnapshot(this.urls.topology, fetching.signal);
+      if (fetching.signal.aborted) return;
+      this.failure = "";
+      const step = sequenceSnapshot(this.sequence, snapshot.seq);
+      this.sequence = step.state;
+      const before = this.graph;
+      const graph = new Graph(snapshot);
+      const added = before ? [...graph.nics.rowOf.keys()].filter((id) => !before.nics.rowOf.has(id)) : [];
+      for (const message of step.apply) this.applyMessage(graph, message, added);
+      this.show(graph, added, before);
+      if (step.refetch) this.refetch();
+      else this.refetchWait = REFETCH_PAUSE_MS;
+    } catch (error) {
+      if (fetching.signal.aborted) return;
+      this.failure = error instanceof Error ? error.message : String(error);
+      this.refetch();
+    }
+    this.showBanners();
+  }
+
+  /** Asks again after a while; longer from time to time. */
+  refetch() {
+    clearTimeout(this.refetchTimer);
+    this.refetchTimer = setTimeout(() => void this.load(), this.refetchWait * (0.5 + Math.random() / 2));
+    this.refetchWait = Math.min(REFETCH_LONGEST_MS, this.refetchWait * 2);
+  }
+
+  /** @param {Message} message */
+  handleMessage(message) {
+    if (message.server_time !== undefined) {
+      const at = typeof message.server_time === "number" ? message.server_time * 1000 : Date.parse(message.server_time);
+      if (Number.isFinite(at)) this.clockOffset = at - Date.now();
+    }
+    const step = sequenceReceive(this.sequence, message);
+    this.sequence = step.state;
+    if (message.kind === "hello" && step.state.phase === "live") this.socket.send({ kind: "resume", seq: step.state.seq });
+    if (step.refetch) {
+      void this.load();
+      return;
+    }
+    const graph = this.graph;
+    if (!graph) return;
+    /** @type {number[]} */
+    const added = [];
+    let isChanged = false;
+    for (const one of step.apply) isChanged = this.applyMessage(graph, one, added) || isChanged;
+    if (isChanged) this.show(graph, added, graph);
+  }
+
+  /** @param {Graph} graph @param {Message} message @param {number[]} added @returns {boolean} whether the graph changed */
+  applyMessage(graph, message, added) {
+    document.dispatchEvent(new CustomEvent("vtap:message", { detail: message }));
+    if (message.kind !== "topology" || !message.delta) return false;
+    const before = { mirrors: graph.mirrors.size, nics: graph.nics.size };
+    added.push(...graph.apply(message.delta));
+    const words = [];
+    if (graph.nics.size !== before.nics) words.push(`${count(Math.abs(graph.nics.size - before.nics), "NIC")} ${graph.nics.size > before.nics ? "added" : "removed"}`);
+    if (graph.mirrors.size !== before.mirrors) words.push(`${count(Math.abs(graph.mirrors.size - before.mirrors), "mirror")} ${graph.mirrors.size > before.mirrors ? "added" : "removed"}`);
+    this.say(words.length ? `Map changed: ${words.join(", ")}.` : "Map updated.");
+    return true;
+  }
+
+  /** @param {Graph} graph @param {number[]} added @param {Graph | null} before */
+  show(graph, added, before) {
+    const isFirst = before === null;
+    this.graph = graph;
+    if (isFirst) this.stage.view = this.asked.view ?? this.fitted();
+    this.selection = existing(isFirst ? new Set(this.asked.selection) : this.selection, graph);
+    this.stage.selection = this.selection;
+    this.hovered = null;
+    this.stage.show(graph, added);
+    fillLegend(this.legend, graph);
+    this.showSelection();
+    this.showEmpty();
+    this.showBanners();
+    if (this.focus && !graph.ref(this.focus.id)) this.focus = null;
+    this.placeRing();
+    if (isFirst && this.asked.node && graph.ref(this.asked.node)) this.open(this.asked.node);
+    if (this.openNode && !graph.ref(this.openNode)) this.close();
+    if (!this.isReady) {
+      this.isReady = true;
+      this.root.dataset.ready = "true";
+      this.writeAddress();
+    }
+    this.root.dataset.revision = graph.revision;
+  }
+
+  /** @param {SocketState} state */
+  handleLine(state) {
+    this.line = state;
+    this.showBanners();
+  }
+
+  /** Collects words for screen readers and says them at most every few seconds. @param {string} words */
+  say(words) {
+    this.toSay.push(words);
+    if (this.sayTimer) return;
+    this.sayTimer = setTimeout(() => {
+      this.sayTimer = 0;
+      announce(this.toSay.length > 2 ? `${this.toSay.length} changes on the map. The last: ${this.toSay.at(-1)}` : this.toSay.join(" "));
+      this.toSay = [];
+    }, SAY_PAUSE_MS);
+  }
+
+  // --- banners: each kind of "old" has its own words ------------------------------------------------------------------------
+
+  showBanners() {
+    clearTimeout(this.secondTimer);
+    /** @type {HTMLElement[]} */
+    const items = [];
+    const banner = (/** @type {string} */ tone, /** @type {string} */ glyph, /** @type {string} */ key, /** @type {Array<string | Node>} */ ...content) => {
+      const mark = make("span", "banner__glyph", glyph);
+      mark.setAttribute("aria-hidden", "true");
+      const item = make("div", `banner banner--${tone} map-banner`, mark, make("div", "banner__body", ...content));
+      item.dataset.test = `banner-${key}`;
+      items.push(item);
+    };
+    const graph = this.graph;
+    if (this.failure) {
+      banner("bad", "✕", "failed", make("strong", "", graph ? "The map could not be brought up to date." : "The map could not be loaded."), ` ${this.failure} We ask again by ourselves.`);
+    }
+    if (this.line.phase === "waiting" || (this.line.phase === "connecting" && this.line.lostAt !== null)) {
+      const at = this.line.lostAt ?? Date.now();
+      const lost = new Date(at + this.clockOffset).toISOString();
+      const ago = Math.max(0, Math.round((Date.now() - at) / 1000));
+      const wait = Math.max(0, Math.ceil(((this.line.retryAt ?? Date.now()) - Date.now()) / 1000));
+      const next = this.line.phase === "waiting" ? `Reconnecting in ${wait} s.` : "Reconnecting…";
+      const retry = make("button", "btn btn--s", "Reconnect now");
+      retry.type = "button";
+      retry.dataset.action = "reconnect";
+      banner("stale", "◌", "connection", make("strong", "", `Updates stopped at ${lost.slice(11, 19)} UTC, ${ago} s ago.`), ` You are seeing the last picture we trust. ${next} `, retry);
+      this.tell("stale", next);
+      this.secondTimer = setTimeout(() => this.showBanners(), 1000);
+    } else this.tell(this.line.phase === "open" ? "live" : "connecting", this.line.phase === "open" ? "Map is live" : "Connecting…");
+    const stale = (graph?.subscriptions ?? []).filter((one) => one.stale_since > 0);
+    const since = stale.length ? clock(new Date(Math.min(...stale.map((one) => one.stale_since)) * 1000).toISOString()) : "";
+    const link = make("a", "", "See why on Syncs");
+    link.href = "/syncs";
+    if (graph && stale.length && stale.length === graph.subscriptions.length) {
+      banner("warn", "◌", "inventory", make("strong", "", `Inventory not synced since ${since}.`), " Azure may look different by now. Nothing here was removed because of it. ", link);
+    } else if (stale.length) {
+      const names = stale.slice(0, 3).map((one) => one.name).join(", ") + (stale.length > 3 ? ` and ${stale.length - 3} more` : "");
+      banner("stale", "◌", "subscription", make("strong", "", `${names} not read since ${since}.`), " Its part of the map is hatched: it is the last picture we have, and may have changed. ", link);
+    }
+    const wasSaid = this.banners.dataset.words ?? "";
+    const kinds = items.map((item) => item.dataset.test).join(" ");
+    this.banners.replaceChildren(...items);
+    if (kinds !== wasSaid) {
+      this.banners.dataset.words = kinds;
+      if (items.length) this.say(items.map((item) => item.querySelector("strong")?.textContent ?? "").join(" "));
+    }
+    this.root.dataset.line = this.line.phase;
+  }
+
+  /** @param {"live" | "connecting" | "stale" | "off"} state @param {string} words for the pill of the shell */
+  tell(state, words) {
+    document.dispatchEvent(new CustomEvent("vtap:live", { detail: { state, words } }));
+  }
+
+  /** Empty states teach what is missing and what to do. */
+  showEmpty() {
+    const graph = this.mustGraph();
+    const { counts } = graph;
+    const show = (/** @type {string} */ id, /** @type {boolean} */ isShown) => {
+      const element = document.getElementById(id);
+      if (element) element.hidden = !isShown;
+    };
+    const isBare = graph.vnets.size === 0;
+    show("map-empty-subscriptions", counts.subscriptions === 0);
+    show("map-empty-vnets", counts.subscriptions > 0 && isBare);
+    show("map-empty-mirrors", !isBare && graph.mirrors.size === 0 && graph.collectors.size > 0 && counts.nics > 0);
+    show("map-empty-collectors", !isBare && graph.collectors.size === 0 && counts.nics > 0);
+    show("map-legend-box", !isBare);
+    const could = counts.nics_mirrorable ?? 0;
+    for (const [name, value] of Object.entries({ could, nics: counts.nics, not: counts.nics - could })) {
+      for (const element of this.root.querySelectorAll(`[data-count="${name}"]`)) element.textContent = value.toLocaleString("en-GB");
+    }
+  }
+
+  // --- view -----------------------------------------------------------------------------------------------------------
+
+  fitted() {
+    return fit(this.mustGraph().bounds(), this.stage.size, { pad: 22, bottom: 26 });
+  }
+
+  handleView() {
+    this.tooltip.hide();
+    this.placeRing();
+    this.writeAddress();
+  }
+
+  writeAddress() {
+    clearTimeout(this.addressTimer);
+    this.addressTimer = setTimeout(() => {
+      if (!this.isReady) return;
+      const query = addressOf(location.search, { view: this.stage.view, selection: this.selection, node: this.openNode });
+      history.replaceState(null, "", location.pathname + query);
+      this.linkTable();
+    }, ADDRESS_PAUSE_MS);
+  }
+
+  /** After back or forward: what the address says. */
+  restore() {
+    if (!this.graph) return;
+    const state = readAddress(location.search);
+    this.stage.setView(state.view ?? this.fitted());
+    this.select(state.selection);
+    if (state.node && this.graph.ref(state.node)) this.open(state.node);
+    else this.close();
+  }
+
+  /** The Table half of the switch carries the selection: by names, so that both pages mean the same NICs. */
+  linkTable() {
+    const names = [...this.selection].slice(0, MOST_NAMES + 1).map((id) => this.mustGraph().nameOf(id));
+    const url = names.length && names.length <= MOST_NAMES ? `${this.urls.table}?q=${encodeURIComponent(names.join(" "))}` : this.urls.table;
+    for (const link of document.querySelectorAll("[data-map-table]")) if (link instanceof HTMLAnchorElement) link.href = url;
+    return url;
+  }
+
+  /** @param {number} id flies to a node so that it and its neighbourhood can be read */
+  flyTo(id) {
+    const box = this.mustGraph().boxOf(id);
+    if (!box) return;
+    const around = { x: box.x - 260, y: box.y - 200, w: box.w + 520, h: box.h + 400 };
+    const view = fit(around, this.stage.size, { pad: 40, kMax: 1.4 });
+    this.stage.flyTo(view);
+  }
+
+  /** Moves just so far that a node is in the picture. @param {number} id */
+  bringIntoView(id) {
+    const box = this.mustGraph().boxOf(id);
+    if (!box) return;
+    const seen = visibleBox(this.stage.view, this.stage.size, -0.04);
+    if (box.x >= seen.x && box.y >= seen.y && box.x + box.w <= seen.x + seen.w && box.y + box.h <= seen.y + seen.h) return;
+    const isWide = box.w > seen.w || box.h > seen.h;
+    this.stage.flyTo(isWide ? fit(box, this.stage.size, { pad: 40 }) : { ...this.stage.view, x: box.x + box.w / 2, y: box.y + box.h / 2 });
+  }
+
+  // --- selection, panel, highlight --------------------------------------------------------------------------------------
+
+  /** @param {Iterable<number>} ids */
+  select(ids) {
+    this.selection = existing(new Set(ids), this.mustGraph());
+    this.stage.selection = this.selection;
+    this.stage.touch();
+    this.showSelection();
+    this.writeAddress();
+  }
+
+  showSelection() {
+    const graph = this.mustGraph();
+    const isShown = this.selection.size > 0;
+    this.bar.hidden = !isShown;
+    this.linkTable();
+    if (!isShown) return;
+    const { nics, vnets, subnets, mirrored } = summary(this.selection, graph);
+    const put = (/** @type {string} */ name, /** @type {string} */ words) => {
+      const element = this.bar.querySelector(`[data-words="${name}"]`);
+      if (element && element.textContent !== words) element.textContent = words;
+    };
+    put("count", `${count(nics, "NIC")} selected`);
+    const where = vnets.length > 2 ? `${vnets.slice(0, 2).join(", ")} and ${vnets.length - 2} more` : vnets.join(", ");
+    put("where", `${where} · ${count(subnets, "subnet")} · ${mirrored ? `${mirrored} already mirrored` : "none mirrored yet"}`);
+  }
+
+  /** @param {number} id shows a node in the side panel */
+  open(id) {
+    this.openNode = id;
+    const ref = this.mustGraph().ref(id);
+    const close = make("button", "btn btn--quiet btn--s map-panel__close", "✕");
+    close.type = "button";
+    close.dataset.action = "close";
+    close.setAttribute("aria-label", "Close details");
+    const body = make("div", "map-panel__body");
+    body.id = "map-panel-body";
+    body.setAttribute("aria-busy", "true");
+    this.panel.replaceChildren(close, body);
+    this.panel.dataset.node = String(id);
+    /** @type {{ajax: (verb: string, path: string, spec: object) => Promise<void>} | undefined} */
+    const htmx = /** @type {any} */ (window).htmx;
+    const done = () => body.removeAttribute("aria-busy");
+    htmx?.ajax("GET", `${this.urls.panel}${id}`, { target: body, swap: "innerHTML" }).then(done, done);
+    if (ref) this.focus = ref;
+    this.placeRing();
+    this.writeAddress();
+    this.stage.touch();
+  }
+
+  close() {
+    if (this.openNode === null) return;
+    this.openNode = null;
+    delete this.panel.dataset.node;
+    this.panel.replaceChildren();
+    this.placeRing();
+    this.writeAddress();
+  }
+
+  /** @param {NodeRef | Pipe | null} what @returns {Highlight | null} the way from NIC to collector; null = dim nothing */
+  highlightOf(what) {
+    const graph = this.graph;
+    if (!graph || !what) return null;
+    /** @type {Highlight} */
+    const highlight = { nics: new Set(), mirrors: new Set(), collectors: new Set(), pipes: new Set(), nodes: new Set() };
+    const put = (/** @type {number} */ row) => {
+      const strand = this.stage.routes.strandOfMirror.get(graph.mirrors.numbers.id[row]);
+      if (!strand) return;
+      highlight.mirrors.add(graph.mirrors.numbers.id[row]);
+      highlight.nics.add(graph.mirrors.numbers.nic[row]);
+      highlight.collectors.add(strand.collector);
+      highlight.nodes.add(strand.vnet);
+      const card = graph.collectors.rowOf.get(strand.collector);
+      if (card !== undefined) highlight.nodes.add(graph.collectors.numbers.vnet[card]);
+      if (strand.pipe) {
+        highlight.pipes.add(strand.pipe);
+        highlight.nodes.add(strand.pipe.id);
+      }
+    };
+    if ("points" in what) {
+      highlight.pipes.add(what);
+      for (const id of [what.from, what.to, what.id]) highlight.nodes.add(id);
+      for (const strand of this.stage.routes.strands) if (strand.pipe === what) strand.mirrors.forEach(put);
+    } else if (what.kind === "nic") (graph.mirrorsOfNic.get(what.id) ?? []).forEach(put);
+    else if (what.kind === "collector") {
+      (graph.mirrorsOfCollector.get(what.id) ?? []).forEach(put);
+      highlight.collectors.add(what.id);
+    }
+    return highlight.mirrors.size || highlight.pipes.size ? highlight : null;
+  }
+
+  /** @param {number[] | null} ids search hits; null = no search */
+  showHits(ids) {
+    const graph = this.graph;
+    this.hits = ids?.length && graph ? new Set(ids.filter((id) => graph.ref(id))) : null;
+    this.stage.hits = this.hits;
+    this.stage.touch();
+  }
+
+  /** @param {Hit} hit */
+  flyToHit(hit) {
+    const graph = this.mustGraph();
+    const ref = graph.ref(hit.id);
+    if (!ref) {
+      toast(`${hit.name} is not on this map.`, "warn");
+      return;
+    }
+    this.showHits([hit.id]);
+    this.open(hit.id);
+    this.flyTo(hit.id);
+    this.focusNode(ref);
+  }
+
+  // --- pointer --------------------------------------------------------------------------------------------------------
+
+  /** @param {{x: number, y: number}} at px @returns {NodeRef | Pipe | null} */
+  under(at) {
+    const { stage } = this;
+    if (!stage.index) return null;
+    const world = toWorld(stage.view, stage.size, at.x, at.y);
+    const level = levelOf(stage.view.k);
+    const label = stage.labels.find(({ box }) => at.x >= box.x && at.x <= box.x + box.w && at.y >= box.y && at.y <= box.y + box.h);
+    const labelled = label && stage.routes.pipes.find((pipe) => pipe.id === label.id);
+    if (labelled) return labelled;
+    const node = stage.index.at(world.x, world.y, level);
+    if (node) return node;
+    const reach = 5 / stage.view.k;
+    for (const pipe of stage.routes.pipes) {
+      const { box, points } = pipe;
+      if (world.x < box.x - reach || world.x > box.x + box.w + reach || world.y < box.y - reach || world.y > box.y + box.h + reach) continue;
+      for (let i = 0; i < points.length; i += 2) {
+        const next = i + 2 < points.length ? i + 2 : i;
+        const x = (points[i] + points[next]) / 2;
+        const y = (points[i + 1] + points[next + 1]) / 2;
+        const half = Math.hypot(points[next] - points[i], points[next + 1] - points[i + 1]) / 2;
+        if (Math.hypot(world.x - x, world.y - y) <= Math.max(pipe.width / 2, half) + reach) return pipe;
+      }
+    }
+    return null;
+  }
+
+  /** @param {{x: number, y: number} | null} at */
+  handleHover(at) {
+    const what = at ? this.under(at) : null;
+    const isSame = what === this.hovered || (what && this.hovered && !("points" in what) && !("points" in this.hovered) && what.id === this.hovered.id);
+    if (!isSame) {
+      this.hovered = what;
+      this.stage.highlight = this.highlightOf(what);
+      this.stage.touch();
+      this.host.dataset.over = what ? ("points" in what ? "pipe" : what.kind) : "";
+    }
+    if (what && at && this.graph) this.tooltip.show("points" in what ? describePipe(this.graph, what) : describe(this.graph, what), at.x, at.y);
+    else this.tooltip.hide();
+  }
+
+  /** @param {{x: number, y: number}} at @param {boolean} isAdding */
+  handleClick(at, isAdding) {
+    const graph = this.graph;
+    if (!graph) return;
+    const what = this.under(at);
+    this.tree.focus({ preventScroll: true });
+    if (what === null) {
+      if (!isAdding) {
+        this.select([]);
+        this.close();
+        this.finder.clear();
+      }
+      return;
+    }
+    if ("points" in what) {
+      if (what.id) this.open(what.id);
+      return;
+    }
+    if (isAdding) {
+      this.select(toggle(this.selection, graph.nicIdsUnder(what.id)));
+      this.focus = what;
+      this.placeRing();
+      return;
+    }
+    if (what.kind === "nic") this.select([what.id]);
+    this.open(what.id);
+    this.focusNode(what);
+  }
+
+  /** @param {{x: number, y: number}} at */
+  handleDoubleClick(at) {
+    const what = this.under(at);
+    const box = what && !("points" in what) ? this.mustGraph().boxOf(what.kind === "nic" ? this.mustGraph().nics.numbers.subnet[this.mustGraph().nics.rowOf.get(what.id) ?? 0] : what.id) : null;
+    if (box) this.stage.flyTo(fit(box, this.stage.size, { pad: 60, kMax: 1.8 }));
+    else this.stage.flyTo(zoomAt(this.stage.view, this.stage.size, 1.8, at.x, at.y));
+  }
+
+  /** @param {Array<{x: number, y: number}>} line px @param {boolean} isDone */
+  handleLasso(line, isDone) {
+    const world = line.map((point) => toWorld(this.stage.view, this.stage.size, point.x, point.y));
+    this.stage.lassoLine = isDone ? [] : world;
+    this.tooltip.hide();
+    this.stage.touch();
+    if (isDone && this.stage.index) {
+      const caught = this.stage.index.lasso(world);
+      this.select(add(this.selection, caught));
+      this.say(`${count(caught.length, "NIC")} caught, ${count(this.selection.size, "NIC")} selected.`);
+    }
+  }
+
+  /** Buttons of the page and of the panel. @param {Event} event */
+  handleAction(event) {
+    const target = event.target instanceof Element ? event.target.closest("[data-action],[data-map-select],[data-map-fly],[data-map-open]") : null;
+    if (!(target instanceof HTMLElement) || !this.graph) return;
+    const { action, mapSelect, mapFly, mapOpen } = target.dataset;
+    if (mapSelect) this.select(add(this.selection, this.graph.nicIdsUnder(Number(mapSelect))));
+    else if (mapFly) this.flyTo(Number(mapFly));
+    else if (mapOpen) {
+      event.preventDefault();
+      const ref = this.graph.ref(Number(mapOpen));
+      if (!ref) return;
+      this.open(ref.id);
+      this.bringIntoView(ref.id);
+    } else if (action === "fit") this.stage.flyTo(this.fitted());
+    else if (action === "zoom-in") this.zoomBy(ZOOM_KEY);
+    else if (action === "zoom-out") this.zoomBy(1 / ZOOM_KEY);
+    else if (action === "clear") this.select([]);
+    else if (action === "copy-names") void this.copyNames();
+    else if (action === "close") this.close();
+    else if (action === "reconnect") this.socket.reconnectNow();
+    else if (action === "legend") {
+      const isOpen = this.root.dataset.legend !== "open";
+      this.root.dataset.legend = isOpen ? "open" : "";
+      target.setAttribute("aria-expanded", String(isOpen));
+    } else if (action === "dismiss") target.closest("[data-hint]")?.remove();
+  }
+
+  async copyNames() {
+    const graph = this.mustGraph();
+    const names = [...this.selection].map((id) => graph.nameOf(id)).sort();
+    try {
+      await navigator.clipboard.writeText(names.join("\n"));
+      toast(`${count(names.length, "name")} copied, one a line.`);
+    } catch {
+      toast("This browser did not let us copy. The table page shows the names.", "warn");
+    }
+  }
+
+  // --- keyboard -------------------------------------------------------------------------------------------------------
+
+  /** @param {number} factor */
+  zoomBy(factor) {
+    this.stage.flyTo(zoomAt(this.stage.view, this.stage.size, factor, this.stage.size.w / 2, this.stage.size.h / 2));
+  }
+
+  /** @param {KeyboardEvent} event */
+  handleKey(event) {
+    const { key } = event;
+    const target = event.target instanceof HTMLElement ? event.target : null;
+    if (!this.graph || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (target && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))) return;
+    if (key === "Escape") {
+      if (this.hits) this.finder.clear();
+      else if (this.openNode !== null) this.close();
+      else if (this.selection.size) this.select([]);
+      return;
+    }
+    if (key === "+" || key === "=") this.zoomBy(ZOOM_KEY);
+    else if (key === "-") this.zoomBy(1 / ZOOM_KEY);
+    else if (key === "0") this.stage.flyTo(this.fitted());
+    else if (target === this.tree) this.handleTreeKey(event);
+    else return;
+    if (target !== this.tree) event.preventDefault();
+  }
+
+  /** @param {KeyboardEvent} event */
+  handleTreeKey(event) {
+    const graph = this.mustGraph();
+    const { key } = event;
+    if (["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "Home", "End"].includes(key)) {
+      event.preventDefault();
+      const to = walk(graph, this.focus, key);
+      if (!to) return;
+      this.focusNode(to);
+      this.bringIntoView(to.id);
+    } else if (key === "Enter" && this.focus) {
+      event.preventDefault();
+      this.open(this.focus.id);
+      this.bringIntoView(this.focus.id);
+    } else if (key === " " && this.focus) {
+      event.preventDefault();
+      this.select(toggle(this.selection, graph.nicIdsUnder(this.focus.id)));
+      this.focusNode(this.focus);
+    }
+  }
+
+  /** @param {NodeRef | null} ref */
+  focusNode(ref) {
+    const graph = this.graph;
+    if (!graph || !ref || !graph.ref(ref.id)) return;
+    this.focus = ref;
+    fillTree(this.tree, graph, outline(graph, ref), ref, this.selection);
+    this.placeRing();
+  }
+
+  /** The ring stands on the open node, and on the focused one while keys are used. */
+  placeRing() {
+    const graph = this.graph;
+    const hasKeys = document.activeElement === this.tree && this.tree.matches(":focus-visible");
+    const id = hasKeys ? this.focus?.id : this.openNode;
+    const box = id && graph ? graph.boxOf(id) : null;
+    this.ring.hidden = !box;
+    if (!box) return;
+    const on = boxToScreen(this.stage.view, this.stage.size, box);
+    this.ring.dataset.kind = hasKeys ? "focus" : "open";
+    putAt(this.ring, { x: on.x - 5, y: on.y - 5, w: on.w + 10, h: on.h + 10 });
+  }
+
+  // --- hooks for tests: reading, and acting through public paths ------------------------------------------------------------
+
+  hooks() {
+    const page = this;
+    return {
+      get ready() {
+        return page.isReady;
+      },
+      get revision() {
+        return page.graph?.revision ?? null;
+      },
+      get seq() {
+        return page.sequence.seq;
+      },
+      stats: () => ({
+        ...page.stage.figures, level: levelOf(page.stage.view.k), counts: page.graph?.counts ?? null, line: page.line.phase,
+        pipes: page.stage.routes.pipes.length, strands: page.stage.routes.strands.length, labels: page.stage.labels.map((label) => label.text),
+      }),
+      find: (/** @type {number | string} */ id) => page.screenBox(typeof id === "string" ? page.idOfName(id) : id),
+      visibleIds: (/** @type {string} */ kind) => page.visibleIds(kind),
+      select: (/** @type {number[]} */ ids) => page.select(ids),
+      selection: () => [...page.selection].sort((a, b) => a - b),
+      view: () => ({ ...page.stage.view }),
+      setView: (/** @type {View} */ view) => page.stage.setView({ ...view }),
+      idle: () => page.stage.idle(),
+      pauseTime: (/** @type {number | null} */ t) => page.stage.pauseTime(t),
+      boxes: () => page.boxes(),
+      destroy: () => page.destroy(),
+    };
+  }
+
+  /** @param {string} name @returns {number} node id, 0 when there is none */
+  idOfName(name) {
+    const graph = this.mustGraph();
+    for (const table of [graph.nics, graph.vnets, graph.subnets, graph.collectors]) {
+      const row = table.texts.name.indexOf(name);
+      if (row >= 0) return table.numbers.id[row];
+    }
+    return 0;
+  }
+
+  /** @param {number} id @returns {Box | null} px in the window, for a real mouse */
+  screenBox(id) {
+    const box = this.graph?.boxOf(id);
+    const host = this.host.getBoundingClientRect();
+    if (box) {
+      const on = boxToScreen(this.stage.view, this.stage.size, box);
+      return { x: on.x + host.left, y: on.y + host.top, w: on.w, h: on.h };
+    }
+    const pipe = this.stage.routes.pipes.find((one) => one.id === id);
+    if (!pipe) return null;
+    const middle = 2 * Math.floor(pipe.points.length / 4 / 2);
+    const at = toScreen(this.stage.view, this.stage.size, pipe.points[middle], pipe.points[middle + 1]);
+    return { x: at.x + host.left - 2, y: at.y + host.top - 2, w: 4, h: 4 };
+  }
+
+  /** @param {string} kind @returns {number[]} ids of nodes of a kind that are at least partly in the picture */
+  visibleIds(kind) {
+    const graph = this.mustGraph();
+    const seen = visibleBox(this.stage.view, this.stage.size);
+    const table = graph.tables[`${kind}s`];
+    if (!table) return [];
+    return [...table.rowOf.keys()].filter((id) => {
+      const box = graph.boxOf(id);
+      return box !== null && overlaps(box, seen);
+    }).sort((a, b) => a - b);
+  }
+
+  /** @returns {Array<{id: number, kind: string, name: string} & Box>} world boxes of VNets, subnets, collectors */
+  boxes() {
+    const graph = this.mustGraph();
+    return ["region", "vnet", "subnet", "collector", "nic"].flatMap((kind) =>
+      [...graph.tables[`${kind}s`].rowOf.keys()].map((id) => ({ id, kind, name: graph.nameOf(id), .../** @type {Box} */ (graph.boxOf(id)) })));
+  }
+}
+
+const root = document.getElementById("map");
+if (root) {
+  const page = new MapPage(root);
+  /** @type {any} */ (window).vtap = { .../** @type {any} */ (window).vtap, graph: page.hooks() };
+  window.addEventListener("pagehide", (event) => !event.persisted && page.destroy(), { once: true });
+  page.start();
+}

@@ -1,0 +1,84 @@
+// @ts-check
+/**
+ * The table that paints: for each state its glyph, its words and its colour (a custom property of tokens.css without the dashes). The legend is made from the same table.
+ *
+ * State is always colour + glyph + words. Nothing here is green, and nothing unknown looks healthy.
+ */
+
+import { NIC } from "./graph.js";
+
+/**
+ * @typedef {"solid" | "dashed" | "broken" | "dotted" | "half"} LineStyle
+ * @typedef {{key: string, glyph: string, words: string, meaning: string, color: string, line?: LineStyle}} StateStyle
+ */
+
+/** @type {Record<string, StateStyle>} */
+export const PEERING_STATES = {
+  Connected: { key: "Connected", glyph: "", words: "Connected", meaning: "Peering, connected on both sides", color: "pipeln", line: "solid" },
+  Disconnected: { key: "Disconnected", glyph: "✕", words: "Disconnected", meaning: "Peering broken on one side", color: "bad", line: "broken" },
+  Initiated: { key: "Initiated", glyph: "◔", words: "Initiated", meaning: "Peering waits for its other side", color: "warn", line: "dashed" },
+  half: { key: "half", glyph: "◐", words: "one side only", meaning: "Peering seen from one side only", color: "warn", line: "half" },
+  unknown: { key: "unknown", glyph: "?", words: "state not readable", meaning: "Peering whose state we can't read", color: "stale", line: "dotted" },
+};
+
+/** @param {string} state @returns {StateStyle} a state Azure adds later is shown by its own word and looks unknown */
+export function peeringState(state) {
+  return PEERING_STATES[state] ?? { ...PEERING_STATES.unknown, key: state, words: state || "state not readable" };
+}
+
+/** @type {Record<string, StateStyle>} */
+export const COLLECTOR_STATES = {
+  ok: { key: "ok", glyph: "○", words: "found in Azure", meaning: "Collector, found in Azure", color: "acc" },
+  unknown: { key: "unknown", glyph: "?", words: "can't be read", meaning: "Collector we can't read", color: "stale" },
+  gone: { key: "gone", glyph: "✕", words: "destination is gone", meaning: "Collector whose destination is gone", color: "bad" },
+};
+
+/** @param {string} state @returns {StateStyle} */
+export function collectorState(state) {
+  return COLLECTOR_STATES[state] ?? COLLECTOR_STATES.unknown;
+}
+
+/** @type {Record<string, string>} */
+export const COLLECTOR_KINDS = { nic: "collector NIC", load_balancer: "internal load balancer", gone: "destination", unreadable: "not readable" };
+
+/** First match wins. @type {Array<StateStyle & {bit: number}>} */
+export const NIC_STATES = [
+  { bit: NIC.mirrored, key: "mirrored", glyph: "●", words: "mirrored", meaning: "NIC, mirrored", color: "flow" },
+  { bit: NIC.member, key: "member", glyph: "◆", words: "collector member", meaning: "NIC of a collector", color: "hub" },
+  { bit: NIC.private_endpoint, key: "private_endpoint", glyph: "◇", words: "private endpoint", meaning: "NIC of a private endpoint", color: "ink3" },
+  { bit: NIC.no_vm, key: "no_vm", glyph: "–", words: "no VM", meaning: "NIC without a VM", color: "ink3" },
+];
+
+/** @type {StateStyle} */
+export const NIC_PLAIN = { key: "plain", glyph: "○", words: "not mirrored", meaning: "NIC, not mirrored", color: "ink3" };
+
+/** Marks at the right end of a chip; they do not replace the state. @type {Array<StateStyle & {bit: number}>} */
+export const NIC_MARKS = [
+  { bit: NIC.not_succeeded, key: "not_succeeded", glyph: "!", words: "provisioning did not succeed", meaning: "Provisioning did not succeed", color: "warn" },
+  { bit: NIC.vm_stopped, key: "vm_stopped", glyph: "❙❙", words: "VM is not running", meaning: "VM is not running", color: "ink3" },
+];
+
+/** @type {StateStyle} */
+export const STALE = { key: "stale", glyph: "◌", words: "stale", meaning: "Not read lately: may have changed", color: "stale" };
+
+/** @type {StateStyle} */
+export const GHOST = { key: "ghost", glyph: "◌", words: "not readable", meaning: "Exists in Azure, not readable for us", color: "stale" };
+
+/** @param {number} state bits @returns {StateStyle} */
+export function nicState(state) {
+  return NIC_STATES.find((style) => state & style.bit) ?? NIC_PLAIN;
+}
+
+/** @param {number} state bits @returns {string} all that is true of the NIC, in words */
+export function nicWords(state) {
+  const words = [nicState(state).words];
+  for (const style of NIC_STATES.slice(1)) if (state & style.bit && !words.includes(style.words)) words.push(style.words);
+  for (const mark of NIC_MARKS) if (state & mark.bit) words.push(mark.words);
+  if (state & NIC.stale) words.push(STALE.words);
+  return words.join(" · ");
+}
+
+/** @param {number} n @param {string} one @param {string} [many] @returns {string} "1 NIC", "3 NICs" */
+export function count(n, one, many = `${one}s`) {
+  return `${n.toLocaleString("en-GB")} ${n === 1 ? one : many}`;
+}

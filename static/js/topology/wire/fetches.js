@@ -1,0 +1,32 @@
+// @ts-check
+/** What the map asks the server over HTTP. Errors are thrown with words that can be shown. */
+
+/** @typedef {import("../store/types.js").Snapshot} Snapshot */
+/** @typedef {{id: number, kind: string, key: string, name: string, address: string, vnet: string}} Hit */
+
+/** @param {string} url @param {AbortSignal} [signal] @returns {Promise<Response>} */
+async function get(url, signal) {
+  const response = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin", cache: "no-cache", signal });
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => null);
+  throw new Error(problem?.detail ?? problem?.title ?? `The server answered ${response.status}.`);
+}
+
+/**
+ * The snapshot, with the seq it includes: the greater of body and header (a 304 has a newer header).
+ *
+ * @param {string} url @param {AbortSignal} [signal] @returns {Promise<Snapshot>}
+ */
+export async function fetchSnapshot(url, signal) {
+  const response = await get(url, signal);
+  /** @type {Snapshot} */
+  const snapshot = await response.json();
+  snapshot.seq = Math.max(snapshot.seq ?? 0, Number(response.headers.get("Vtapweb-Seq") ?? 0));
+  return snapshot;
+}
+
+/** @param {string} url @param {string} q @param {AbortSignal} signal @returns {Promise<Hit[]>} */
+export async function fetchHits(url, q, signal) {
+  const body = await (await get(`${url}?q=${encodeURIComponent(q)}`, signal)).json();
+  return Array.isArray(body) ? body : (body.items ?? body.hits ?? []);
+}
