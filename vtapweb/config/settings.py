@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "vtapweb.access",
     "vtapweb.events",
     "vtapweb.inventory",
+    "vtapweb.live",
     "vtapweb.topology",
     "vtapweb.ui",
     "vtapweb.web",

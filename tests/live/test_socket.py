@@ -1,0 +1,284 @@
+"""The socket's promises: every number in order, to each viewer his own part, and honest words where something was lost."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import redis
+import uvicorn
+import websockets
+from asgiref.testing import ApplicationCommunicator
+from channels.db import database_sync_to_async
+from django.db import transaction
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from tests.live.conftest import Valkey
+from tests.topology.people import bearer
+from vtapweb.access.models import ApiToken
+from vtapweb.config.asgi import application
+from vtapweb.events.bus import EVENTS_CHANNEL, announce, record_event
+from vtapweb.events.models import OutboxEvent
+from vtapweb.events.types import SyncEvent, SyncProgress, TopologyEvent
+from vtapweb.live import consumers, hub
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MINE, THEIRS = "5a000000-0000-0000-0000-000000000001", "5a000000-0000-0000-0000-000000000002"
+
+
+def record(*subscription_ids: str, revision: str = "r1") -> int:
+    with transaction.atomic():
+        return record_event(TopologyEvent(revision=revision, delta={"tables": {}}), subscription_ids=subscription_ids or None)
+
+
+def progress(subscription_id: str) -> None:
+    message = SyncProgress(run_id=1, subscription_id=subscription_id, state="running", at=datetime(2026, 1, 1, tzinfo=UTC))
+    announce(message, subscription_ids=[subscription_id])
+
+
+in_thread = database_sync_to_async
+
+
+class Socket:
+    """One client of the application, without a network between."""
+
+    def __init__(self, headers: dict[str, str], path: str = "/ws/live") -> None:
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        address, _, query = path.partition("?")
+        make: Any = ApplicationCommunicator  # asgiref has no types for it
+        self.communicator: Any = make(
+            application, {"type": "websocket", "path": address, "query_string": query.encode(), "headers": raw, "subprotocols": []}
+        )
+
+    async def connects(self) -> bool:
+        """Whether it was let in."""
+        await self.communicator.send_input({"type": "websocket.connect"})
+        answer = await self.communicator.receive_output(timeout=10)
+        return bool(answer["type"] == "websocket.accept")
+
+    async def hears(self) -> dict[str, Any]:
+        heard: dict[str, Any] = json.loads((await self.communicator.receive_output(timeout=10))["text"])
+        return heard
+
+    async def hears_event(self) -> dict[str, Any]:
+        """The next message that is no tick of the clock."""
+        while (heard := await self.hears())["kind"] == "tick" and heard["seq"] == getattr(self, "seq", None):
+            pass
+        self.seq = heard.get("seq")
+        return heard
+
+    async def says(self, **message: Any) -> None:
+        await self.says_text(json.dumps(message))
+
+    async def says_text(self, text: str) -> None:
+        await self.communicator.send_input({"type": "websocket.receive", "text": text})
+
+    async def goes(self) -> None:
+        await self.communicator.send_input({"type": "websocket.disconnect", "code": 1000})
+        await self.communicator.wait(timeout=10)
+
+    async def closes(self) -> int:
+        while (heard := await self.communicator.receive_output(timeout=10))["type"] != "websocket.close":
+            pass
+        return int(heard["code"])
+
+
+@asynccontextmanager
+async def opened(headers: dict[str, str]) -> AsyncIterator[Socket]:
+    socket = Socket(headers)
+    assert await socket.connects()
+    try:
+        yield socket
+    finally:
+        await socket.goes()
+
+
+async def test_each_viewer_gets_his_part_of_every_number(valkey: Valkey) -> None:
+    everything, mine, theirs = [await in_thread(bearer)(*ids) for ids in ((), (MINE,), (THEIRS,))]
+    async with opened(everything) as a, opened(mine) as b, opened(theirs) as c:
+        for socket in (a, b, c):
+            hello = await socket.hears_event()
+            assert (hello["kind"], hello["seq"], hello["revision"]) == ("hello", 0, "r0")
+            assert datetime.fromisoformat(hello["server_time"]).tzinfo is not None
+        await in_thread(record)(MINE)
+        assert await a.hears_event() == {"kind": "topology", "seq": 1, "revision": "r1", "delta": {"tables": {}}, "is_refetch": False}
+        assert await b.hears_event() == {"kind": "topology", "seq": 1, "revision": "r1", "delta": None, "is_refetch": True}
+        assert await c.hears_event() == {"kind": "tick", "seq": 1}
+        await in_thread(progress)(THEIRS)
+        assert (await c.hears_event())["kind"] == "sync_progress"
+        await in_thread(record)()
+        assert [(await socket.hears_event())["kind"] for socket in (a, b, c)] == ["sync_progress", "topology", "topology"]
+
+
+async def test_gaps_are_filled_and_doubles_dropped(valkey: Valkey, settings: Settings) -> None:
+    headers = await in_thread(bearer)()
+    async with opened(headers) as socket:
+        await socket.hears_event()
+        settings.REDIS_URL = ""  # these two are stored but nobody is told
+        await in_thread(record)(revision="r1")
+        await in_thread(record)(revision="r2")
+        settings.REDIS_URL = valkey.url
+        await in_thread(record)(revision="r3")
+        assert [(await socket.hears_event())["seq"] for _ in range(3)] == [1, 2, 3]
+        with redis.Redis.from_url(valkey.url) as client:
+            for body in (b"no json", b'{"seq": 2, "event": {"kind": "topology"}, "subscription_ids": null}', b"{}"):
+                client.publish(EVENTS_CHANNEL, body)
+        await in_thread(record)(revision="r4")
+        assert (await socket.hears_event())["seq"] == 4
+
+
+async def test_a_message_that_never_came_is_noticed_by_the_counter(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.REDIS_URL = ""
+    monkeypatch.setattr(hub, "TICK_S", 0.02)
+    async with opened(await in_thread(bearer)()) as socket:
+        await socket.hears_event()
+        await in_thread(record)(revision="r9")
+        heard = await socket.hears_event()
+        assert (heard["kind"], heard["seq"], heard["revision"]) == ("topology", 1, "r9")
+        assert await socket.hears() == {"kind": "tick", "seq": 1}
+
+
+async def test_resume_replays_what_is_kept_and_says_refetch_where_it_is_not(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(1, 5):
+        await in_thread(record)(MINE if number % 2 else THEIRS, revision=f"r{number}")
+    async with opened(await in_thread(bearer)(MINE)) as socket:
+        assert (await socket.hears_event())["seq"] == 4
+        await socket.says(kind="resume", seq=1)
+        assert [(heard["kind"], heard["seq"]) for heard in [await socket.hears() for _ in range(4)]] == [
+            ("tick", 2), ("topology", 3), ("tick", 4), ("tick", 4),
+        ]  # fmt: skip
+        for seq in (9, -1):
+            await socket.says(kind="resume", seq=seq)
+            assert await socket.hears() == {"kind": "refetch", "seq": 4}
+        await in_thread(OutboxEvent.objects.filter(seq=2).delete)()
+        await socket.says(kind="resume", seq=1)
+        assert await socket.hears() == {"kind": "refetch", "seq": 4}
+        monkeypatch.setattr(hub, "MOST_REPLAYED", 1)
+        await socket.says(kind="resume", seq=2)
+        assert await socket.hears() == {"kind": "refetch", "seq": 4}
+        for nonsense in ("[]", "{", '{"kind": "resume", "seq": "1"}', '{"kind": "resume", "seq": true}', "x" * 10_000):
+            await socket.says_text(nonsense)
+        await socket.says(kind="resume", seq=4)
+        assert await socket.hears() == {"kind": "tick", "seq": 4}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Cookie": "sessionid=wrong"}])
+async def test_strangers_are_closed_with_4401_and_hear_nothing(headers: dict[str, str]) -> None:
+    socket = Socket(headers, "/ws/live?token=secret")
+    assert await socket.connects()
+    assert await socket.closes() == consumers.SIGNED_OUT
+    await socket.goes()
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_open"), [("http://testserver", True), ("http://localhost:8000", True), ("https://evil.example", False), ("null", False)]
+)
+async def test_only_our_own_pages_may_open_it(valkey: Valkey, settings: Settings, origin: str, is_open: bool) -> None:
+    settings.ALLOWED_HOSTS = ["testserver", "localhost"]
+    socket = Socket({**await in_thread(bearer)(), "Origin": origin})
+    assert await socket.connects() is is_open
+    await socket.goes()
+
+
+async def test_another_address_is_refused() -> None:
+    socket = Socket({}, "/ws/other")
+    assert not await socket.connects()
+    await socket.goes()
+
+
+async def test_a_revoked_token_closes_the_socket_and_other_grants_mean_another_picture(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "LOOK_AGAIN_S", 0.02)
+    async with opened(await in_thread(bearer)(MINE)) as socket:
+        await socket.hears_event()
+        await in_thread(ApiToken.objects.update)(subscription_ids=[THEIRS])
+        assert (await socket.hears_event())["kind"] == "refetch"
+        await in_thread(ApiToken.objects.update)(revoked_at=timezone.now())
+        assert await socket.closes() == consumers.SIGNED_OUT
+
+
+async def test_a_valkey_that_was_killed_is_found_again(valkey: Valkey) -> None:
+    async with opened(await in_thread(bearer)()) as socket:
+        await socket.hears_event()
+        await in_thread(valkey.kill)()
+        await in_thread(record)(revision="r1")  # stored, told to nobody
+        await in_thread(valkey.start)()
+        assert (await socket.hears_event())["revision"] == "r1"
+        await subscribed(valkey)
+        await in_thread(record)(revision="r2")
+        assert (await socket.hears_event())["revision"] == "r2"
+
+
+async def subscribed(valkey: Valkey) -> None:
+    def count() -> int:
+        with redis.Redis.from_url(valkey.url) as client:
+            return int(client.pubsub_numsub(EVENTS_CHANNEL)[0][1])
+
+    await until(lambda: in_thread(count)())
+
+
+async def until(condition: Callable[[], Awaitable[Any]]) -> None:
+    async with asyncio.timeout(10):
+        while not await condition():
+            await asyncio.sleep(0)
+
+
+async def test_over_a_real_server_a_client_that_does_not_read_costs_no_memory_and_holds_up_nobody(
+    valkey: Valkey,
+) -> None:
+    """uvicorn and Valkey, [reader] and [sleeper] on one process: the reader hears every number, the sleeper later one call to read again."""
+    server = uvicorn.Server(uvicorn.Config(application, port=0, lifespan="off", ws_per_message_deflate=False, log_config=None))
+    serving = asyncio.create_task(server.serve())
+    await until(lambda: asyncio.sleep(0, server.started))
+    port = server.servers[0].sockets[0].getsockname()[1]
+    headers = await in_thread(bearer)()
+    url = f"ws://127.0.0.1:{port}/ws/live"
+    large = "x" * 100_000
+    count = 400
+
+    def publish(seq: int) -> None:
+        event = {"kind": "topology", "revision": f"r{seq}", "delta": {"large": large}, "is_refetch": False}
+        with redis.Redis.from_url(valkey.url) as client:
+            client.publish(EVENTS_CHANNEL, json.dumps({"seq": seq, "subscription_ids": None, "event": event}))
+
+    try:
+        async with (
+            websockets.connect(url, additional_headers=headers, compression=None) as reader,
+            websockets.connect(url, additional_headers=headers, compression=None, max_queue=1) as sleeper,
+        ):
+            assert json.loads(await reader.recv())["kind"] == "hello"
+            assert json.loads(await sleeper.recv())["kind"] == "hello"
+            await subscribed(valkey)
+            async with asyncio.timeout(60):
+                for seq in range(1, count + 1):
+                    publish(seq)
+                    while (message := json.loads(await reader.recv()))["kind"] == "tick":
+                        pass
+                    assert (message["kind"], message["seq"]) == ("topology", seq)
+            waiting = [client.mailbox.waiting for client in hub.hub_here().clients]
+            assert max(waiting) <= 257
+            assert max(waiting) > 0
+            async with asyncio.timeout(60):
+                while (message := json.loads(await sleeper.recv()))["kind"] != "refetch":
+                    pass
+        await until(lambda: asyncio.sleep(0, not hub.hub_here().clients))
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def test_a_sync_event_reaches_those_it_concerns(valkey: Valkey) -> None:
+    def run_state() -> None:
+        with transaction.atomic():
+            record_event(SyncEvent(run_id=7, state="running"), subscription_ids=[MINE])
+
+    async with opened(await in_thread(bearer)(MINE)) as mine, opened(await in_thread(bearer)(THEIRS)) as theirs:
+        await mine.hears_event()
+        await theirs.hears_event()
+        await in_thread(run_state)()
+        assert await mine.hears_event() == {"kind": "sync", "seq": 1, "run_id": 7, "state": "running"}
+        assert await theirs.hears_event() == {"kind": "tick", "seq": 1}

@@ -1,0 +1,108 @@
+"""The socket `/ws/live`: who may open it, what he says, and one task that empties his mailbox at the pace he reads."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import structlog
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import DatabaseError
+from django.http.request import validate_host
+from django.utils import timezone
+
+from vtapweb.access.authentication import viewer_of_scope
+from vtapweb.live.hub import Client, Hub, hub_here
+from vtapweb.live.messages import refetch, text_of
+from vtapweb.topology.picture import current_revision
+
+SIGNED_OUT = 4401
+LOOK_AGAIN_S = 20.0
+MOST_OCTETS_HEARD = 4096
+
+log = structlog.get_logger(__name__)
+
+
+def is_origin_allowed(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Browsers always say where a page came from (RFC 6455, 4.1), and it must be one of ours; who says nothing is no browser."""
+    origins = [value.decode("latin-1") for name, value in headers if name.lower() == b"origin"]
+    return all(validate_host(urlsplit(origin).hostname or "", settings.ALLOWED_HOSTS) for origin in origins)
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """One client of the hub."""
+
+    channel_layer_alias = "-"  # no layer, so no SUBSCRIBE of its own
+
+    hub: Hub
+    client: Client | None = None
+    tasks: tuple[asyncio.Task[None], ...] = ()
+
+    async def connect(self) -> None:
+        if not is_origin_allowed(self.scope["headers"]):
+            await self.close()
+            return
+        viewer = await viewer_of_scope(self.scope)
+        await self.accept()
+        if viewer is None:
+            await self.close(SIGNED_OUT)
+            return
+        self.hub, self.client = hub_here(), Client(viewer.scope)
+        revision = (await database_sync_to_async(current_revision)()).name
+        self.tasks = (asyncio.create_task(self.send_what_waits(self.client)), asyncio.create_task(self.stay_signed_in(self.client)))
+        await self.hub.join(
+            self.client, lambda seq: text_of({"kind": "hello", "revision": revision, "seq": seq, "server_time": timezone.now().isoformat()})
+        )
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:  # noqa: ARG002 - Channels' signature
+        """`{"kind": "resume", "seq": N}`; anything else is ignored."""
+        if self.client is None or text_data is None or len(text_data) > MOST_OCTETS_HEARD:
+            return
+        with contextlib.suppress(orjson.JSONDecodeError):
+            said: Any = orjson.loads(text_data)
+            if isinstance(said, dict) and said.get("kind") == "resume" and type(said.get("seq")) is int:
+                await self.hub.replay(self.client, said["seq"])
+
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        if self.client is not None:
+            await self.hub.leave(self.client)
+
+    async def send_what_waits(self, client: Client) -> None:
+        while True:
+            await client.mailbox.wake.wait()
+            for text in client.mailbox.take():
+                await self.send(text_data=text)
+
+    async def stay_signed_in(self, client: Client) -> None:
+        """A session that ended or a token that was revoked closes the socket within half a minute; other grants mean another picture."""
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S * random.uniform(0.8, 1.2))  # noqa: S311 - so that not all ask at once
+            try:
+                viewer = await viewer_of_scope(self.scope)
+            except DatabaseError as problem:  # cannot be asked now: ask again, nobody is signed out by an outage
+                log.warning("live.viewer_unknown", problem=str(problem))
+                continue
+            if viewer is None:
+                await self.close(SIGNED_OUT)
+                return
+            if viewer.scope != client.scope:
+                client.scope = viewer.scope
+                text = refetch(self.hub.seq)
+                client.mailbox.put(text, overflow=text)
+
+
+class NothingHere(AsyncWebsocketConsumer):
+    """Refuses every other address of a socket."""
+
+    channel_layer_alias = "-"
+
+    async def connect(self) -> None:
+        await self.close()

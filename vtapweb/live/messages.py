@@ -1,0 +1,53 @@
+"""What each viewer gets of one event, encoded once however many look: all of it, a call to read again, or only its number."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from vtapweb.domain.scope import Scope
+
+
+def text_of(message: Mapping[str, Any]) -> str:
+    return orjson.dumps(message).decode()
+
+
+def tick(seq: int) -> str:
+    """Nothing for you, but this is how far we are."""
+    return text_of({"kind": "tick", "seq": seq})
+
+
+def refetch(seq: int) -> str:
+    """Read the snapshot again; it holds everything up to at least `seq`."""
+    return text_of({"kind": "refetch", "seq": seq})
+
+
+class Numbered:
+    """An event of the outbox on its way to clients. `subscription_ids` None means everybody."""
+
+    def __init__(self, seq: int, event: Mapping[str, Any], subscription_ids: Iterable[str] | None) -> None:
+        self.seq = seq
+        self.event = event
+        self.subscription_ids = None if subscription_ids is None else tuple(subscription_ids)
+
+    def text_for(self, scope: Scope) -> str:
+        """A delta of the topology is made from everything, so who may not read everything is told to read his own picture again."""
+        is_for_scope = self.subscription_ids is None or scope.meets(self.subscription_ids)
+        if not is_for_scope:
+            return self._tick
+        if self.event["kind"] == "topology" and not scope.is_everything:
+            return self._refetch
+        return self._whole
+
+    @cached_property
+    def _whole(self) -> str:
+        return text_of({**self.event, "seq": self.seq})
+
+    @cached_property
+    def _refetch(self) -> str:
+        return text_of({"kind": "topology", "seq": self.seq, "revision": self.event["revision"], "delta": None, "is_refetch": True})
+
+    @cached_property
+    def _tick(self) -> str:
+        return tick(self.seq)
