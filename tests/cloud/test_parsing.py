@@ -79,6 +79,30 @@ def test_nulls_and_holes_are_unknown_not_false() -> None:
     assert nulls == msgspec.structs.replace(bare, raw=nulls.raw)
 
 
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (4789, 4789),
+        ("4789", 4789),
+        (4789.0, 4789),
+        (" 80 ", 80),
+        (2**31, None),
+        (10**40, None),
+        (1e300, None),
+        (4789.5, None),
+        (True, None),
+        ("", None),
+        ([], None),
+    ],
+)
+def test_numbers_are_whole_and_fit_a_column(sent: Any, expected: int | None) -> None:
+    document = json.loads(json.dumps(SAMPLES[ReadKind.VIRTUAL_NETWORK_TAPS]))
+    document["properties"]["destinationPort"] = sent
+    found = READERS[ReadKind.VIRTUAL_NETWORK_TAPS].read(json.dumps(document).encode())
+    assert not isinstance(found, NotUnderstood)
+    assert found.destination_port == expected
+
+
 def test_a_child_without_an_id_gets_the_one_its_name_gives_it() -> None:
     document = vnet("hub")
     document["properties"]["subnets"] = [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}}, {"properties": {}}]

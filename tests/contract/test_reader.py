@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.credentials import AccessToken
 
 from tests.cloud.samples import SUBSCRIPTION, nic, page_of
 from tests.contract.arms import Time
@@ -237,6 +238,36 @@ def test_a_remote_endpoint_goes_through_the_proxy_whose_password_stays_secret(mo
     found = failure_of(cloud)
     cloud.close()
     assert (found.failure, found.message) == (Failure.CONNECTION, "https://arm.example.com cannot be reached: the proxy of HTTPS_PROXY failed.")
+
+
+class Rotating:
+    """A credential whose every token is a new one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def get_token(self, *scopes: str, **_options: Any) -> AccessToken:
+        assert scopes == (f"{HOME}/.default",)
+        self.count += 1
+        return AccessToken(f"token-{self.count}", 2**33)
+
+
+def test_a_401_is_tried_once_more_with_a_fresh_token() -> None:
+    script = Script(error(401, "ExpiredAuthenticationToken"), Reply(200, page_of([nic("a")], "/2")), Reply(200, page_of([])))
+    cloud = AzureCloud(cloud="custom", endpoint=HOME, scope=f"{HOME}/.default", make_credential=Rotating, transport=InProcess(script))
+    assert names(nics(cloud)) == ["a"]
+    assert [headers["authorization"] for headers in script.headers] == ["Bearer token-1", "Bearer token-2", "Bearer token-2"]
+
+
+def test_a_credential_that_fails_in_the_middle_says_so_in_its_class() -> None:
+    class Broken:
+        def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+            raise CloudError(Failure.UNAUTHENTICATED, code="NoCredential", message="Nobody is signed in.")
+
+    script = Script(Reply(200, page_of([])))
+    cloud = AzureCloud(cloud="public", endpoint=HOME, scope="s", make_credential=Broken, transport=InProcess(script))
+    found = failure_of(cloud)
+    assert (found.failure, found.code, script.urls) == (Failure.UNAUTHENTICATED, "NoCredential", [])
 
 
 def test_a_closed_cloud_can_be_used_again() -> None:

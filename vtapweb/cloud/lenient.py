@@ -212,12 +212,12 @@ def _clean(text: str) -> str:
 
 
 def _whole_number(value: Any) -> int | None:
+    """A whole number that fits 32 bits, from a number or a text."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, int):
-        return value
     try:
-        number = float(value) if isinstance(value, float) else int(str(value).strip())
-    except ValueError:
+        number = value if isinstance(value, int | float) else int(str(value).strip())
+        whole = int(number)
+    except (ValueError, OverflowError):
         return None
-    return int(number) if number == number // 1 and abs(number) < 2**53 else None
+    return whole if whole == number and -(2**31) <= whole < 2**31 else None

@@ -6,11 +6,12 @@ Properties that we only keep (in `raw`) have the type Raw, which the decoder ski
 (api-version 2026-03-01) and, for compute and resources, the published REST specifications of the api-versions in `vtapweb.cloud.versions`.
 """
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 Kept: TypeAlias = Raw | UnsetType  # in `raw` only
+Number: TypeAlias = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]  # ports, priorities, counts: what an integer column holds
 
 
 def _wire_name(field: str) -> str:
@@ -258,7 +259,7 @@ class NetworkInterfaceWire(Named):
 class TapProperties(State):
     destination_network_interface_ip_configuration: Ref | None = None
     destination_load_balancer_front_end_ip_configuration: Ref | None = None
-    destination_port: int | None = None
+    destination_port: Number | None = None
     network_interface_tap_configurations: Refs = None
 
 
@@ -270,7 +271,7 @@ class VirtualNetworkTapWire(Named):
 
 
 class SecurityRuleProperties(State):
-    priority: int | None = None
+    priority: Number | None = None
     direction: str | None = None
     access: str | None = None
     protocol: str | None = None
@@ -310,7 +311,7 @@ class NetworkSecurityGroupWire(Named):
 class Sku(Wire):
     name: str | None = None
     tier: Kept = UNSET
-    capacity: int | None = None
+    capacity: Number | None = None
 
 
 class FrontendProperties(State):
@@ -368,8 +369,8 @@ class PoolWire(Child):
 
 class LoadBalancingRuleProperties(State):
     protocol: str | None = None
-    frontend_port: int | None = None
-    backend_port: int | None = None
+    frontend_port: Number | None = None
+    backend_port: Number | None = None
     enable_floating_ip: bool | None = None
     frontend_ip_configuration: Ref | None = None
     backend_address_pool: Ref | None = None
