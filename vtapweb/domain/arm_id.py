@@ -6,12 +6,17 @@ Source of the grammar: learn.microsoft.com "Resource ID", /subscriptions/{id}[/r
 """
 
 import re
-from base64 import b32encode
 from dataclasses import dataclass
 from hashlib import blake2b
+from struct import Struct
 
 # A resource's id in one look, for tens of thousands of them: exactly the texts that `parse` accepts with at least one type and name.
 _RESOURCE = re.compile(r"/subscriptions/[^/]+(?:/resourcegroups/[^/]+)?/providers/[^/]+(?:/[^/]+/[^/]+)+/*", re.IGNORECASE | re.ASCII)
+
+
+_SIGNS = "abcdefghijklmnopqrstuvwxyz234567"
+_THREE = tuple(one + two + three for one in _SIGNS for two in _SIGNS for three in _SIGNS)
+_HALVES = Struct(">QQ").unpack
 
 
 class ArmIdError(ValueError):
@@ -56,7 +61,25 @@ def fold(text: str) -> str:
 
 def arm_key(text: str) -> str:
     """26 lower-case base32 characters (128 bits of BLAKE2b) that name the case-folded id: page URLs and database keys use it."""
-    return b32encode(blake2b(fold(text).encode("utf-8", "surrogatepass"), digest_size=16).digest())[:26].decode("ascii").lower()
+    # A sync makes 100,000 of them: groups of 15 bits by table take half the time of base64.b32encode and give the same.
+    high: int
+    low: int
+    high, low = _HALVES(blake2b(fold(text).encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    three = _THREE
+    middle = (high & 0xF) << 11 | low >> 53
+    tail = (low & 0xFF) << 2
+    return (
+        three[high >> 49]
+        + three[high >> 34 & 0x7FFF]
+        + three[high >> 19 & 0x7FFF]
+        + three[high >> 4 & 0x7FFF]
+        + three[middle]
+        + three[low >> 38 & 0x7FFF]
+        + three[low >> 23 & 0x7FFF]
+        + three[low >> 8 & 0x7FFF]
+        + _SIGNS[tail >> 5]
+        + _SIGNS[tail & 0x1F]
+    )
 
 
 def parse(text: str) -> ArmId:

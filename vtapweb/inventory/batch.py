@@ -6,6 +6,7 @@ Children that a document no longer holds are not removed here: absence is judged
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,20 @@ Before = Mapping[str, Any]
 Action = ResourceChange.Action
 
 
+@dataclass
+class Written:
+    """What a batch did. `vanished` and `stored` are keys of children, by kind: gone from their documents, and in them.
+
+    A document in `unsettled` lost children whose absence is still to be judged: its digest is stored empty, so that the next sync looks at it
+    again, whatever becomes of this one.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    vanished: dict[str, set[str]] = field(default_factory=dict)
+    stored: dict[str, set[str]] = field(default_factory=dict)
+    unsettled: set[str] = field(default_factory=set)
+
+
 def write_batch(
     document: Document,
     items: Mapping[str, tuple[Any, str]],
@@ -29,8 +44,8 @@ def write_batch(
     run_id: int | None,
     subscription_id: str,
     at: datetime,
-) -> dict[str, int]:
-    """Write documents and their children; returns the number of changes recorded, by action.
+) -> "Written":
+    """Write documents and their children; returns the number of changes recorded, and the children that the documents no longer hold.
 
     `items` is {key: (item, what is joined to it)}; `is_known` tells whether a row of a key may exist already (else nothing is looked up).
     """
@@ -40,6 +55,7 @@ def write_batch(
     changes: list[Row] = []
     touched: set[str] = set()  # documents of which a child tells the change
     child_writes: list[tuple[Table, list[Row]]] = []
+    written = Written()
     for child in document.children:
         writes = []
         made_children = _child_rows(child, items, made)
@@ -57,7 +73,11 @@ def write_batch(
             if old is None or is_back or found:
                 touched.add(row[9])
                 changes.append(_change(child.table, row, old, found, run_id, at))
-        touched.update(old[child.parent_column] for key, old in before_children.items() if key not in made_children and old["removed_at"] is None)
+        vanished = {key: old[child.parent_column] for key, old in before_children.items() if key not in made_children and old["removed_at"] is None}
+        touched.update(vanished.values())
+        written.vanished[child.table.kind] = set(vanished)
+        written.stored[child.table.kind] = set(made_children)
+        written.unsettled.update(vanished.values())
         child_writes.append((child.table, writes))
     for key, row in made.items():
         old = before.get(key)
@@ -67,10 +87,11 @@ def write_batch(
             found = json_changes(bytes(old["raw"]), row[-1])
         if is_news or found:
             changes.append(_change(document.table, row, old, found, run_id, at))
-    upsert(document.table, list(made.values()), at=at)
+    upsert(document.table, [_unsettled(row) if key in written.unsettled else row for key, row in made.items()], at=at)
     for table, writes in child_writes:
         upsert(table, writes, at=at)
-    return record_changes(changes)
+    written.counts = record_changes(changes)
+    return written
 
 
 def record_changes(changes: list[Row]) -> dict[str, int]:
@@ -89,6 +110,10 @@ def child_id(child: Child, item: Any, parent_id: str) -> str:
 
 def _row(row: Row, item: Any) -> Row:
     return rows.storable(row) if rows.has_awkward_text(item.raw) else row
+
+
+def _unsettled(row: Row) -> Row:
+    return (*row[:-2], b"", row[-1])
 
 
 def _child_rows(child: Child, items: Mapping[str, tuple[Any, str]], made: Mapping[str, Row]) -> dict[str, Row]:

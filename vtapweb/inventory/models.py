@@ -136,10 +136,17 @@ class Resource(models.Model):
 class Document(Resource):
     """A resource that stands in a list of its own: has the JSON as it came, and the digest that tells whether it changed."""
 
-    digest = models.BinaryField(max_length=16, default=b"")  # BLAKE2b-128 over raw and what was joined to it; "" when removed
+    digest = models.BinaryField(
+        max_length=16, default=b""
+    )  # BLAKE2b-128 over raw and what was joined to it; "" = read again: removed, or not settled
 
     class Meta(Resource.Meta):
         abstract = True
+        # A sync compares from this index alone, without touching the rows.
+        indexes = [
+            models.Index(fields=["subscription_id", "removed_at", "key", "digest"], name="%(class)s_pres"),
+            *Resource.Meta.indexes[1:],
+        ]
 
 
 class ResourceGroup(Document):
@@ -311,7 +318,8 @@ class NetworkInterface(Document):
 
     class Meta(Document.Meta):
         indexes = [
-            *Document.Meta.indexes,
+            models.Index(fields=["subscription_id", "removed_at", "scale_set_key", "key", "digest"], name="%(class)s_pres"),
+            *Document.Meta.indexes[1:],
             _by("virtual_machine_key"),
             _by("network_security_group_key"),
             _by("scale_set_key"),

@@ -6,7 +6,7 @@ every digest changes with it, so that the next sync writes every row anew.
 """
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -66,7 +66,7 @@ class Child:
     table: Table
     parent_column: str
     segment: str  # the path segment of their ids, for one that came without its own
-    items: Callable[[Any], Iterable[Any]]
+    items: Callable[[Any], Sequence[Any]]
     row: Callable[[Any, str, Any, Row], Row]  # the item, its ARM id, its document, its document's row
 
 

@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from vtapweb.cloud.port import Cloud, CloudError, Failure, ReadKind
 from vtapweb.cloud.types import NotUnderstood, Page, VirtualMachineStatus
-from vtapweb.domain.arm_id import arm_key
+from vtapweb.domain.arm_id import arm_key, fold
 from vtapweb.events.types import KindProgress
 from vtapweb.inventory import models, rows
-from vtapweb.inventory.batch import child_id, write_batch
+from vtapweb.inventory.batch import write_batch
 from vtapweb.inventory.lease import Lease
 from vtapweb.inventory.models import KindState, RemovalHold
 from vtapweb.inventory.removal import ALIVE, Missing, judge_missing
@@ -125,6 +125,9 @@ class _Reading:
         self.progress: dict[str, KindProgress] = {}
         self.power_states: dict[str, str] = {}
         self.unconnected = 0
+        # An admin decides during a sync at most on holds that are there already.
+        alive = RemovalHold.objects.filter(subscription_id=lease.subscription_id, state__in=ALIVE)
+        self.held_kinds = frozenset(alive.values_list("read_kind", flat=True))
 
     def run(self) -> Outcome:
         hopeless: CloudError | None = None
@@ -168,9 +171,9 @@ class _Reading:
             for page in pages:
                 count_page(result, page)
                 for item in page.items:
-                    key = arm_key(item.arm_id)
-                    result.duplicate_count += key in self.power_states
-                    self.power_states[key] = item.power_state
+                    folded = fold(item.arm_id)
+                    result.duplicate_count += folded in self.power_states
+                    self.power_states[folded] = item.power_state
                 self.beat(result)
         except CloudError as failed:
             problem = failed
@@ -178,11 +181,12 @@ class _Reading:
         judge_sum(result, problem)
         if problem is not None and result.status != Status.NOT_AVAILABLE:  # it may work again soon: what we knew stays, marked stale
             present = models.VirtualMachine.objects.filter(subscription_id=self.lease.subscription_id, removed_at=None)
-            self.power_states = {**dict(present.values_list("key", "power_state")), **self.power_states}
+            known = {fold(arm_id): power_state for arm_id, power_state in present.values_list("arm_id", "power_state")}
+            self.power_states = {**known, **self.power_states}
         return problem
 
-    def _power_state(self, key: str) -> str:
-        return self.power_states.get(key, "")
+    def _power_state(self, arm_id: str) -> str:
+        return self.power_states.get(fold(arm_id), "")
 
     def _read_scale_sets(self, result: KindResult) -> None:
         """The NICs of those uniform scale sets that a backend pool or TAP names, and of those whose NICs we hold already."""
@@ -263,15 +267,17 @@ class _ListReading:
         self.document: Document = DOCUMENTS[kind]
         self.table: Table = self.document.table
         self.children: tuple[Child, ...] = self.document.children
-        self.joined: Callable[[str], str] = lambda _key: ""
+        self.joined: Callable[[str], str] | None = None  # by ARM id
         self.prefix = f"/subscriptions/{self.lease.subscription_id}/"
         stored = self._stored()
-        self.present: dict[str, bytes] = {
-            key: bytes(one) for key, one in stored.filter(removed_at=None).values_list("key", "digest").iterator(10_000)
-        }
-        self.removed: set[str] = set(stored.exclude(removed_at=None).values_list("key", flat=True))
+        present = dict(stored.filter(removed_at=None).values_list("key", "digest").iterator(10_000))
+        self.present = frozenset(present)
+        # The digest covers the document and so its id: whose digest is stored needs no second look, not even at its key.
+        self.unchanged: dict[bytes, str] = {bytes(one): key for key, one in present.items() if one}
+        self.removed: set[str] = set(stored.filter(removed_at__isnull=False).values_list("key", flat=True))
         self.seen: dict[str, bytes] = {}
-        self.seen_children: tuple[set[str], ...] = tuple(set() for _ in self.children)
+        # A document whose digest is the stored one holds the children that are stored: only those of changed ones can be missing.
+        self.vanished: dict[str, set[str]] = {str(child.table.kind): set() for child in self.children}
         self.batch: dict[str, tuple[Any, str]] = {}
         self.batch_rows = 0
         self.written: set[str] = set()
@@ -302,30 +308,27 @@ class _ListReading:
         return problem
 
     def _take(self, item: Any) -> None:
-        arm_id: str = item.arm_id
-        if not arm_id.lower().startswith(self.prefix):
-            reason = f"its id names another subscription than {self.lease.subscription_id}, whose list it came in"
-            self.result.not_understood.append(NotUnderstood(arm_id=arm_id, reason=reason, raw=item.raw))
-            return
-        key = arm_key(arm_id)
-        joined = self.joined(key)
+        joined = self.joined(item.arm_id) if self.joined else ""
         digest = rows.digest(item.raw, joined)
+        key = self.unchanged.get(digest, "")
+        if key and key not in self.seen:
+            self.seen[key] = digest
+            return
+        if not item.arm_id.lower().startswith(self.prefix):
+            reason = f"its id names another subscription than {self.lease.subscription_id}, whose list it came in"
+            self.result.not_understood.append(NotUnderstood(arm_id=item.arm_id, reason=reason, raw=item.raw))
+            return
+        key = arm_key(item.arm_id)
         before = self.seen.get(key)
         if before is not None:
             self.result.duplicate_count += 1
             if before == digest:
                 return
         self.seen[key] = digest
-        size = 1
-        for child, seen in zip(self.children, self.seen_children, strict=True):
-            for one in child.items(item):
-                seen.add(arm_key(child_id(child, one, arm_id)))
-                size += 1
-        if before is not None or self.present.get(key) != digest:
-            self.batch[key] = (item, joined)
-            self.batch_rows += size
-            if self.batch_rows >= BATCH_ROWS:
-                self._flush()
+        self.batch[key] = (item, joined)
+        self.batch_rows += 1 + sum(len(child.items(item)) for child in self.children)
+        if self.batch_rows >= BATCH_ROWS:
+            self._flush()
 
     def _flush(self) -> None:
         if not self.batch:
@@ -333,7 +336,7 @@ class _ListReading:
         batch, self.batch, self.batch_rows = self.batch, {}, 0
         with transaction.atomic():
             self.lease.hold()
-            counts = write_batch(
+            written = write_batch(
                 self.document,
                 batch,
                 is_known=self._is_known,
@@ -343,7 +346,10 @@ class _ListReading:
             )
         self.written.update(batch)
         self.result.written_count += len(batch)
-        self.outcome.count(counts)
+        self.outcome.count(written.counts)
+        for kind, keys in self.vanished.items():
+            keys -= written.stored[kind]
+            keys |= written.vanished[kind]
 
     def _is_known(self, key: str) -> bool:
         return key in self.present or key in self.removed or key in self.written
@@ -363,19 +369,19 @@ class _ListReading:
 
     def _leave_out(self, scale_set_keys: frozenset[str]) -> None:
         if scale_set_keys:
-            unread = self._stored().filter(removed_at=None, scale_set_key__in=scale_set_keys).values_list("key", flat=True)
-            for key in unread:
-                self.present.pop(key, None)
+            self.present -= set(self._stored().filter(removed_at=None, scale_set_key__in=scale_set_keys).values_list("key", flat=True))
 
     def _judge_absence(self) -> None:
-        gone = self.present.keys() - self.seen.keys() - self.unreadable
+        gone = self.present - self.seen.keys() - self.unreadable
         missing = [self._missing(self.table, gone, len(self.present))]
-        for child, seen in zip(self.children, self.seen_children, strict=True):
-            stored = child.table.model._default_manager.filter(subscription_id=self.lease.subscription_id, removed_at=None)
-            # what stands in a missing document goes or stays with it; what stands in a document of another list is not ours to judge
-            rows_here = [key for key, parent in stored.values_list("key", child.parent_column).iterator(10_000) if parent in self.seen]
-            missing.append(self._missing(child.table, {key for key in rows_here if key not in seen}, len(rows_here)))
-        is_quiet = not any(one.keys for one in missing) and not self._has_hold()
+        has_hold = self._has_hold()
+        for child in self.children:
+            # what stands in a missing document goes or stays with it
+            keys = self.vanished[child.table.kind]
+            if keys or has_hold:
+                stored = child.table.model._default_manager.filter(subscription_id=self.lease.subscription_id, removed_at=None)
+                missing.append(self._missing(child.table, keys, stored.count()))
+        is_quiet = not any(one.keys for one in missing) and not has_hold
         if is_quiet:
             return
         with transaction.atomic():
@@ -393,4 +399,4 @@ class _ListReading:
         return Missing(self.lease.subscription_id, self.kind, table, frozenset(keys), present_count)
 
     def _has_hold(self) -> bool:
-        return RemovalHold.objects.filter(subscription_id=self.lease.subscription_id, read_kind=self.kind, state__in=ALIVE).exists()
+        return self.kind in self.reading.held_kinds
