@@ -1,0 +1,10 @@
+"""Pages of the map."""
+
+from django.urls import path
+
+from vtapweb.topology import views
+
+urlpatterns = [
+    path("", views.map_page, name="map"),
+    path("map/panel/<int:node_id>", views.panel, name="map_panel"),
+]
