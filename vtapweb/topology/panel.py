@@ -77,12 +77,9 @@ def _subscription(node: Node) -> Item:
 
 def _peering_notes(vnet: VirtualNetwork, scope: Scope) -> list[tuple[str, str]]:
     broken = present(VirtualNetworkPeering, scope).filter(virtual_network=vnet).exclude(peering_state="Connected").order_by("name")[:MOST_LISTED]
+    consequence = "No mirror reaches a collector over it."
     return [
-        (
-            "⬢",
-            f"{vnet.name} says its peering to {name_in(one.remote_virtual_network_id)} is {one.peering_state or 'in no state it tells'}."
-            f" No mirror reaches a collector over it.",
-        )
+        ("⬢", f"{vnet.name} says its peering to {name_in(one.remote_virtual_network_id)} is {one.peering_state or 'stateless'}. {consequence}")
         for one in broken
     ]
 
