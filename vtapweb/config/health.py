@@ -7,16 +7,27 @@ figure, is told only to loopback or to a bearer token: strangers get the bare st
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from django.utils import timezone
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+
+from vtapweb.access.authentication import viewer_of_authorization
+from vtapweb.domain.scope import Scope
+from vtapweb.events.models import OutboxEvent
+from vtapweb.inventory.models import SyncRun
+from vtapweb.inventory.selectors import MODELS, resources
+from vtapweb.web.problem import ProblemError
 
 QUEUES = ("work", "clock")
 HEARTBEAT_TTL_S = 20
+SYNC_AGE_FLOOR_S = 900.0
 FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via")
 
 
@@ -71,10 +82,29 @@ def redis_lacks() -> list[Lack]:
     return [Lack("worker", text)]
 
 
+def sync_age_s(*, now: datetime) -> float | None:
+    """Seconds since a sync last ended that read something (complete or partial); None when none ever did. Raises DatabaseError."""
+    newest = SyncRun.objects.filter(state__in=("complete", "partial")).aggregate(newest=Max("finished_at"))["newest"]
+    return (now - newest).total_seconds() if newest is not None else None
+
+
+def sync_lack(*, now: datetime) -> Lack | None:
+    """None while what we know of Azure is recent: three intervals of the schedule, and never less than a quarter of an hour."""
+    age_s = sync_age_s(now=now)
+    if age_s is None:
+        return Lack("sync", "No sync has read anything yet. Run: bin/manage sync")
+    if age_s > max(3 * settings.SYNC_INTERVAL_S, SYNC_AGE_FLOOR_S):
+        return Lack("sync", f"The last sync that read something ended {age_s / 60:.0f} min ago. The page Syncs tells why newer ones did not.")
+    return None
+
+
 def lacks() -> list[Lack]:
     """Everything that keeps this installation from working; empty when it is ready."""
     database = database_lack()
-    return [*([database] if database else []), *redis_lacks()]
+    if database is not None:
+        return [database, *redis_lacks()]
+    sync = sync_lack(now=timezone.now())
+    return [*redis_lacks(), *([sync] if sync else [])]
 
 
 def is_loopback(request: HttpRequest) -> bool:
@@ -87,18 +117,39 @@ def is_loopback(request: HttpRequest) -> bool:
 
 
 def may_know_reasons(request: HttpRequest) -> bool:
-    """Whether the caller may read reasons and figures, which tell about every subscription: loopback, or a token for all of them."""
-    return is_loopback(request)
+    """Whether the caller may read reasons and figures, which tell about every subscription: loopback, or a live token for all of them."""
+    if is_loopback(request):
+        return True
+    try:
+        return viewer_of_authorization(request.headers.get("Authorization", "")).scope.is_everything
+    except (ProblemError, DatabaseError):
+        return False
 
 
-def metrics() -> bytes:
-    """The figures in Prometheus' text format. They come from the database and Redis, so any web process gives the same answer."""
+def metrics(*, now: datetime) -> bytes:
+    """The figures in Prometheus' text format: this process's own, and those of the installation.
+
+    The latter come from the database and Redis, not from a worker's memory, so any web process gives the same answer.
+    """
     registry = CollectorRegistry()
     missing = {lack.part for lack in lacks()}
     up = Gauge("vtapweb_part_up", "1 when the part works", ["part"], registry=registry)
-    for part in ("database", "redis", "worker"):
-        up.labels(part).set(part not in missing and not (part == "worker" and "redis" in missing))
-    return generate_latest(registry)
+    for part in ("database", "redis", "worker", "sync"):
+        is_unknown = (part == "worker" and "redis" in missing) or (part == "sync" and "database" in missing)
+        up.labels(part).set(float("nan") if is_unknown else part not in missing)
+    if "database" not in missing:
+        age_s = sync_age_s(now=now)
+        age = Gauge("vtapweb_sync_age_seconds", "Since a sync last read something; NaN: never", registry=registry)
+        age.set(float("nan") if age_s is None else age_s)
+        runs = Gauge("vtapweb_sync_runs", "Sync runs by state", ["state"], registry=registry)
+        for state, count in SyncRun.objects.values_list("state").annotate(count=Count("pk")).order_by("state"):
+            runs.labels(state).set(count)
+        present = Gauge("vtapweb_resources", "Resources that Azure holds, as of the last syncs", ["kind"], registry=registry)
+        for kind in MODELS:
+            present.labels(kind).set(resources(Scope.everything(), kind).count())
+        sequence = Gauge("vtapweb_event_sequence", "The number of the newest event", registry=registry)
+        sequence.set(OutboxEvent.objects.aggregate(newest=Max("seq"))["newest"] or 0)
+    return generate_latest(REGISTRY) + generate_latest(registry)
 
 
 def healthz(_request: HttpRequest) -> HttpResponse:
@@ -121,7 +172,7 @@ def metrics_page(request: HttpRequest) -> HttpResponse:
             content_type="application/problem+json",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    return HttpResponse(metrics(), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(metrics(now=timezone.now()), content_type=CONTENT_TYPE_LATEST)
 
 
 PAGES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics_page}

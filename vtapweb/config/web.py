@@ -19,10 +19,11 @@ def main() -> None:
 
     from vtapweb.config.asgi import application
     from vtapweb.config.environment import require_cloud
+    from vtapweb.config.request_id import with_request_id
 
     require_cloud(settings.CLOUD)
     config = uvicorn.Config(
-        application,
+        with_request_id(application),
         host=options.host,
         port=options.port,
         loop="uvloop",

@@ -1,0 +1,95 @@
+"""What this installation lacks, in plain words, each with what mends it. Reads only, here and in Azure."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from vtapweb.access.models import Role, User
+from vtapweb.cloud.advice import advise
+from vtapweb.cloud.connect import CloudSettingsError, cloud_from_settings
+from vtapweb.cloud.port import Cloud, CloudError, Failure, ReadKind
+from vtapweb.config.health import database_lack, lacks
+
+LITTLE_SPACE_OCTETS = 500 * 1000 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `fix` is a sentence or command, "" where nothing lacks."""
+
+    is_ok: bool
+    text: str
+    fix: str = ""
+
+
+def installation() -> Iterator[Finding]:
+    """This machine's part: settings, data directory, database, queue, workers, people."""
+    try:
+        cloud_from_settings(cloud=settings.CLOUD, endpoint=settings.ARM_ENDPOINT, token=settings.ARM_TOKEN)
+        yield Finding(True, f"The cloud is {settings.CLOUD}.")
+    except CloudSettingsError as error:
+        yield Finding(False, str(error), "Set it in the environment or in .env; docs/settings.md lists all. The demo: bin/up")
+    free = shutil.disk_usage(settings.DATA_DIR).free
+    space = f"{free / 1e9:.1f} GB are free where the data live ({settings.DATA_DIR})."
+    yield Finding(free > LITTLE_SPACE_OCTETS, space, "" if free > LITTLE_SPACE_OCTETS else "Free some space, or move the data directory.")
+    found = lacks()
+    for part, good in (("database", "The database answers and is up to date."), ("redis", "Redis answers."), ("worker", "Workers serve every queue.")):
+        lack = next((lack for lack in found if lack.part == part), None)
+        if lack is not None:
+            happened, _, fix = lack.text.partition(". ")
+            yield Finding(False, f"{happened}.", fix)
+        elif not (part == "worker" and any(other.part == "redis" for other in found)):
+            yield Finding(True, good)
+    if database_lack() is None:
+        has_admin = User.objects.filter(role=Role.ADMIN, is_active=True).exists()
+        yield Finding(has_admin, "There is an admin." if has_admin else "There is no admin.", "" if has_admin else "bin/manage admin_create_first")
+        sync = next((lack for lack in found if lack.part == "sync"), None)
+        if sync is None:
+            yield Finding(True, "The last sync is recent.")
+        else:
+            happened, _, fix = sync.text.partition(". ")
+            yield Finding(False, f"{happened}.", fix)
+
+
+def azure(cloud: Cloud) -> Iterator[Finding]:
+    """Azure's part: who we are, which subscriptions we see, and for each the lists that we may read (of each the first page)."""
+    try:
+        identity = cloud.identity()
+    except CloudError as error:
+        advice = advise(error)
+        yield Finding(False, f"{advice.happened} {error.code} {error.message}".strip(), f"{advice.to_do} {advice.command}".strip())
+        return
+    who = identity.name or identity.object_id or "an identity that its token does not name"
+    tenant = f"tenant {identity.tenant_id}" if identity.tenant_id else "a tenant that the token does not name"
+    yield Finding(True, f"Signed in as {who}, {tenant}, cloud {identity.cloud} at {identity.endpoint}.")
+    try:
+        listed = [subscription for page in cloud.subscriptions() for subscription in page.items]
+    except CloudError as error:
+        advice = advise(error, identity=identity)
+        yield Finding(False, f"The list of subscriptions: {advice.happened} {error.code}".strip(), f"{advice.to_do} {advice.command}".strip())
+        return
+    if not listed:
+        fix = "Give it Reader on one: az role assignment create --assignee OBJECT_ID --role Reader --scope /subscriptions/SUBSCRIPTION_ID"
+        yield Finding(False, f"Signed in, but Azure shows {who} no subscriptions.", fix)
+    unseen = {wanted.lower() for wanted in settings.SUBSCRIPTIONS} - {one.subscription_id.lower() for one in listed}
+    for missing in sorted(unseen):
+        yield Finding(False, f"VTAPWEB_SUBSCRIPTIONS names {missing}, which Azure does not show to {who}.", "Check the id, or give it Reader there.")
+    for subscription in listed:
+        problems: dict[str, tuple[CloudError, list[str]]] = {}
+        read = 0
+        for kind in ReadKind:
+            try:
+                next(iter(cloud.pages(kind, subscription.subscription_id)), None)
+                read += 1
+            except CloudError as error:
+                if error.failure is not Failure.MISSING:  # a list that this server does not have is unknown, no lack
+                    problems.setdefault(f"{error.failure} {error.code}", (error, []))[1].append(kind.value.replace("_", " "))
+        name = f"{subscription.name or subscription.subscription_id} ({subscription.subscription_id})"
+        if not problems:
+            yield Finding(True, f"{name}: all {read} lists can be read.")
+        for error, kinds in problems.values():
+            advice = advise(error, subscription_id=subscription.subscription_id, identity=identity)
+            what = "nothing can be read" if read == 0 else f"cannot read {', '.join(kinds)}"
+            yield Finding(False, f"{name}: {what}. {advice.happened} {error.code}".strip(), f"{advice.to_do} {advice.command}".strip())
