@@ -44,7 +44,7 @@ def test_a_start_works_recovers_and_leaves_nothing_behind(tmp_path: Path) -> Non
         address = up.ready()
         password = up.line(r"^vtapweb: sign in: admin / (\S+)$").group(1)
         kept = data_dir / "admin_password"
-        assert kept.read_text() == f"{password}\n"
+        assert kept.read_text() == f"admin / {password}\n"
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert get(address, "/healthz")[0] == 200
         assert lacking(address) == []
@@ -67,6 +67,21 @@ def test_a_start_works_recovers_and_leaves_nothing_behind(tmp_path: Path) -> Non
             check=True,
         )
         assert f"CLOUD simulator unix://{data_dir}/run/valkey.sock" in shell.stdout
+
+        # The doctor looks into the same installation, and into the simulated Azure with its one unreadable subscription.
+        examined = subprocess.run(
+            [sys.executable, "manage.py", "doctor", "--azure"],
+            env={"PATH": os.environ["PATH"], "VTAPWEB_DATA_DIR": str(data_dir), "VTAPWEB_ENV_FILE": os.devnull},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert examined.returncode == 1, examined
+        assert examined.stdout.count("LACK") == 1
+        assert re.search(r"LACK  .*: nothing can be read\. .*\n      → .*az role assignment create .*--role Reader", examined.stdout)
+        assert examined.stdout.count("lists can be read.") == 3
+        assert examined.stdout.endswith("1 thing to mend.\n")
 
         # kill -9 of everything but the supervisor, one kind after the other: each comes back.
         for words in (("vtapweb.config.web",), ("celery", "work@"), ("valkey-server",), ("vtapweb.simulator",)):

@@ -35,7 +35,11 @@ def installation() -> Iterator[Finding]:
     space = f"{free / 1e9:.1f} GB are free where the data live ({settings.DATA_DIR})."
     yield Finding(free > LITTLE_SPACE_OCTETS, space, "" if free > LITTLE_SPACE_OCTETS else "Free some space, or move the data directory.")
     found = lacks()
-    for part, good in (("database", "The database answers and is up to date."), ("redis", "Redis answers."), ("worker", "Workers serve every queue.")):
+    for part, good in (
+        ("database", "The database is up to date."),
+        ("redis", "Redis answers."),
+        ("worker", "Workers serve every queue."),
+    ):
         lack = next((lack for lack in found if lack.part == part), None)
         if lack is not None:
             happened, _, fix = lack.text.partition(". ")
@@ -86,10 +90,10 @@ def azure(cloud: Cloud) -> Iterator[Finding]:
             except CloudError as error:
                 if error.failure is not Failure.MISSING:  # a list that this server does not have is unknown, no lack
                     problems.setdefault(f"{error.failure} {error.code}", (error, []))[1].append(kind.value.replace("_", " "))
-        name = f"{subscription.name or subscription.subscription_id} ({subscription.subscription_id})"
+        name = f"{subscription.display_name or subscription.subscription_id} ({subscription.subscription_id})"
         if not problems:
             yield Finding(True, f"{name}: all {read} lists can be read.")
-        for error, kinds in problems.values():
-            advice = advise(error, subscription_id=subscription.subscription_id, identity=identity)
+        for problem, kinds in problems.values():
+            advice = advise(problem, subscription_id=subscription.subscription_id, identity=identity)
             what = "nothing can be read" if read == 0 else f"cannot read {', '.join(kinds)}"
-            yield Finding(False, f"{name}: {what}. {advice.happened} {error.code}".strip(), f"{advice.to_do} {advice.command}".strip())
+            yield Finding(False, f"{name}: {what}. {advice.happened} {problem.code}".strip(), f"{advice.to_do} {advice.command}".strip())
