@@ -15,10 +15,11 @@ from vtapweb.access.authentication import api_auth
 from vtapweb.access.role import Role
 from vtapweb.access.selectors import viewer_of
 from vtapweb.domain.scope import Scope
-from vtapweb.inventory import browse
+from vtapweb.inventory import actions, browse, selectors
 from vtapweb.inventory.cells import vnet_id_of
 from vtapweb.inventory.kinds import KINDS, TABS, Kind
-from vtapweb.inventory.models import Subscription
+from vtapweb.inventory.models import Subscription, SyncRun
+from vtapweb.inventory.run_pages import run_of, took_s
 from vtapweb.inventory.search import find
 from vtapweb.inventory.selection import selection_keep, selection_keys
 from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, key_of, limit_of
@@ -159,7 +160,7 @@ _EXTRAS: dict[str, Extra] = {
 
 def items_of(kind: Kind, scope: Scope, rows: Sequence[Any]) -> list[dict[str, object]]:
     """The rows as the API shows them. One query for staleness, one more for TAPs."""
-    stale = browse.stale_since(scope, kind.read_kind)
+    stale = browse.stale_since(scope, kind.slug)
     extra = _EXTRAS[kind.slug]
     sources: Mapping[str, int] = browse.source_counts(scope, [row.key for row in rows]) if kind.slug == "taps" else {}
     items = [
@@ -171,7 +172,7 @@ def items_of(kind: Kind, scope: Scope, rows: Sequence[Any]) -> list[dict[str, ob
             "resource_group": row.resource_group,
             "location": row.location,
             "provisioning_state": row.provisioning_state,
-            "stale_since": iso(stale.get(row.subscription_id) or row.first_seen_at) if row.subscription_id in stale else None,
+            "stale_since": iso(stale.get(row.subscription_id)),
             "tags": row.tags,
             "first_seen_at": iso(row.first_seen_at),
             "removed_at": iso(row.removed_at),
@@ -203,8 +204,12 @@ def subscription_item(row: Subscription) -> dict[str, object]:
     }
 
 
+def dumps(body: object) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)  # kinds are StrEnums
+
+
 def answer(body: object) -> HttpResponse:
-    return HttpResponse(orjson.dumps(body), content_type=JSON)
+    return HttpResponse(dumps(body), content_type=JSON)
 
 
 def _page(items: list[dict[str, object]], limit: int, total: int) -> HttpResponse:
@@ -276,6 +281,48 @@ def find_terms(request: HttpRequest, body: FindBody) -> HttpResponse:
         "counts": {state: len(result.of(state)) for state in ("matched", "ambiguous", "removed", "not_found")},
         "select": selection_keep(result.selection),
     })  # fmt: skip
+
+
+class SyncBody(Schema):
+    subscription_ids: list[str] | None = Field(None, description="Only these; left out: all that you may read.")
+
+
+def report(run: SyncRun, scope: Scope) -> dict[str, object]:
+    """A run as the API tells it, with what lies in scope."""
+    return {"id": run.pk, "actor": run.actor, "created_at": iso(run.created_at), "started_at": iso(run.started_at),
+            "finished_at": iso(run.finished_at), **selectors.run_report(run, scope)}  # fmt: skip
+
+
+@router.post("/syncs", auth=api_auth(Role.OPERATOR), response={202: dict[str, Any]}, summary="Start a sync, or join the one under way")
+def sync_post(request: HttpRequest, body: SyncBody | None = None) -> HttpResponse:
+    viewer = viewer_of(request)
+    try:
+        run = actions.sync_start(trigger="demand", acting_user=viewer, subscription_ids=body.subscription_ids if body else None)
+    except PermissionError as error:
+        raise ProblemError(404, "No such subscription", str(error)) from error
+    return HttpResponse(dumps(report(run, viewer.scope)), content_type=JSON, status=202, headers={"Location": f"/api/v1/syncs/{run.pk}"})
+
+
+@router.get("/syncs", response=dict[str, Any], summary="Runs, newest first")
+def sync_list(request: HttpRequest, limit: int = 50, cursor: str = "") -> HttpResponse:
+    runs = selectors.sync_runs(viewer_of(request).scope)
+    last = key_of(cursor)
+    wanted = list((runs.filter(pk__lt=int(last)) if last.isdigit() else runs)[: limit_of(limit) + 1])
+    items = [
+        {"id": run.pk, "state": run.state, "trigger": run.trigger, "actor": run.actor, "created_at": iso(run.created_at),
+         "finished_at": iso(run.finished_at), "seconds": took_s(run.started_at, run.finished_at)}
+        for run in wanted[:limit]
+    ]  # fmt: skip
+    return answer({"items": items, "next": cursor_of(str(wanted[limit - 1].pk)) if len(wanted) > limit else None, "total": runs.count()})
+
+
+@router.get("/syncs/{run_id}", response=dict[str, Any], summary="One run: state, counts, and per subscription and list what came of it")
+def sync_get(request: HttpRequest, run_id: int) -> HttpResponse:
+    scope = viewer_of(request).scope
+    run = run_of(scope, run_id)
+    if run is None:
+        raise ProblemError(404, "No such run", "There is no such run, or none of its subscriptions may be seen by you.")
+    return answer(report(run, scope))
 
 
 @router.get("/selections/{name}", summary="The keys of a kept selection")

@@ -12,6 +12,7 @@ from django.db.models.fields.json import KeyTransform
 from vtapweb.domain.arm_id import arm_key
 from vtapweb.domain.scope import Scope
 from vtapweb.domain.search_terms import TermKind, classify
+from vtapweb.inventory import selectors
 from vtapweb.inventory.kinds import KINDS, Kind
 from vtapweb.inventory.models import (
     FrontendIpConfiguration,
@@ -117,17 +118,9 @@ def chunks(found: QuerySet[Any]) -> Iterator[list[Any]]:
         last = portion[-1].key
 
 
-def stale_since(scope: Scope, read_kind: str) -> dict[str, datetime | None]:
-    """Subscription id → since when its list of this kind is not the whole truth of now: its last complete read. One query each for two tables.
-
-    A subscription that is read completely does not appear; None means that it was never read completely.
-    """
-    found: dict[str, datetime | None] = {
-        state.subscription_id: state.last_complete_at
-        for state in KindState.objects.filter(in_scope(scope), kind=read_kind, status__in=STALE_STATUSES)
-    }
-    gone = Subscription.objects.filter(in_scope(scope), not_listed_since__isnull=False).values_list("subscription_id", "not_listed_since")
-    return found | dict(gone)
+def stale_since(scope: Scope, slug: str) -> dict[str, datetime]:
+    """Subscription id → since when its rows of this kind may be untrue; those up to date do not appear. Two queries."""
+    return {subscription_id: since for (subscription_id, kind), since in selectors.stale_since(scope).items() if kind == slug}
 
 
 def subscription_names(scope: Scope) -> dict[str, str]:

@@ -63,7 +63,7 @@ class Around:
     """What stands around a page of rows: names, existing neighbours, counts. Filled by a fixed number of queries a kind."""
 
     subscriptions: Mapping[str, str] = field(default_factory=dict)
-    stale: Mapping[str, datetime | None] = field(default_factory=dict)
+    stale: Mapping[str, datetime] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
     counts: dict[str, Mapping[str, int]] = field(default_factory=dict)
     frontends: dict[str, list[str]] = field(default_factory=dict)
@@ -130,7 +130,7 @@ def _neighbours(around: Around, scope: Scope, *wanted: tuple[type[Any], list[str
 
 def around_of(kind: Kind, scope: Scope, rows: Sequence[Any]) -> Around:
     """Everything the cells of these rows need. At most seven queries, whatever the number of rows."""
-    around = Around(browse.subscription_names(scope), browse.stale_since(scope, kind.read_kind))
+    around = Around(browse.subscription_names(scope), browse.stale_since(scope, kind.slug))
     keys = [row.key for row in rows]
     match kind.slug:
         case "vnets":

@@ -458,7 +458,7 @@ _BUILD = {
 def details(kind: Kind, scope: Scope, row: Any) -> Details:
     """The page of `row`. Its queries do not grow with the number of relations."""
     names = browse.subscription_names(scope)
-    stale = browse.stale_since(scope, kind.read_kind)
+    stale = browse.stale_since(scope, kind.slug)
     facts = [
         ("State", cells.provisioning(row.provisioning_state)),
         ("Subscription", Cell(names.get(row.subscription_id, row.subscription_id), title=row.subscription_id)),

@@ -78,3 +78,9 @@ def kind_word(slug: str) -> str:
 def span(seconds: float | None) -> str:
     """A length of time in words; None becomes "unknown"."""
     return "unknown" if seconds is None else text.span(seconds)
+
+
+@register.filter
+def bytes_text(raw: bytes) -> str:
+    """Bytes as they came, as text to look at."""
+    return visible_lines(bytes(raw).decode("utf-8", "replace"))

@@ -1,0 +1,54 @@
+// @ts-check
+/**
+ * A listening socket for pages without a canvas: tells the top bar whether this page is live, and the parts of the page (as a `vtap:sync`
+ * event on the document) that a sync moved on. Without a socket those parts poll by themselves.
+ */
+
+/** Milliseconds until the next try: doubling, up to half a minute, spread so that a restarted server is not stormed.
+ * @param {number} attempt 0 for the first
+ * @param {number} spread 0 to 1
+ */
+export function backoff(attempt, spread) {
+  return Math.round(Math.min(30_000, 1000 * 2 ** Math.min(attempt, 6)) * (0.75 + spread / 2));
+}
+
+const QUIET_MS = 15_000; // the server speaks every 5 s
+
+/** @param {Document} page */
+export function startLive(page) {
+  let attempt = 0;
+  let heardAt = 0;
+  /** @type {WebSocket | null} */
+  let socket = null;
+
+  /** @param {string} state @param {string} words */
+  const say = (state, words) => page.dispatchEvent(new CustomEvent("vtap:live", { detail: { state, words } }));
+
+  const connect = () => {
+    const url = new URL("/ws/live", location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    if (attempt === 0) say("connecting", "Connecting…");
+    socket.addEventListener("message", (event) => {
+      heardAt = Date.now();
+      if (typeof event.data !== "string") return;
+      attempt = 0;
+      say("live", "Live");
+      const kind = JSON.parse(event.data).kind;
+      if (kind === "sync" || kind === "sync_progress") page.dispatchEvent(new CustomEvent("vtap:sync"));
+    });
+    socket.addEventListener("close", () => {
+      const wait_ms = backoff(attempt++, Math.random());
+      say("stale", `Not live · next try in ${Math.round(wait_ms / 1000)} s`);
+      setTimeout(connect, wait_ms);
+    });
+  };
+
+  setInterval(() => {
+    if (socket?.readyState === WebSocket.OPEN && heardAt && Date.now() - heardAt > QUIET_MS) socket.close();
+  }, 5000);
+  connect();
+}
+
+if (typeof document !== "undefined") startLive(document);

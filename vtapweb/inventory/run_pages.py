@@ -1,0 +1,170 @@
+"""What the pages about syncs show: runs, their parts with live progress, held removals, what could not be understood. Fixed numbers of queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from vtapweb.cloud.advice import Advice, advise_of
+from vtapweb.cloud.port import ReadKind
+from vtapweb.domain.scope import Scope
+from vtapweb.inventory import selectors
+from vtapweb.inventory.details import kind_status
+from vtapweb.inventory.kinds import read_kind_words
+from vtapweb.inventory.models import SubscriptionSync, SyncRun
+from vtapweb.web.tables import Cell
+
+RUN_STATES = {
+    "queued": ("stale", "◌", "queued"),
+    "running": ("flow", "◐", "running"),
+    "complete": ("", "●", "complete"),
+    "partial": ("warn", "▲", "partial"),
+    "failed": ("bad", "⬢", "failed"),
+    "cancelled": ("stale", "○", "cancelled"),
+}
+
+
+WORKER_LOST = Advice("The worker was lost.", "Look into its log, then sync again.")
+
+
+def advice(failure: str, code: str = "", subscription_id: str = "") -> Advice | None:
+    """What a kept failure means and what mends it; None where nothing failed."""
+    if failure == "worker":
+        return WORKER_LOST
+    return advise_of(failure, code=code, subscription_id=subscription_id) if failure else None
+
+
+def took_s(started_at: datetime | None, ended_at: datetime | None) -> float | None:
+    """Seconds between the two, None while either is not known."""
+    return (ended_at - started_at).total_seconds() if started_at and ended_at else None
+
+
+def run_state(state: str) -> Cell:
+    tone, glyph, words = RUN_STATES.get(state, ("stale", "◌", state))
+    return Cell(words, tone=tone, glyph=glyph)
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """One subscription of a run. `lists`: (what is read, state, items sent, rows written); `done` of `wanted` lists are over."""
+
+    name: str
+    subscription_id: str
+    state: Cell
+    seconds: float | None
+    added: int
+    changed: int
+    removed: int
+    lists: list[tuple[str, Cell, int, int]]
+    done: int
+    wanted: int
+    sent: int
+    code: str
+    message: str
+    advice: Advice | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run with what of it lies in scope."""
+
+    run: SyncRun
+    state: Cell
+    seconds: float | None
+    parts: list[PartView] = field(default_factory=list)
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    waiting: int = 0
+
+
+PROGRESS_STATES = {"reading": ("flow", "◐", "reading")}
+
+
+def _list_state(state: str) -> Cell:
+    tone_glyph_words = PROGRESS_STATES.get(state)
+    return Cell(tone_glyph_words[2], tone=tone_glyph_words[0], glyph=tone_glyph_words[1]) if tone_glyph_words else kind_status(state)
+
+
+def _part(part: SubscriptionSync, now: datetime) -> PartView:
+    lists = [
+        (read_kind_words(kind), _list_state(str(one.get("state", ""))), int(one.get("sent_count", 0)), int(one.get("written_count", 0)))
+        for kind, one in part.progress.items()
+    ]
+    return PartView(
+        name=str(part.subscription),
+        subscription_id=part.subscription_id,
+        state=run_state(part.state),
+        seconds=took_s(part.started_at, part.finished_at or (now if part.state == "running" else None)),
+        added=part.added_count,
+        changed=part.changed_count,
+        removed=part.removed_count,
+        lists=lists,
+        done=sum(1 for progress in part.progress.values() if progress.get("state") != "reading"),
+        wanted=max(len(ReadKind), len(part.progress)),
+        sent=sum(one[2] for one in lists),
+        code=part.code,
+        message=part.message,
+        advice=advice(part.failure, part.code, part.subscription_id),
+    )
+
+
+def run_of(scope: Scope, run_id: int) -> SyncRun | None:
+    """One run that has, or was asked for, a subscription in scope; None otherwise. One query, two where it has no part in scope yet."""
+    run = selectors.sync_runs(scope).filter(pk=run_id).first()
+    if run is not None:
+        return run
+    asked = SyncRun.objects.filter(pk=run_id, requested_subscription_ids__isnull=False).first()
+    return asked if asked is not None and scope.meets(asked.requested_subscription_ids or ()) else None
+
+
+def run_views(runs: Sequence[SyncRun], scope: Scope, now: datetime) -> list[RunView]:
+    """The runs with their parts in scope. One query."""
+    parts: dict[int, list[SubscriptionSync]] = {run.pk: [] for run in runs}
+    for part in selectors.subscription_syncs(scope, parts):
+        parts[part.run_id].append(part)
+    return [
+        RunView(
+            run,
+            run_state(run.state),
+            took_s(run.started_at, run.finished_at or (now if run.state == "running" else None)),
+            [_part(part, now) for part in parts[run.pk]],
+            sum(part.added_count for part in parts[run.pk]),
+            sum(part.changed_count for part in parts[run.pk]),
+            sum(part.removed_count for part in parts[run.pk]),
+            sum(1 for part in parts[run.pk] if part.state in ("queued", "running")),
+        )
+        for run in runs
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRow:
+    """One subscription's line of the reading table: a cell per list, what is lacking in words."""
+
+    subscription_id: str
+    key: str
+    name: str
+    tenant_id: str
+    not_listed_since: datetime | None
+    cells: list[Cell]
+    lacking: list[tuple[str, Any, Advice | None]]
+
+
+def reading(scope: Scope) -> tuple[list[str], list[ReadingRow]]:
+    """(the lists in words, one row a subscription): what is read how well, and what mends each lack. Two queries."""
+    order = [str(kind) for kind in ReadKind]
+    states: dict[str, dict[str, Any]] = {}
+    for state in selectors.kind_states(scope):
+        states.setdefault(state.subscription_id, {})[state.kind] = state
+    rows = []
+    for one in selectors.subscriptions(scope):
+        mine = states.get(one.subscription_id, {})
+        cells = [kind_status(mine[kind].status) if kind in mine else kind_status("never") for kind in order]
+        lacking = [
+            (read_kind_words(kind), state, advice(state.failure, state.code, one.subscription_id))
+            for kind, state in mine.items()
+            if state.status not in ("complete", "not_available")
+        ]
+        rows.append(ReadingRow(one.subscription_id, one.key, str(one), one.tenant_id or "", one.not_listed_since, cells, lacking))
+    return [read_kind_words(kind) for kind in order], rows
