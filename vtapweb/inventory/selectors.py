@@ -117,7 +117,7 @@ class InventoryCounts:
 
 
 def counts(scope: Scope) -> InventoryCounts:
-    """The one source of every count on screen; eleven queries, whatever the number of rows."""
+    """The one source of every count on screen; twelve queries, whatever the number of rows."""
 
     def present(model: type[models.Resource]) -> int:
         return in_scope(model._default_manager.filter(removed_at=None), scope).count()

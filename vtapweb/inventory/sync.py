@@ -107,6 +107,14 @@ class Outcome:
         return next((one for one in self.kinds.values() if one.status in {Status.FAILED, Status.PARTIAL}), None)
 
 
+def failed_outcome(problem: CloudError) -> Outcome:
+    """What it is when no list could even be asked for."""
+    outcome = Outcome({kind: KindResult(kind) for kind in (*ReadKind, SCALE_SET_NETWORK_INTERFACES)})
+    for result in outcome.kinds.values():
+        result.fail(problem)
+    return outcome
+
+
 def sync_subscription(cloud: Cloud, lease: Lease) -> Outcome:
     """Read every list of the lease's subscription and write what changed; returns what came of it, KindStates not yet stored.
 
@@ -153,7 +161,8 @@ class _Reading:
         if problem is None:
             self.unconnected = 0
             return None
-        log.warning("sync.list_failed", kind=str(kind), subscription=self.lease.subscription_id, problem=str(problem), pages=result.pages)
+        failure = {"failure": str(problem.failure), "code": problem.code, "status": problem.status, "pages": result.pages}
+        log.warning("sync.list_failed", kind=str(kind), subscription=self.lease.subscription_id, **failure)
         self.unconnected = self.unconnected + 1 if problem.failure is Failure.CONNECTION else 0
         return problem if problem.failure is Failure.UNAUTHENTICATED or self.unconnected >= GIVE_UP_AFTER else None
 

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from vtapweb.cloud import types as azure
-from vtapweb.cloud.port import Cloud, CloudError
+from vtapweb.cloud.port import Cloud, CloudError, Failure
 from vtapweb.domain.arm_id import arm_key
 from vtapweb.events.bus import announce
 from vtapweb.events.jobs import enqueue_on_commit
@@ -23,7 +23,7 @@ from vtapweb.inventory.actions.installation import BoundElsewhereError, installa
 from vtapweb.inventory.actions.runs import UNFINISHED, close_run, close_sync, finish_run_if_over, next_fence, sync_reap, sync_start, tell
 from vtapweb.inventory.lease import LEASE_S, CancelledError, Keeper, Lease, LeaseLostError
 from vtapweb.inventory.models import KindState, NotUnderstoodItem, Subscription, SubscriptionSync, SyncRun, Tenant
-from vtapweb.inventory.sync import Outcome, sync_subscription
+from vtapweb.inventory.sync import Outcome, failed_outcome, sync_subscription
 
 LOOK_AGAIN_S: Final = 0.5  # how often a foreground sync looks at what other workers do
 KIND_FIELDS: Final = (
@@ -46,10 +46,13 @@ log = structlog.get_logger(__name__)
 
 
 def open_cloud() -> Cloud:
-    """The Azure that the settings name. Its libraries take a second and 55 MB, so a web process must not load them."""
-    from vtapweb.cloud.connect import cloud_from_settings
+    """The Azure that the settings name; CloudError when they name none. Its libraries take a second and 55 MB: nothing for a web process."""
+    from vtapweb.cloud.connect import CloudSettingsError, cloud_from_settings
 
-    return cloud_from_settings(cloud=settings.CLOUD, endpoint=settings.ARM_ENDPOINT, token=settings.ARM_TOKEN)
+    try:
+        return cloud_from_settings(cloud=settings.CLOUD, endpoint=settings.ARM_ENDPOINT, token=settings.ARM_TOKEN)
+    except CloudSettingsError as problem:
+        raise CloudError(Failure.UNAUTHENTICATED, code="Settings", message=str(problem)) from problem
 
 
 def owner_name() -> str:
@@ -220,6 +223,8 @@ def subscription_sync_perform(*, sync_id: int, opener: OpenCloud = open_cloud) -
         with Keeper(lambda: _renew(lease), last_page_at=lambda: lease.last_page_at), _opened(opener) as cloud:
             outcome = sync_subscription(cloud, lease)
         return subscription_sync_finish(lease, outcome)
+    except CloudError as problem:  # no cloud to be had at all
+        return subscription_sync_finish(lease, failed_outcome(problem))
     except CancelledError:
         return _finish(lease, "cancelled", Outcome())
     except LeaseLostError as lost:

@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
 
 def sentences(run: SyncRun, report: dict[str, Any]) -> list[str]:
-    """The report for people, a line a subscription and a line for each list that was not read."""
+    """The report for people, a line a subscription, and under a partial one a line for each list that was not read."""
     lines = [
         f"Run {run.pk}: {run.state} in {report['seconds']} s. Added {report['added']}, changed {report['changed']}, removed {report['removed']}."
     ]
@@ -42,6 +42,6 @@ def sentences(run: SyncRun, report: dict[str, Any]) -> list[str]:
             f"{subscription['name'] or subscription['id']}: {subscription['state']}" + (f" ({error['code']} {error['message']})" if error else "")
         )
         for kind, state in subscription["kinds"].items():
-            if state["status"] != "complete":
+            if state["status"] != "complete" and subscription["state"] != "failed":
                 lines.append(f"  {kind}: {state['status']} {state['code']} {state['message']}".rstrip())
     return lines
