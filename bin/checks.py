@@ -41,9 +41,8 @@ def static_checks() -> list[Callable[[], tuple[str, int, str, float]]]:
         "import contracts": [PYTHON, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
         "migrations": [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run", "--settings=tests.settings"],
     }
-    if any((ROOT / "static" / "js").rglob("*.js")):
-        for name, project in {"tsc": "tsconfig.json", "tsc topology": "tsconfig.topology.json"}.items():
-            commands[name] = [node(), str(ROOT / "node_modules" / "typescript" / "bin" / "tsc"), "-p", project]
+    for project in sorted(ROOT.glob("tsconfig*.json")):
+        commands[f"tsc {project.name}"] = [node(), str(ROOT / "node_modules" / "typescript" / "bin" / "tsc"), "-p", project.name]
     scripts = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "js").rglob("*.test.js"))
     if scripts:
         commands["node --test"] = [node(), "--test", *scripts]

@@ -8,7 +8,6 @@ output belongs to the command that follows.
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -24,18 +23,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOG = ROOT / ".venv-setup.log"
 VENDOR = ROOT / "static" / "vendor"
+COPY_SCRIPT = "scripts/vendor.mjs"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# What is copied out of node_modules, and to where under static/vendor/.
-VENDORED = {
-    "uplot/dist/uPlot.esm.js": "uplot/uplot.js",
-    "uplot/dist/uPlot.min.css": "uplot/uplot.css",
-    "uplot/LICENSE": "uplot/LICENSE",
-    **{
-        f"@fontsource-variable/inter/files/inter-{subset}-wght-normal.woff2": f"inter/{subset}.woff2"
-        for subset in ("latin", "latin-ext", "greek", "cyrillic")
-    },
-    "@fontsource-variable/inter/LICENSE": "inter/LICENSE",
-}
 
 
 class SetupError(Exception):
@@ -196,9 +185,8 @@ def set_up_front_end(purpose: str) -> None:
     """node_modules by `npm ci`, and what pages load of it in static/vendor/."""
     if not (ROOT / "package-lock.json").is_file():
         return
-    files = ["package.json", "package-lock.json", ".npmrc"]
-    digest = digest_of(files, salt=json.dumps(VENDORED))
-    has_vendor = all((VENDOR / target).is_file() for target in VENDORED.values())
+    digest = digest_of(["package.json", "package-lock.json", ".npmrc", COPY_SCRIPT], salt="")
+    has_vendor = VENDOR.is_dir()
     wanted = (f"node-{purpose}", "node-dev")
     stamp_dir = ROOT / "node_modules"
     if has_vendor and any((stamp_dir / f".{name}.stamp").is_file() and (stamp_dir / f".{name}.stamp").read_text() == digest for name in wanted):
@@ -215,9 +203,8 @@ def set_up_front_end(purpose: str) -> None:
             raise SetupError("Node.js was installed, but its npm does not start. Fix: install Node.js 20 or newer with npm, then start again.")
     command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     run("installing the front-end packages", command if purpose == "dev" else [*command, "--omit=dev"], explain=NETWORK_ADVICE)
-    for source, target in VENDORED.items():
-        (VENDOR / target).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(stamp_dir / source, VENDOR / target)
+    node = shutil.which("node", path=environment()["PATH"]) or "node"
+    run("copying what pages load of them", [node, COPY_SCRIPT], explain=NETWORK_ADVICE)
     (stamp_dir / f".node-{purpose}.stamp").write_text(digest)
 
 
