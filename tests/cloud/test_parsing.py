@@ -219,11 +219,13 @@ def holed(draw: st.DrawFn, document: Any) -> Any:
         parent = copied
         for step in path[:-1]:
             parent = parent[step]
-        last, how = path[-1], draw(st.sampled_from(["replace", "drop", "recase"]))
+        last, how = path[-1], draw(st.sampled_from(["replace", "drop", "recase", "add"]))
         if how == "replace":
             parent[last] = draw(anything)
         elif how == "drop":
             del parent[last]
+        elif how == "add" and isinstance(parent, dict):
+            parent[draw(st.sampled_from(["brandNew", "Properties", "provisioningState", "ID", "location"]))] = draw(anything)
         elif isinstance(last, str):
             parent[last.swapcase()] = parent.pop(last)
     return copied

@@ -61,6 +61,16 @@ def test_with_every_nth_request_failing_lists_are_whole_or_say_what_is_missing(a
     assert sum(outcomes) >= 12, "single faults are mended by trying again"
 
 
+@pytest.mark.parametrize("fault", ["reset", "cut"])
+def test_connections_that_break_on_the_wire_cost_no_item(fault: str) -> None:
+    with ARMS["other ARM over HTTP"](7) as arm:
+        arm.spoil(fault, 2)
+        outcomes = [
+            assert_complete_or_says_why(arm, kind, subscription_id, may_fail=True) for subscription_id in arm.subscription_ids for kind in ReadKind
+        ]
+    assert sum(outcomes) == 12
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [

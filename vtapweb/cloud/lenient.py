@@ -7,6 +7,7 @@ result is the same (a property test holds the two together).
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -18,6 +19,7 @@ S = TypeVar("S", bound=Struct)
 
 _JSON_SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
+_DECODE = msgspec.json.Decoder().decode
 
 
 class NotAnObjectError(ValueError):
@@ -27,13 +29,21 @@ class NotAnObjectError(ValueError):
 def read(wire: type[S], raw: bytes) -> S:
     """The item as `wire` has it. Raises NotAnObjectError when the JSON is no object or what `wire` requires is not there."""
     try:
-        document = json.loads(raw.decode("utf-8", "replace"))
-    except (ValueError, RecursionError) as error:
-        raise NotAnObjectError("it is no JSON, or nested too deeply") from error
+        document = _DECODE(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        document = _decode_broken(raw)
     if not isinstance(document, dict):
         raise NotAnObjectError(f"it is no JSON object but {_kind_of(document)}")
     built: S = _struct(wire, document)
     return built
+
+
+def _decode_broken(raw: bytes) -> Any:
+    """Python's own decoder takes what msgspec does not: lone surrogates, NaN."""
+    try:
+        return json.loads(raw.decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise NotAnObjectError("it is no JSON, or nested too deeply") from error
 
 
 def spans(body: bytes) -> dict[str, list[bytes] | Any]:
@@ -96,6 +106,7 @@ class _Field(NamedTuple):
     name: str  # on the wire
     folded: str
     hint: Any
+    coerce: Callable[[Any], Any]  # of anything but null
     is_required: bool
 
 
@@ -104,9 +115,9 @@ def _fields(wire: type[Struct]) -> tuple[_Field, ...]:
     """Every field that we read (not those that are only kept)."""
     hints = get_type_hints(wire)
     return tuple(
-        _Field(field.name, field.encode_name, field.encode_name.lower(), _without_none(hints[field.name]), field.required)
+        _Field(field.name, field.encode_name, field.encode_name.lower(), hint, _coercion(hint), field.required)
         for field in msgspec.structs.fields(wire)
-        if hints[field.name] != (Raw | UnsetType)
+        if (hint := _without_none(hints[field.name])) != (Raw | UnsetType)
     )
 
 
@@ -117,86 +128,113 @@ def _properties_type(wire: type[Struct]) -> Any:
 
 
 def _without_none(hint: Any) -> Any:
-    if get_origin(hint) in {Union, UnionType}:
+    """`X | None` → X; everything else as it is."""
+    if get_origin(hint) in {Union, UnionType} and NoneType in get_args(hint):
         return next(part for part in get_args(hint) if part is not NoneType)
     return hint
 
 
+@cache
+def _known(wire: type[Struct]) -> frozenset[str]:
+    """Every name that the object may have, those included that we only keep."""
+    return frozenset(field.encode_name for field in msgspec.structs.fields(wire))
+
+
 class _Object:
-    """A JSON object whose properties are found under any casing, the exact one first."""
+    """A JSON object whose properties are found under any casing, the exact one first.
+
+    Most objects hold nothing but names we know: then what is not there under its exact name is not there at all.
+    """
 
     __slots__ = ("exact", "folded")
 
-    def __init__(self, content: dict[str, Any]) -> None:
+    def __init__(self, content: dict[str, Any], known: frozenset[str]) -> None:
         self.exact = content
         self.folded: dict[str, list[Any]] = {}
-        for key, value in content.items():
-            if value is not None:
-                self.folded.setdefault(key.lower(), []).append(value)
+        if not content.keys() <= known:
+            for key, value in content.items():
+                if value is not None:
+                    self.folded.setdefault(key.lower(), []).append(value)
 
     def find(self, field: _Field) -> Any:
         """The first value that can be taken for what the field holds, else None."""
         exact = self.exact.get(field.name)
-        if exact is not None and (understood := _coerce(field.hint, exact)) is not None:
+        if exact is not None and (understood := field.coerce(exact)) is not None:
             return understood
+        return self.find_odd(field, exact) if self.folded else None
+
+    def find_odd(self, field: _Field, exact: Any = None) -> Any:
+        """The same among other spellings, or where the field does not belong."""
         for value in self.folded.get(field.folded, ()):
-            if value is not exact and (understood := _coerce(field.hint, value)) is not None:
+            if value is not exact and (understood := field.coerce(value)) is not None:
                 return understood
         return None
 
 
-_NOTHING = _Object({})
+_NOTHING = _Object({}, frozenset())
 
 
 def _struct(wire: type[Struct], content: dict[str, Any]) -> Any:
     """The object as `wire` has it. Its properties may lie beside `properties`, and what belongs beside may lie inside."""
-    own, properties_type = _Object(content), _properties_type(wire)
-    inside = next((value for value in own.folded.get("properties", ()) if isinstance(value, dict)), None) if properties_type else None
-    inner = _Object(inside) if inside is not None else _NOTHING
+    own, properties_type = _Object(content, _known(wire)), _properties_type(wire)
+    inner = _inside(own, properties_type) if properties_type else _NOTHING
     values: dict[str, Any] = {}
     for field in _fields(wire):
         if field.name == "properties":
             values[field.attribute] = _properties(properties_type, inner, own)
             continue
         value = own.find(field)
-        if value is None and inner is not _NOTHING:
-            value = inner.find(field)
+        if value is None and inner.folded:
+            value = inner.find_odd(field)
         if value is None and field.is_required:
             raise NotAnObjectError(f"it has no {field.name}")
         values[field.attribute] = value
     return wire(**values)
 
 
+def _inside(own: _Object, properties_type: type[Struct]) -> _Object:
+    candidates = [own.exact.get("properties"), *own.folded.get("properties", ())]
+    return next((_Object(one, _known(properties_type)) for one in candidates if isinstance(one, dict)), _NOTHING)
+
+
 def _properties(wire: type[Struct], inner: _Object, own: _Object) -> Any:
     values: dict[str, Any] = {}
     for field in _fields(wire):
         value = inner.find(field)
-        values[field.attribute] = own.find(field) if value is None else value
+        values[field.attribute] = own.find_odd(field) if value is None and own.folded else value
     return wire(**values)
 
 
-def _coerce(hint: Any, value: Any) -> Any:
-    """`value` as `hint`, or None where it cannot be taken for one."""
-    if value is None:
-        return None
+@cache
+def _coercion(hint: Any) -> Callable[[Any], Any]:
+    """What makes a `hint` of a JSON value, or None where the value cannot be taken for one."""
     if hint is str:
-        return _text(value)
+        return _text
     if hint is bool:
-        return value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).strip().lower())
+        return _truth
     if hint is int:
-        return _whole_number(value)
+        return _whole_number
     if get_origin(hint) is list:
-        (inner,) = get_args(hint)
-        understood = (_coerce(inner, one) for one in (value if isinstance(value, list) else [value]))
-        return [one for one in understood if one is not None]
+        inner = _coercion(get_args(hint)[0])
+        return lambda value: [one for one in map(inner, value if isinstance(value, list) else [value]) if one is not None]
     if get_origin(hint) is dict:
-        return {_clean(key): _text(one) or "" for key, one in value.items()} if isinstance(value, dict) else None
-    return _struct(hint, value) if isinstance(value, dict) else None
+        return _texts
+    return lambda value: _struct(hint, value) if isinstance(value, dict) else None
+
+
+def _truth(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).strip().lower())
+
+
+def _texts(value: Any) -> dict[str, str] | None:
+    return {_clean(key): _text(one) or "" for key, one in value.items()} if isinstance(value, dict) else None
 
 
 def _text(value: Any) -> str | None:
     if isinstance(value, str):
         return _clean(value)
+    if value is None:
+        return None
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else None
