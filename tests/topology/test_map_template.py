@@ -10,7 +10,7 @@ MODULE = Path(__file__).parents[2] / "static" / "js" / "topology" / "map.js"
 
 def rendered(**context: object) -> str:
     shell = {"theme": "dark", "nav": [], "is_demo": True, "inventory": None}
-    return render_to_string("topology/map.html", {"shell": shell, "csp_nonce": "n", "csrf_token": "t", **context})
+    return render_to_string("topology/map.html", {"shell": shell, "CSP_NONCE": "n", "csrf_token": "t", **context})
 
 
 def test_the_page_holds_every_part_that_the_module_looks_for() -> None:

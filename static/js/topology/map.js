@@ -232,7 +232,7 @@ export class MapPage {
     this.stage.selection = this.selection;
     this.hovered = null;
     this.stage.show(graph, added);
-    fillLegend(this.legend, graph);
+    this.fillLegend();
     this.showSelection();
     this.showEmpty();
     this.showBanners();
@@ -350,6 +350,14 @@ export class MapPage {
     this.tooltip.hide();
     this.placeRing();
     this.writeAddress();
+    if (this.legend.dataset.level !== String(levelOf(this.stage.view.k))) this.fillLegend();
+  }
+
+  /** The legend tells of what this zoom draws. */
+  fillLegend() {
+    const level = levelOf(this.stage.view.k);
+    this.legend.dataset.level = String(level);
+    if (this.graph) fillLegend(this.legend, this.graph, level);
   }
 
   writeAddress() {

@@ -112,9 +112,9 @@ export class Tooltip {
 /**
  * The legend, from the table that paints; only what is on the map.
  *
- * @param {HTMLElement} list @param {Graph} graph
+ * @param {HTMLElement} list @param {Graph} graph @param {0 | 1 | 2 | 3} level far away NICs are a heat on their VNet or subnet
  */
-export function fillLegend(list, graph) {
+export function fillLegend(list, graph, level) {
   /** @type {HTMLElement[]} */
   const items = [];
   const entry = (/** @type {string} */ mark, /** @type {string} */ glyph, /** @type {string} */ words) =>
@@ -126,9 +126,10 @@ export function fillLegend(list, graph) {
     bits |= states[row];
     isPlain ||= nicState(states[row]) === NIC_PLAIN;
   }
-  for (const style of NIC_STATES) if (bits & style.bit) entry(style.color, style.glyph, style.meaning);
-  if (isPlain) entry(NIC_PLAIN.color, NIC_PLAIN.glyph, NIC_PLAIN.meaning);
-  for (const style of NIC_MARKS) if (bits & style.bit) entry(style.color, style.glyph, style.meaning);
+  if (level < 2) entry("heat", "", level === 0 ? "VNet: the more of its NICs are mirrored, the brighter" : "Subnet: the more of its NICs are mirrored, the brighter");
+  else for (const style of NIC_STATES) if (bits & style.bit) entry(style.color, style.glyph, style.meaning);
+  if (isPlain && level >= 2) entry(NIC_PLAIN.color, NIC_PLAIN.glyph, NIC_PLAIN.meaning);
+  if (level === 3) for (const style of NIC_MARKS) if (bits & style.bit) entry(style.color, style.glyph, style.meaning);
   if (graph.mirrors.size) entry("strand", "", "Mirror: its way to the collector");
   const peerings = new Set(graph.peerings.texts.state.slice(0, graph.peerings.size).map((state) => peeringState(state).key));
   for (const style of Object.values(PEERING_STATES)) {

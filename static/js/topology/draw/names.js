@@ -173,7 +173,7 @@ export function pipeLabel(graph, pipe) {
  */
 export function paintPipeLabels(pen, pipes, obstacles) {
   const { ctx, palette, view, size } = pen;
-  ctx.font = `600 11.5px ${palette.font}`;
+  ctx.font = `600 11px ${palette.font}`;
   const wishes = [];
   for (const pipe of pipes) {
     const label = pipeLabel(pen.graph, pipe);
@@ -184,8 +184,8 @@ export function paintPipeLabels(pen, pipes, obstacles) {
     const shapes = label.lines.length > 1 ? [[[first, ...label.lines.slice(1)].join(" ")], [first, ...label.lines.slice(1)], [first]] : [[first]];
     const places = [];
     for (const lines of shapes) {
-      const w = Math.max(...lines.map((line) => widthOf(ctx, line))) + 16;
-      const h = lines.length * 15 + 8;
+      const w = Math.max(...lines.map((line) => widthOf(ctx, line))) + (lines.length > 1 ? 12 : 16);
+      const h = lines.length * 14 + 8;
       for (const share of [0.5, 0.42, 0.58, 0.34, 0.66, 0.25, 0.75]) {
         const index = 2 * Math.round((pipe.points.length / 2 - 1) * share);
         const at = toScreen(view, size, pipe.points[index], pipe.points[index + 1]);
@@ -209,9 +209,9 @@ export function paintPipeLabels(pen, pipes, obstacles) {
     ctx.setLineDash([]);
     ctx.textAlign = "center";
     of.lines.forEach((line, index) => {
-      ctx.font = `600 11.5px ${palette.font}`;
+      ctx.font = `600 11px ${palette.font}`;
       ctx.fillStyle = ["flow", "pipeln"].includes(of.label.color) ? palette.ink : palette[of.label.color];
-      ctx.fillText(line, box.x + box.w / 2, box.y + 4 + 15 * index + 11.5);
+      ctx.fillText(line, box.x + box.w / 2, box.y + 4 + 14 * index + 10.9);
     });
     ctx.globalAlpha = 1;
   }

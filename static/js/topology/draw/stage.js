@@ -489,10 +489,6 @@ export class Stage {
       ctx.stroke();
     }
     for (const pipe of highlight.pipes) paintPorts(pen, pipe);
-    for (const id of highlight.collectors) {
-      const row = graph.collectors.rowOf.get(id);
-      if (row !== undefined) paintCollector(pen, row);
-    }
     for (const id of highlight.mirrors) {
       const strand = this.routes.strandOfMirror.get(id);
       const row = graph.mirrors.rowOf.get(id);
@@ -512,6 +508,10 @@ export class Stage {
       ctx.lineWidth = Math.max(2.4, 1.6 / pen.k);
       ctx.stroke();
       ctx.setLineDash([]);
+    }
+    for (const id of highlight.collectors) {
+      const row = graph.collectors.rowOf.get(id);
+      if (row !== undefined) paintCollector(pen, row);
     }
     if (level >= 2) {
       for (const id of highlight.nics) {
@@ -604,7 +604,7 @@ export class Stage {
     /** @type {Box[]} */
     const obstacles = [];
     const block = (/** @type {Box} */ box) => obstacles.push(boxToScreen(this.view, this.size, box));
-    const rim = graph.geometry.vnet_pad * 0.8;
+    const rim = graph.geometry.vnet_pad - 1;
     for (const row of vnets) {
       const { x, y, w, h } = boxAt(graph.vnets, row);
       block({ x: x + rim, y, w: w - 2 * rim, h: h - rim });
