@@ -97,6 +97,8 @@ export class MapPage {
     this.line = { phase: "connecting", lostAt: null, retryAt: null };
     /** @type {string} */
     this.failure = "";
+    /** Ids of the stale subscriptions whose banner was dismissed. */
+    this.dismissed = "";
 
     this.stage = new Stage(this.host, { onView: () => this.handleView() });
     this.tooltip = new Tooltip(part("map-tooltip", HTMLElement), this.host);
@@ -227,15 +229,18 @@ export class MapPage {
   show(graph, added, before) {
     const isFirst = before === null;
     this.graph = graph;
-    if (isFirst) this.stage.view = this.asked.view ?? this.fitted();
+    this.showEmpty();
+    this.showBanners();
+    if (isFirst) {
+      this.fillLegend();
+      this.stage.view = this.asked.view ?? this.fitted();
+    }
     this.selection = existing(isFirst ? new Set(this.asked.selection) : this.selection, graph);
     this.stage.selection = this.selection;
     this.hovered = null;
     this.stage.show(graph, added);
     this.fillLegend();
     this.showSelection();
-    this.showEmpty();
-    this.showBanners();
     if (this.focus && !graph.ref(this.focus.id)) this.focus = null;
     this.placeRing();
     if (isFirst && this.asked.node && graph.ref(this.asked.node)) this.open(this.asked.node);
@@ -282,7 +287,12 @@ export class MapPage {
     if (this.failure) {
       banner("bad", "✕", "failed", make("strong", "", graph ? "The map could not be brought up to date." : "The map could not be loaded."), ` ${this.failure} We ask again by ourselves.`);
     }
-    if (this.line.phase === "waiting" || (this.line.phase === "connecting" && this.line.lostAt !== null)) {
+    if (this.line.phase === "signed_out") {
+      const again = make("a", "", "Sign in again");
+      again.href = `/accounts/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
+      banner("warn", "▲", "signed-out", make("strong", "", "You are signed out."), " You are seeing the last picture that was sent to you. ", again);
+      this.tell("off", "Signed out");
+    } else if (this.line.phase === "waiting" || (this.line.phase === "connecting" && this.line.lostAt !== null)) {
       const at = this.line.lostAt ?? Date.now();
       const lost = new Date(at + this.clockOffset).toISOString();
       const ago = Math.max(0, Math.round((Date.now() - at) / 1000));
@@ -301,9 +311,13 @@ export class MapPage {
     link.href = "/syncs";
     if (graph && stale.length && stale.length === graph.subscriptions.length) {
       banner("warn", "◌", "inventory", make("strong", "", `Inventory not synced since ${since}.`), " Azure may look different by now. Nothing here was removed because of it. ", link);
-    } else if (stale.length) {
+    } else if (stale.length && this.dismissed !== stale.map((one) => one.id).join(" ")) {
+      const close = make("button", "btn btn--quiet btn--s", "✕");
+      close.type = "button";
+      close.dataset.action = "dismiss-stale";
+      close.setAttribute("aria-label", "Dismiss until other subscriptions are concerned");
       const names = stale.slice(0, 3).map((one) => one.name).join(", ") + (stale.length > 3 ? ` and ${stale.length - 3} more` : "");
-      banner("stale", "◌", "subscription", make("strong", "", `${names} not read since ${since}.`), " Its part of the map is hatched: it is the last picture we have, and may have changed. ", link);
+      banner("stale", "◌", "subscription", make("strong", "", `${names} not read since ${since}.`), " Its part of the map is hatched: it is the last picture we have, and may have changed. ", link, close);
     }
     const wasSaid = this.banners.dataset.words ?? "";
     const kinds = items.map((item) => item.dataset.test).join(" ");
@@ -343,7 +357,9 @@ export class MapPage {
   // --- view -----------------------------------------------------------------------------------------------------------
 
   fitted() {
-    return fit(this.mustGraph().bounds(), this.stage.size, { pad: 22, bottom: 26 });
+    const top = this.banners.childElementCount ? this.banners.offsetHeight + 8 : 0;
+    const bottom = part("map-legend-box", HTMLElement).offsetHeight;
+    return fit(this.mustGraph().bounds(), this.stage.size, { pad: 16, top, bottom });
   }
 
   handleView() {

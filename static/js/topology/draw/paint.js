@@ -355,9 +355,10 @@ export function isStill(strand, graph) {
   return strand.nics.every((row) => (state[row] & NIC.stale) !== 0);
 }
 
-/** @param {Strand} strand @returns {boolean} the way itself is broken */
-export function isCut(strand) {
-  return strand.pipe !== null && strand.pipe.state !== "Connected";
+/** @param {Strand} strand @param {Graph} graph @returns {boolean} the way itself is broken, or its end is gone */
+export function isCut(strand, graph) {
+  const row = graph.collectors.rowOf.get(strand.collector);
+  return (strand.pipe !== null && strand.pipe.state !== "Connected") || (row !== undefined && graph.collectors.texts.state[row] === "gone");
 }
 
 /**
@@ -366,7 +367,7 @@ export function isCut(strand) {
  */
 export function paintStrand(pen, strand, part) {
   const { ctx, palette, graph } = pen;
-  const color = isStill(strand, graph) || isCut(strand) ? palette.stale : palette.flow;
+  const color = isStill(strand, graph) || isCut(strand, graph) ? palette.stale : palette.flow;
   const width = Math.max(1.6 + Math.min(2, Math.log2(strand.mirrors.length) * 0.45), px(pen, 1.1));
   ctx.lineCap = ctx.lineJoin = "round";
   const lines = part === "pipe" ? [strand.lane] : [strand.way, strand.last, ...(pen.level >= 2 ? strand.stubs : [])];
@@ -379,10 +380,10 @@ export function paintStrand(pen, strand, part) {
       trace(ctx, piece(line, 0.6, 1));
     } else trace(ctx, line);
   }
-  if (isCut(strand)) ctx.setLineDash([2.5, 4]);
+  if (isCut(strand, graph)) ctx.setLineDash([2.5, 4]);
   ctx.strokeStyle = color;
   ctx.lineWidth = width;
-  ctx.globalAlpha = isStill(strand, graph) || isCut(strand) ? 0.75 : 0.92;
+  ctx.globalAlpha = isStill(strand, graph) || isCut(strand, graph) ? 0.75 : 0.92;
   ctx.stroke();
   ctx.globalAlpha = 1;
   ctx.setLineDash([]);

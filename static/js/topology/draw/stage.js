@@ -493,7 +493,7 @@ export class Stage {
       const strand = this.routes.strandOfMirror.get(id);
       const row = graph.mirrors.rowOf.get(id);
       if (!strand || row === undefined || !overlaps(strand.box, seen)) continue;
-      const isDead = isStill(strand, graph) || isCut(strand);
+      const isDead = isStill(strand, graph) || isCut(strand, graph);
       ctx.beginPath();
       trace(ctx, pathOf(graph, strand, row));
       ctx.lineCap = ctx.lineJoin = "round";

@@ -222,10 +222,10 @@ export class Graph {
     return (this.subnetsOfVnet.get(id) ?? []).flatMap((row) => this.nicIdsUnder(this.subnets.numbers.id[row]));
   }
 
-  /** @returns {Box} what "fit" shows: everything that has a box */
+  /** @returns {Box} what "fit" shows: all that stands in the regions, and their names above */
   bounds() {
     let left = Infinity, top = Infinity, right = -Infinity, bottom = -Infinity;
-    for (const table of [this.vnets, this.regions, this.collectors]) {
+    for (const table of [this.vnets, this.collectors]) {
       for (let row = 0; row < table.size; row++) {
         const box = boxAt(table, row);
         left = Math.min(left, box.x);
@@ -235,7 +235,8 @@ export class Graph {
       }
     }
     if (left === Infinity) return { x: 0, y: 0, w: 1, h: 1 };
-    return { x: left, y: top, w: right - left, h: bottom - top };
+    const { region_pad = 0, region_head = 0 } = this.geometry;
+    return { x: left - region_pad, y: top - region_head, w: right - left + 2 * region_pad, h: bottom - top + region_head + region_pad };
   }
 
   /** @param {Table} table @param {string} column */

@@ -4,8 +4,10 @@
  */
 
 /** @typedef {import("../store/types.js").Message} Message */
-/** @typedef {{phase: "connecting" | "open" | "waiting", lostAt: number | null, retryAt: number | null}} SocketState  ms since 1970 */
+/** @typedef {{phase: "connecting" | "open" | "waiting" | "signed_out", lostAt: number | null, retryAt: number | null}} SocketState  ms since 1970 */
 
+/** The server's close code for: not signed in, or no longer. Trying again would not help. */
+const SIGNED_OUT = 4401;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 /** The server ticks every 5 s; after so long without a word the line is dead. */
@@ -55,8 +57,10 @@ export class LiveSocket {
       }
       this.told.onMessage(message);
     });
-    socket.addEventListener("close", () => {
-      if (socket === this.socket) this.#lost();
+    socket.addEventListener("close", (event) => {
+      if (socket !== this.socket) return;
+      if (event.code === SIGNED_OUT) this.#signedOut();
+      else this.#lost();
     });
   }
 
@@ -86,6 +90,12 @@ export class LiveSocket {
       this.#lost();
       socket?.close();
     }, SILENCE_MS);
+  }
+
+  #signedOut() {
+    clearTimeout(this.silenceTimer);
+    this.socket = null;
+    this.#set({ phase: "signed_out", lostAt: this.state.lostAt ?? Date.now(), retryAt: null });
   }
 
   #lost() {
