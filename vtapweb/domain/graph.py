@@ -403,8 +403,9 @@ def wanted_blocks(graph: Graph) -> list[BlockWant]:
     blocks = []
     for vnet in sorted(graph.vnets.values(), key=lambda vnet: (vnet.role == "ghost", by_name(vnet.name, vnet.key))):
         group = hub_of[vnet.key]
-        if vnet.role == "ghost" and not group:
-            group = next((hub_of[other] for other in sorted(peers.get(vnet.key, ())) if hub_of[other]), "")
+        if not group:  # two hops away: it stands with the VNet it hangs on
+            near = [other for other in sorted(peers.get(vnet.key, ())) if graph.vnets[other].region == vnet.region]
+            group = next((hub_of[other] for other in near if hub_of[other]), "")
         subnets = sorted(subnets_of.get(vnet.key, ()), key=lambda item: (item[1].name.lower(), item[0]))
         blocks.append(
             BlockWant(

@@ -22,7 +22,7 @@ REGION_PAD, REGION_HEAD = 20, 40
 SUBNET_GAP = 10
 CARD = (332, 132)  # a collector's card, as wide as a subnet of three columns
 GHOST = (208, 64)
-VNET_GAP = 44
+VNET_GAP = 36
 HUB_GUTTER = 124  # room for the pipes between a hub and its spokes
 ROW_GUTTER = 84
 GROUP_GAP = 110
@@ -30,6 +30,7 @@ REGION_GAP = 48
 HEAD_ROOM = 1.35  # slots a NIC that is there
 FEWEST_COLUMNS = 3
 SUBNET_SHAPE, VNET_SHAPE, WORLD_SHAPE = 1.5, 1.05, 1.66  # width : height
+FEW_SPOKES = 4  # so many keep the middle column for the hub alone
 MOST_IN_COLUMNS = 8  # spokes beside their hub; more stand in rows around it
 MOST_SINGLE_NEWCOMERS = 12  # more VNets at once in one region are packed as a block of their own
 
@@ -438,8 +439,9 @@ class _Outside:
     def _pack_group(self, hub_key: str, spokes: Sequence[BlockWant], shape: float) -> list[tuple[str, Box]]:
         hub = self._size(hub_key)
         items = [(one.key, self._size(one.key)) for one in sorted(spokes, key=lambda one: one.is_ghost or one.is_card)]
-        if len([one for one in spokes if not (one.is_ghost or one.is_card)]) <= MOST_IN_COLUMNS:
-            return _in_columns((hub_key, hub), items)
+        small = frozenset(one.key for one in spokes if one.is_ghost or one.is_card)
+        if len(spokes) - len(small) <= MOST_IN_COLUMNS:
+            return _in_columns((hub_key, hub), items, small)
         return _in_rows((hub_key, hub), items, shape)
 
 
@@ -450,31 +452,48 @@ def _inner(region: Box) -> Box:
 _Item = tuple[str, Size]
 
 
-def _in_columns(hub: _Item, spokes: Sequence[_Item]) -> list[tuple[str, Box]]:
-    """A hub between two columns of spokes:  [s1] == [hub] == [s2]."""
-    if not spokes:
-        return [(hub[0], Box(0, 0, *hub[1]))]
-    sides: tuple[list[_Item], list[_Item]] = ([], [])
-    heights = [0, 0]
-    for spoke in spokes:
-        side = 0 if heights[0] <= heights[1] else 1
-        sides[side].append(spoke)
-        heights[side] += spoke[1][1] + VNET_GAP
-    whole = max(hub[1][1], heights[0] - VNET_GAP, heights[1] - VNET_GAP)
-    left_w = max(size[0] for _, size in sides[0])
-    hub_x = left_w + HUB_GUTTER
-    right_x = hub_x + hub[1][0] + HUB_GUTTER
-    places = [(hub[0], Box(hub_x, (whole - hub[1][1]) // 2, *hub[1]))]
-    for number, side_items in enumerate(sides):
-        if not side_items:
+def _in_columns(hub: _Item, spokes: Sequence[_Item], small: frozenset[str]) -> list[tuple[str, Box]]:
+    """A hub between two columns of spokes; what is small, and spokes beyond the fourth, may stand above and below the hub too.
+
+    [s1]  ==         == [s2]
+             == [hub] ==
+    [s4]  ==   [ghost] == [s3]
+    """
+    is_crowded = len(spokes) - len(small) > FEW_SPOKES
+    left, middle, right = columns = _Column(0), _Column(hub[1][1]), _Column(0)
+    for spoke in sorted(spokes, key=lambda item: (item[0] in small, -item[1][1])):
+        open_ones = columns if is_crowded or spoke[0] in small else (left, right)
+        min(open_ones, key=lambda column: (column.height, column is right)).add(spoke)
+    whole = max(column.height for column in columns)
+    middle.items[len(middle.items) // 2 : len(middle.items) // 2] = [hub]
+    places: list[tuple[str, Box]] = []
+    x = 0
+    for column in columns:
+        if not column.items:
             continue
-        free = whole - sum(size[1] for _, size in side_items)
-        gap = min(4 * VNET_GAP, free // (len(side_items) - 1)) if len(side_items) > 1 else 0
-        y = (free - gap * (len(side_items) - 1)) // 2
-        for key, (w, h) in side_items:
-            places.append((key, Box(left_w - w if number == 0 else right_x, y, w, h)))
-            y += h + gap
+        width = max(size[0] for _, size in column.items)
+        free = whole - column.height
+        gaps = len(column.items) - 1
+        more = min(3 * VNET_GAP, free // gaps) if gaps and column is not middle else 0
+        y = (free - more * gaps) // 2
+        for key, (w, h) in column.items:
+            indent = {0: width - w, 1: (width - w) // 2, 2: 0}[columns.index(column)]  # towards the hub
+            places.append((key, Box(x + indent, y, w, h)))
+            y += h + VNET_GAP + more
+        x += width + HUB_GUTTER
     return places
+
+
+class _Column:
+    """Boxes above each other; `height` counts the gaps between them."""
+
+    def __init__(self, height: int) -> None:
+        self.height = height
+        self.items: list[_Item] = []
+
+    def add(self, item: _Item) -> None:
+        self.height += item[1][1] + (VNET_GAP if self.height else 0)
+        self.items.append(item)
 
 
 def _in_rows(hub: _Item, spokes: Sequence[_Item], shape: float) -> list[tuple[str, Box]]:
