@@ -163,7 +163,23 @@ READ_KIND_WORDS = {
     ReadKind.VIRTUAL_NETWORK_TAPS: "TAPs",
 }
 
+# The same in a word, for the heads of narrow columns.
+READ_KIND_HEADS = {
+    ReadKind.RESOURCE_GROUPS: "Groups",
+    ReadKind.VIRTUAL_NETWORKS: "VNets",
+    ReadKind.NETWORK_SECURITY_GROUPS: "NSGs",
+    ReadKind.VIRTUAL_MACHINE_STATUSES: "Power",
+    ReadKind.VIRTUAL_MACHINES: "VMs",
+    ReadKind.AVAILABILITY_SETS: "Av. sets",
+    ReadKind.SCALE_SETS: "Scale sets",
+    ReadKind.LOAD_BALANCERS: "Balancers",
+    ReadKind.NETWORK_INTERFACES: "NICs",
+    ReadKind.VIRTUAL_NETWORK_TAPS: "TAPs",
+}
+
 
 def read_kind_words(kind: str) -> str:
     """What a read list holds, for people; a kind this version does not know in its own words."""
+    if kind == "scale_set_network_interfaces":
+        return "NICs of scale sets"
     return READ_KIND_WORDS.get(kind, kind.replace("_", " "))  # type: ignore[call-overload, no-any-return] # a str equals its StrEnum member

@@ -1,6 +1,6 @@
 """What the pages about syncs show: runs, their parts with live progress, held removals, what could not be understood. Fixed numbers of queries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from vtapweb.cloud.port import ReadKind
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory import selectors
 from vtapweb.inventory.details import kind_status
-from vtapweb.inventory.kinds import read_kind_words
+from vtapweb.inventory.kinds import READ_KIND_HEADS, read_kind_words
 from vtapweb.inventory.models import SubscriptionSync, SyncRun
 from vtapweb.web.tables import Cell
 
@@ -139,6 +139,17 @@ def run_views(runs: Sequence[SyncRun], scope: Scope, now: datetime) -> list[RunV
 
 
 @dataclass(frozen=True, slots=True)
+class Lack:
+    """Lists of one subscription that are not complete for the same reason; `message` is Azure's own for the first of them."""
+
+    words: str
+    code: str
+    message: str
+    last_complete_at: datetime | None  # the oldest; None when one was never read completely
+    advice: Advice | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingRow:
     """One subscription's line of the reading table: a cell per list, what is lacking in words."""
 
@@ -148,11 +159,26 @@ class ReadingRow:
     tenant_id: str
     not_listed_since: datetime | None
     cells: list[Cell]
-    lacking: list[tuple[str, Any, Advice | None]]
+    lacking: list[Lack]
+
+
+def _lacks(states: Iterable[Any], subscription_id: str) -> list[Lack]:
+    groups: dict[tuple[str, str, str], list[Any]] = {}
+    for state in states:
+        if state.status not in ("complete", "not_available"):
+            groups.setdefault((state.status, state.failure, state.code), []).append(state)
+    found = []
+    for (status, failure, code), alike in groups.items():
+        times = [one.last_complete_at for one in alike]
+        oldest = None if None in times else min(times)
+        words = ", ".join(read_kind_words(one.kind) for one in alike)
+        message = alike[0].message if len(alike) == 1 or status == "held" else ""
+        found.append(Lack(words, code, message, oldest, advice(failure, code, subscription_id)))
+    return found
 
 
 def reading(scope: Scope) -> tuple[list[str], list[ReadingRow]]:
-    """(the lists in words, one row a subscription): what is read how well, and what mends each lack. Two queries."""
+    """(heads of the lists, one row a subscription): what is read how well, and what mends each lack. Two queries."""
     order = [str(kind) for kind in ReadKind]
     states: dict[str, dict[str, Any]] = {}
     for state in selectors.kind_states(scope):
@@ -161,10 +187,6 @@ def reading(scope: Scope) -> tuple[list[str], list[ReadingRow]]:
     for one in selectors.subscriptions(scope):
         mine = states.get(one.subscription_id, {})
         cells = [kind_status(mine[kind].status) if kind in mine else kind_status("never") for kind in order]
-        lacking = [
-            (read_kind_words(kind), state, advice(state.failure, state.code, one.subscription_id))
-            for kind, state in mine.items()
-            if state.status not in ("complete", "not_available")
-        ]
+        lacking = _lacks(mine.values(), one.subscription_id)
         rows.append(ReadingRow(one.subscription_id, one.key, str(one), one.tenant_id or "", one.not_listed_since, cells, lacking))
-    return [read_kind_words(kind) for kind in order], rows
+    return [READ_KIND_HEADS[kind] for kind in ReadKind], rows

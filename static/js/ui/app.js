@@ -6,6 +6,7 @@ import { startToasts } from "./toast.js";
 import { startCopy } from "./copy.js";
 import { startKeys } from "./keys.js";
 import { startLivePill } from "./live_pill.js";
+import { startLive } from "./live.js";
 
 startTheme(document);
 startTimes(document);
@@ -13,3 +14,4 @@ startToasts(document);
 startCopy(document);
 startKeys(document);
 startLivePill(document);
+startLive(document);

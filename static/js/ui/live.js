@@ -14,8 +14,12 @@ export function backoff(attempt, spread) {
 
 const QUIET_MS = 15_000; // the server speaks every 5 s
 
-/** @param {Document} page */
+/**
+ * Starts listening, where the page has a pill and no socket of its own (`data-live`, the map).
+ * @param {Document} page
+ */
 export function startLive(page) {
+  if (!page.getElementById("live-pill") || page.querySelector("[data-live]")) return;
   let attempt = 0;
   let heardAt = 0;
   /** @type {WebSocket | null} */
@@ -50,5 +54,3 @@ export function startLive(page) {
   }, 5000);
   connect();
 }
-
-if (typeof document !== "undefined") startLive(document);
