@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from vtapweb.domain.arm_id import arm_key
-from vtapweb.domain.layout import CARD, GHOST, REGION_HEAD, REGION_PAD, SUBNET_PAD, BlockWant, Layout, SubnetWant, region_name
+from vtapweb.domain.layout import FREE_CARD, GHOST, REGION_HEAD, REGION_PAD, SUBNET_PAD, BlockWant, Layout, SubnetWant, region_name
 from vtapweb.domain.pack import Box, hull
 from vtapweb.domain.topology import (
     COLLECTOR_MEMBER,
@@ -594,7 +594,7 @@ def _card_box(key: str, collector: Collector, layout: Layout, blocks: Mapping[st
 def _shelf(keys: Sequence[str], above: Box) -> dict[str, Box]:
     """A row of cards below all else, for those that the whole estate shows somewhere the viewer may not look."""
     y = above.bottom + 4 * SUBNET_PAD
-    return {key: Box(above.x + index * (CARD[0] + SUBNET_PAD), y, *CARD) for index, key in enumerate(keys)}
+    return {key: Box(above.x + index * (FREE_CARD[0] + SUBNET_PAD), y, *FREE_CARD) for index, key in enumerate(keys)}
 
 
 def _regions(

@@ -21,6 +21,7 @@ VNET_PAD, VNET_HEAD = 18, 52
 REGION_PAD, REGION_HEAD = 20, 40
 SUBNET_GAP = 10
 CARD = (332, 132)  # a collector's card, as wide as a subnet of three columns
+FREE_CARD = (332, 76)  # of a collector that is gone or cannot be read: there is little to say
 GHOST = (208, 64)
 VNET_GAP = 36
 HUB_GUTTER = 124  # room for the pipes between a hub and its spokes
@@ -165,7 +166,7 @@ def _insides(want: Sequence[BlockWant], stored: Layout) -> dict[str, _Inside]:
     result = {}
     for one in want:
         if one.is_card:
-            result[one.key] = _Inside({}, {}, CARD)
+            result[one.key] = _Inside({}, {}, FREE_CARD)
             continue
         place = stored.blocks.get(one.key)
         had_trays, had_cards = trays_of.get(one.key, {}), cards_of.get(one.key, {})
