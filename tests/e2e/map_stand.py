@@ -35,6 +35,7 @@ class MapStand:
         self.is_live = True
         self.sockets: set[Any] = set()
         self.asked: list[str] = []
+        self.selected: list[int] = []  # what the server takes `select=` for
         self.said: list[dict[str, Any]] = []
         config = uvicorn.Config(self._app, host="127.0.0.1", port=0, log_level="error", lifespan="off", interface="asgi3", ws="websockets-sansio")
         self._server = uvicorn.Server(config)
@@ -116,6 +117,10 @@ class MapStand:
             return 200, "application/json", json.dumps(self.snapshot).encode()
         if path == "/api/v1/topology/find":
             return 200, "application/json", json.dumps({"items": self._find(query.partition("=")[2])}).encode()
+        if path == "/api/v1/topology/selection":
+            return 200, "application/json", json.dumps({"select": "kept", "ids": self.selected, "is_gone": False}).encode()
+        if path == "/table/nics":
+            return 200, "text/html; charset=utf-8", b"<!doctype html><title>table</title>"
         if path.startswith("/map/panel/"):
             node = path.rpartition("/")[2]
             button = f'<button class="btn btn--s" type="button" data-map-select="{node}">Select its NICs</button>'

@@ -114,6 +114,17 @@ def test_the_address_restores_view_selection_and_panel(new_page: Any, stand: Map
     expect(again.get_by_test_id("panel-name")).to_be_visible()
 
 
+def test_the_selection_comes_from_a_table_and_goes_back_to_it(new_page: Any, stand: MapStand) -> None:
+    page = new_page()
+    open_map(page, stand)
+    stand.selected = page.evaluate("vtap.graph.visibleIds('nic').slice(0, 5)")
+    open_map(page, stand, "?select=abc")
+    expect(page.get_by_test_id("selection-bar")).to_contain_text("5 NICs selected")
+    assert page.evaluate("vtap.graph.selection()") == stand.selected
+    page.get_by_test_id("switch-table").click()
+    page.wait_for_url("**/table/nics?select=kept")
+
+
 def test_drag_pans_and_the_wheel_zooms_at_the_pointer(new_page: Any, stand: MapStand) -> None:
     page = new_page()
     open_map(page, stand)

@@ -234,3 +234,18 @@ def test_only_operators_rearrange(client: Client) -> None:
     for role, status in ((Role.VIEWER, 403), (Role.OPERATOR, 202)):
         answer = client.post("/api/v1/topology/rearrange", {"reason": "r"}, content_type="application/json", headers=bearer(role=role))
         assert answer.status_code == status
+
+
+def test_a_selection_goes_from_table_to_map_and_back_within_the_scope(client: Client) -> None:
+    make_estate()
+    topology_refresh()
+    nodes = dict(Placement.objects.filter(kind="nic").values_list("key", "pk"))
+    assert nodes
+    text = ",".join(nodes)
+    found = client.get("/api/v1/topology/selection", {"select": text}, headers=bearer()).json()
+    assert (found["ids"], found["is_gone"]) == (sorted(nodes.values()), False)
+    assert client.get("/api/v1/topology/selection", {"select": "@never-kept"}, headers=bearer()).json()["is_gone"] is True
+    made = client.post("/api/v1/topology/selection", {"ids": sorted(nodes.values())}, content_type="application/json", headers=bearer()).json()
+    assert set(made["select"].split(",")) == set(nodes)
+    other = bearer(THIRD)
+    assert client.get("/api/v1/topology/selection", {"select": text}, headers=other).json()["ids"] == []

@@ -1,5 +1,8 @@
 """`/api/v1/topology`: the picture, what a node is, and the search on the map."""
 
+from typing import Annotated
+
+from annotated_types import Len
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from ninja import Router, Schema, Status
@@ -8,8 +11,9 @@ from vtapweb.access.authentication import api_auth
 from vtapweb.access.role import Role
 from vtapweb.access.selectors import scope_of_request, viewer_of
 from vtapweb.events.bus import current_seq
+from vtapweb.inventory.selection import selection_keep, selection_keys
 from vtapweb.topology.actions import topology_rearrange
-from vtapweb.topology.nodes import node_find, nodes_matching
+from vtapweb.topology.nodes import nic_keys_of_nodes, node_find, nodes_matching, nodes_of_nics
 from vtapweb.topology.picture import current_revision, etag_of, picture_of
 from vtapweb.web.problem import ProblemError
 
@@ -33,6 +37,16 @@ class HitOut(Schema):
     name: str
     address: str
     vnet: str
+
+
+class SelectionIn(Schema):
+    ids: Annotated[list[int], Len(max_length=100_000)]
+
+
+class SelectionOut(Schema):
+    select: str
+    ids: list[int]
+    is_gone: bool  # a long selection is kept for a week
 
 
 class RearrangeIn(Schema):
@@ -85,6 +99,18 @@ def node(request: HttpRequest, node_id: int) -> NodeOut:
     if found is None:
         raise ProblemError(404, "Nothing here", "No node of this number stands on the map, or it is outside what you may see.")
     return NodeOut.from_orm(found)
+
+
+@router.get("/topology/selection", response=SelectionOut, summary="What `select=` of a table or find page names, as nodes of the map")
+def selection(request: HttpRequest, select: str = "") -> SelectionOut:
+    keys = selection_keys(select[:20_000])
+    return SelectionOut(select=select, ids=nodes_of_nics(keys or [], scope_of_request(request)), is_gone=keys is None)
+
+
+@router.post("/topology/selection", response=SelectionOut, summary="Nodes of the map as the text for `select=` of a table")
+def selection_made(request: HttpRequest, body: SelectionIn) -> SelectionOut:
+    keys = nic_keys_of_nodes(body.ids, scope_of_request(request))
+    return SelectionOut(select=selection_keep(keys) if keys else "", ids=body.ids, is_gone=False)
 
 
 @router.post("/topology/rearrange", response={202: None}, auth=api_auth(Role.OPERATOR), summary="Pack the map anew, for everybody")

@@ -1,5 +1,6 @@
 """What one node of the map is, and which nodes a text finds: for the side panel and the search. Only what the scope may read is told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from vtapweb.topology.selectors import present
 
 MOST_HITS = 20
 MOST_LISTED = 50
+_CHUNK = 5_000  # values in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +183,23 @@ def nodes_matching(text: str, scope: Scope) -> list[dict[str, Any]]:
         for kind, key, name, address, vnet_key in found
         if key in ids
     ][:MOST_HITS]
+
+
+def nodes_of_nics(keys: Sequence[str], scope: Scope) -> list[int]:
+    """Node ids of the NICs with these keys, as far as they stand on the map and in scope; ascending."""
+    known = present(NetworkInterface, scope)
+    found: list[int] = []
+    for at in range(0, len(keys), _CHUNK):
+        within = known.filter(key__in=keys[at : at + _CHUNK]).values("key")
+        found += Placement.objects.filter(kind="nic", key__in=within).values_list("pk", flat=True)
+    return sorted(found)
+
+
+def nic_keys_of_nodes(node_ids: Sequence[int], scope: Scope) -> list[str]:
+    """Keys of the NICs behind these node ids, as far as they are in scope."""
+    known = present(NetworkInterface, scope)
+    found: list[str] = []
+    for at in range(0, len(node_ids), _CHUNK):
+        placed = Placement.objects.filter(kind="nic", pk__in=node_ids[at : at + _CHUNK]).values("key")
+        found += known.filter(key__in=placed).order_by("key").values_list("key", flat=True)
+    return found

@@ -17,7 +17,7 @@ import { startGestures } from "./draw/gestures.js";
 import { clock } from "./draw/names.js";
 import { Stage } from "./draw/stage.js";
 import { addressOf, readAddress } from "./wire/address.js";
-import { fetchHits, fetchSnapshot } from "./wire/fetches.js";
+import { fetchHits, fetchSelection, fetchSnapshot, postSelection } from "./wire/fetches.js";
 import { LiveSocket } from "./wire/socket.js";
 import { announce, toast } from "../ui/toast.js";
 
@@ -35,8 +35,6 @@ const ADDRESS_PAUSE_MS = 250;
 const SAY_PAUSE_MS = 2500;
 const REFETCH_PAUSE_MS = 1000;
 const REFETCH_LONGEST_MS = 30_000;
-/** Names in one address of the table page; more are carried by subnet or not at all. */
-const MOST_NAMES = 150;
 
 /**
  * @template {HTMLElement} T
@@ -56,6 +54,7 @@ export class MapPage {
       topology: root.dataset.topology ?? "/api/v1/topology",
       find: root.dataset.find ?? "/api/v1/topology/find",
       panel: root.dataset.panel ?? "/map/panel/",
+      selection: root.dataset.selection ?? "/api/v1/topology/selection",
       table: root.dataset.table ?? "/table/nics",
       live: root.dataset.live ?? "/ws/live",
     };
@@ -138,6 +137,7 @@ export class MapPage {
     const { signal } = this.stop;
     this.root.addEventListener("click", (event) => this.handleAction(event), { signal });
     this.panel.addEventListener("click", (event) => this.handleAction(event), { signal });
+    document.addEventListener("click", (event) => void this.handleTable(event), { signal });
     document.addEventListener("keydown", (event) => this.handleKey(event), { signal });
     this.tree.addEventListener("focus", () => this.focusNode(this.focus ?? walk(this.mustGraph(), null, "ArrowDown")), { signal });
     this.tree.addEventListener("blur", () => this.placeRing(), { signal });
@@ -249,6 +249,7 @@ export class MapPage {
       this.isReady = true;
       this.root.dataset.ready = "true";
       this.writeAddress();
+      void this.takeSelection();
     }
     this.root.dataset.revision = graph.revision;
   }
@@ -382,7 +383,6 @@ export class MapPage {
       if (!this.isReady) return;
       const query = addressOf(location.search, { view: this.stage.view, selection: this.selection, node: this.openNode });
       history.replaceState(null, "", location.pathname + query);
-      this.linkTable();
     }, ADDRESS_PAUSE_MS);
   }
 
@@ -396,12 +396,46 @@ export class MapPage {
     else this.close();
   }
 
-  /** The Table half of the switch carries the selection: by names, so that both pages mean the same NICs. */
-  linkTable() {
-    const names = [...this.selection].slice(0, MOST_NAMES + 1).map((id) => this.mustGraph().nameOf(id));
-    const url = names.length && names.length <= MOST_NAMES ? `${this.urls.table}?q=${encodeURIComponent(names.join(" "))}` : this.urls.table;
-    for (const link of document.querySelectorAll("[data-map-table]")) if (link instanceof HTMLAnchorElement) link.href = url;
-    return url;
+  /** The Table half of the switch carries the selection. @param {Event} event */
+  async handleTable(event) {
+    const link = event.target instanceof Element ? event.target.closest("[data-map-table]") : null;
+    if (!(link instanceof HTMLAnchorElement) || !this.selection.size || (event instanceof MouseEvent && (event.ctrlKey || event.metaKey))) return;
+    event.preventDefault();
+    try {
+      const select = await postSelection(this.urls.selection, [...this.selection]);
+      location.assign(select ? `${this.urls.table}?select=${encodeURIComponent(select)}` : this.urls.table);
+    } catch (error) {
+      toast(`The selection could not be carried to the table: ${error instanceof Error ? error.message : "no answer"}`, "warn");
+    }
+  }
+
+  /** A selection made on a table or find page: `/?select=…`. */
+  async takeSelection() {
+    const query = new URLSearchParams(location.search);
+    const select = query.get("select");
+    if (!select) return;
+    try {
+      const { ids, is_gone } = await fetchSelection(this.urls.selection, select);
+      query.delete("select");
+      history.replaceState(null, "", `${location.pathname}?${query}`);
+      if (is_gone) toast("This selection is older than a week and no longer kept.", "warn");
+      this.select(ids);
+      this.showTogether(ids);
+      if (ids.length > this.selection.size) toast(`${count(ids.length - this.selection.size, "selected NIC")} not on the map yet.`, "warn");
+    } catch (error) {
+      toast(`The selection could not be read: ${error instanceof Error ? error.message : "no answer"}`, "warn");
+    }
+  }
+
+  /** Flies to a view that holds all of them. @param {number[]} ids */
+  showTogether(ids) {
+    const boxes = ids.map((id) => this.mustGraph().boxOf(id)).filter((box) => box !== null);
+    if (!boxes.length) return;
+    const x = Math.min(...boxes.map((box) => box.x));
+    const y = Math.min(...boxes.map((box) => box.y));
+    const right = Math.max(...boxes.map((box) => box.x + box.w));
+    const bottom = Math.max(...boxes.map((box) => box.y + box.h));
+    this.stage.flyTo(fit({ x: x - 60, y: y - 80, w: right - x + 120, h: bottom - y + 160 }, this.stage.size, { pad: 40, kMax: 1.1, bottom: 120 }));
   }
 
   /** @param {number} id flies to a node so that it and its neighbourhood can be read */
@@ -438,7 +472,6 @@ export class MapPage {
     const graph = this.mustGraph();
     const isShown = this.selection.size > 0;
     this.bar.hidden = !isShown;
-    this.linkTable();
     if (!isShown) return;
     const { nics, vnets, subnets, mirrored } = summary(this.selection, graph);
     const put = (/** @type {string} */ name, /** @type {string} */ words) => {

@@ -30,3 +30,16 @@ export async function fetchHits(url, q, signal) {
   const body = await (await get(`${url}?q=${encodeURIComponent(q)}`, signal)).json();
   return Array.isArray(body) ? body : (body.items ?? body.hits ?? []);
 }
+
+/** @param {string} url @param {string} select as in the address of a table @returns {Promise<{ids: number[], is_gone: boolean}>} node ids */
+export async function fetchSelection(url, select) {
+  return (await get(`${url}?select=${encodeURIComponent(select)}`)).json();
+}
+
+/** @param {string} url @param {number[]} ids node ids @returns {Promise<string>} the text for `select=` */
+export async function postSelection(url, ids) {
+  const hidden = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
+  const response = await fetch(url, { method: "POST", credentials: "same-origin", headers: { ...hidden, "Content-Type": "application/json" }, body: JSON.stringify({ ids }) });
+  if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+  return (await response.json()).select;
+}
