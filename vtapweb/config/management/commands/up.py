@@ -256,8 +256,7 @@ def static_files_digest() -> str:
     for directory in settings.STATICFILES_DIRS:
         for path in sorted(Path(directory).rglob("*")):
             if path.is_file():
-                status = path.stat()
-                digest.update(f"{path.relative_to(directory)} {status.st_size} {status.st_mtime_ns}\n".encode())
+                digest.update(f"{path.relative_to(directory)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
