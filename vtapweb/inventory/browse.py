@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Count, F, Model, Q, QuerySet
 from django.db.models.fields.json import KeyTransform
+from django.db.models.functions import Lower
 
 from vtapweb.domain.arm_id import arm_key
 from vtapweb.domain.scope import Scope
@@ -180,10 +182,24 @@ class Options:
     vnets: list[tuple[str, str]] = field(default_factory=list)
 
 
+OPTIONS_KEPT_S = 20
+
+
 def options(kind: Kind, scope: Scope) -> Options:
+    """What `options_now` found at most OPTIONS_KEPT_S ago for the same kind and scope."""
+    name = f"inventory:options:{kind.slug}:{scope.digest}"
+    kept = cache.get(name)
+    if not isinstance(kept, Options):
+        kept = options_now(kind, scope)
+        cache.set(name, kept, OPTIONS_KEPT_S)
+    return kept
+
+
+def options_now(kind: Kind, scope: Scope) -> Options:
     """The values to choose from; a VNet whose name is not unique shows its subscription; none are listed beyond 500. Four queries."""
     names = subscription_names(scope)
-    present: QuerySet[Any] = kind.model._default_manager.filter(in_scope(scope), removed_at=None).order_by()
+    # Values of removed rows are offered, too: so an index alone answers where everything may be read.
+    present: QuerySet[Any] = kind.model._default_manager.filter(in_scope(scope)).order_by()
     regions = sorted(one for one in present.values_list("location", flat=True).distinct() if one)
     states = sorted(one for one in present.values_list(kind.state_field, flat=True).distinct() if one)
     vnets: list[tuple[str, str]] = []
@@ -230,4 +246,12 @@ def source_counts(scope: Scope, keys: Iterable[str]) -> dict[str, int]:
 def ordered(found: QuerySet[Any], sorts: Mapping[str, str], sort: str, *, is_descending: bool) -> QuerySet[Any]:
     """Sorted by one of `sorts` (else by name), ties by key, so that no row stands on two pages."""
     path = sorts.get(sort, "name")
-    return found.order_by(F(path).desc() if is_descending else F(path).asc(), "pk")
+    by = Lower("name") if path == "name" else F(path)  # names have an index in lower case
+    return found.order_by(by.desc() if is_descending else by.asc(), "pk")
+
+
+def page_of(found: QuerySet[Any], first: int, size: int) -> list[Any]:
+    """`size` rows from the `first` on. Two queries: the keys are sorted alone, so that a large table's wide rows stay out of the sorting."""
+    keys = list(found.values_list("pk", flat=True)[first : first + size])
+    by_key = {row.pk: row for row in found.order_by().filter(pk__in=keys)}
+    return [by_key[key] for key in keys if key in by_key]

@@ -55,12 +55,12 @@ def _page_of_rows(kind: Kind | None, scope: Scope, query: TableQuery) -> tuple[l
     first = (query.page - 1) * query.page_size
     if kind is None:
         found = browse.subscriptions(scope, wanted)
-        some = browse.ordered(found, SUBSCRIPTION_SORTS, query.sort, is_descending=query.is_descending)[first : first + query.page_size]
-        return cells.subscription_rows(scope, list(some)), found.count()
+        some = browse.ordered(found, SUBSCRIPTION_SORTS, query.sort, is_descending=query.is_descending)
+        return cells.subscription_rows(scope, browse.page_of(some, first, query.page_size)), found.count()
     rows = browse.rows(kind, scope, wanted)
     total = rows.count()
-    page = browse.ordered(rows, kind.sorts, query.sort, is_descending=query.is_descending)[first : first + query.page_size]
-    return cells.table_rows(kind, scope, list(page)), total
+    page = browse.ordered(rows, kind.sorts, query.sort, is_descending=query.is_descending)
+    return cells.table_rows(kind, scope, browse.page_of(page, first, query.page_size)), total
 
 
 def _query(request: ViewerRequest, kind: Kind | None) -> TableQuery:
