@@ -15,7 +15,7 @@ from vtapweb.access.viewer import Viewer
 from vtapweb.domain.scope import Scope
 from vtapweb.domain.topology import apply
 from vtapweb.events.models import OutboxEvent
-from vtapweb.inventory.models import KindState, VirtualNetworkPeering
+from vtapweb.inventory.models import KindState, SyncRun, VirtualNetworkPeering
 from vtapweb.topology.actions import topology_rearrange, topology_refresh, topology_refresh_if_changed
 from vtapweb.topology.models import Placement, TopologyState
 from vtapweb.topology.picture import last_snapshot
@@ -136,3 +136,25 @@ def test_a_subscription_that_was_never_read_to_its_end_says_unreadable_not_gone(
     KindState.objects.filter(kind="network_interfaces").update(last_complete_at=None, status="failed")
     topology_refresh()
     assert [row[3] for row in last_snapshot(state()).tables["collectors"].values()] == ["unreadable"]
+
+
+def test_places_stick_only_from_the_end_of_the_very_first_sync_on() -> None:
+    estate = make_estate(nics=4)
+    SyncRun.objects.all().delete()
+    run = SyncRun.objects.create(trigger="start", state="running", created_at=NOW, enqueued_at=NOW, started_at=NOW)
+
+    def move_the_hub_away() -> None:
+        Placement.objects.filter(key=estate.hub.key).update(x=99_000)
+        Placement.objects.filter(kind="region").update(w=200_000)
+
+    topology_refresh()
+    move_the_hub_away()
+    topology_refresh()
+    assert not Placement.objects.filter(x__gt=90_000).exists()
+    move_the_hub_away()
+    SyncRun.objects.filter(pk=run.pk).update(state="complete", finished_at=NOW)
+    topology_refresh_if_changed()
+    assert not Placement.objects.filter(x__gt=90_000).exists()
+    move_the_hub_away()
+    topology_refresh()
+    assert Placement.objects.filter(x__gt=90_000).exists()

@@ -23,6 +23,7 @@ from vtapweb.domain.topology import changed_ids, diff, encode, is_same_picture, 
 from vtapweb.events.bus import record_event
 from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.events.types import TopologyEvent
+from vtapweb.inventory.models import SyncRun
 from vtapweb.topology.body import body_of
 from vtapweb.topology.models import TopologyState
 from vtapweb.topology.picture import last_snapshot
@@ -74,19 +75,26 @@ def _claimed(owner: str) -> TopologyState | None:
     return TopologyState.objects.get(pk=1)
 
 
+def _is_first_sync_under_way() -> bool:
+    """Whether the very first sync still brings in subscriptions, in any order. Places are packed anew until it ends, once more after it, and stick
+    from then on: a hub that came last would otherwise stand far from its spokes for good."""
+    return SyncRun.objects.exists() and not SyncRun.objects.filter(finished_at__isnull=False).exists()
+
+
 def _refresh_once(state: TopologyState, owner: str) -> str:
     everything = Scope.everything()
     mark = inventory_mark(everything)
     graph = graph_of(documents_of(everything))
     stored = stored_places()
-    found = layout(wanted_blocks(graph), None if state.is_rearrange_wanted else stored.layout)
+    is_provisional = _is_first_sync_under_way()
+    found = layout(wanted_blocks(graph), None if state.is_rearrange_wanted or is_provisional else stored.layout)
     wanted = places_of(graph, found)
     ids = store_places(wanted, stored)
     before = last_snapshot(state)
     stamp = Stamp(f"r{state.revision + 1}", state.series_revision, settings.CLOUD == "simulator", timezone.now().isoformat(timespec="seconds"))
     after = snapshot_of(graph, found, ids, stamp)
     if state.revision and is_same_picture(before, after):
-        TopologyState.objects.filter(pk=1, lease_owner=owner).update(inventory_mark=mark, is_rearrange_wanted=False)
+        TopologyState.objects.filter(pk=1, lease_owner=owner).update(inventory_mark=mark, is_rearrange_wanted=is_provisional)
         return before.revision
     if after.series != before.series:
         after = replace(after, series_revision=state.series_revision + 1)
@@ -101,7 +109,7 @@ def _refresh_once(state: TopologyState, owner: str) -> str:
     with transaction.atomic():
         is_ours = TopologyState.objects.filter(pk=1, lease_owner=owner, revision=state.revision).update(
             revision=state.revision + 1, series_revision=after.series_revision, built_at=timezone.now(), picture=body.deflated,
-            picture_crc=body.crc, picture_octets=body.octets, inventory_mark=mark, is_rearrange_wanted=False,
+            picture_crc=body.crc, picture_octets=body.octets, inventory_mark=mark, is_rearrange_wanted=is_provisional,
         )  # fmt: skip
         if is_ours:
             event = TopologyEvent(revision=after.revision, delta=None if is_refetch else delta, is_refetch=is_refetch)

@@ -214,7 +214,7 @@ export class MapPage {
 
   /** @param {Graph} graph @param {Message} message @param {number[]} added @returns {boolean} whether the graph changed */
   applyMessage(graph, message, added) {
-    document.dispatchEvent(new CustomEvent("vtap:message", { detail: message }));
+    if (message.kind === "sync" || message.kind === "sync_progress") document.dispatchEvent(new CustomEvent("vtap:sync"));
     if (message.kind !== "topology" || !message.delta) return false;
     const before = { mirrors: graph.mirrors.size, nics: graph.nics.size };
     added.push(...graph.apply(message.delta));
@@ -308,7 +308,7 @@ export class MapPage {
     } else this.tell(this.line.phase === "open" ? "live" : "connecting", this.line.phase === "open" ? "Map is live" : "Connecting…");
     const stale = (graph?.subscriptions ?? []).filter((one) => one.stale_since > 0);
     const since = stale.length ? clock(new Date(Math.min(...stale.map((one) => one.stale_since)) * 1000).toISOString()) : "";
-    const link = make("a", "", "See why on Syncs");
+    const link = make("a", "", "See why");
     link.href = "/syncs";
     if (graph && stale.length && stale.length === graph.subscriptions.length) {
       banner("warn", "◌", "inventory", make("strong", "", `Inventory not synced since ${since}.`), " Azure may look different by now. Nothing here was removed because of it. ", link);
@@ -318,7 +318,7 @@ export class MapPage {
       close.dataset.action = "dismiss-stale";
       close.setAttribute("aria-label", "Dismiss until other subscriptions are concerned");
       const names = stale.slice(0, 3).map((one) => one.name).join(", ") + (stale.length > 3 ? ` and ${stale.length - 3} more` : "");
-      banner("stale", "◌", "subscription", make("strong", "", `${names} not read since ${since}.`), " Its part of the map is hatched: it is the last picture we have, and may have changed. ", link, close);
+      banner("stale", "◌", "subscription", make("strong", "", `${names} not read since ${since}.`), " What you see of it may have changed. ", link, close);
     }
     const wasSaid = this.banners.dataset.words ?? "";
     const kinds = items.map((item) => item.dataset.test).join(" ");

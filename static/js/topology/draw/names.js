@@ -64,17 +64,15 @@ export function paintVnetName(pen, row) {
 
   const words = [];
   if (staleSince > 0) words.push(`${STALE.glyph} ${STALE.words} since ${clock(new Date(staleSince * 1000).toISOString())}`);
-  if (role === "ghost" && box.h > 44) words.push("◌ not readable");
   let room = box.w - 2 * pad;
   const hasTwoLines = head >= size + small + 8;
   if (words.length && pen.level >= 2) {
     ctx.font = `600 ${small}px ${palette.font}`;
     const note = shorten(ctx, words.join(" · "), box.w * 0.6);
     ctx.fillStyle = palette.stale;
-    const noteY = role === "ghost" ? box.y + box.h - pad * 0.75 : box.y + (hasTwoLines ? 27 * k : head / 2 + small * 0.36);
-    ctx.textAlign = role === "ghost" ? "left" : "right";
-    ctx.fillText(note, role === "ghost" ? box.x + pad : box.x + box.w - pad, noteY);
-    if (role !== "ghost") room -= widthOf(ctx, note) + 10;
+    ctx.textAlign = "right";
+    ctx.fillText(note, box.x + box.w - pad, box.y + (hasTwoLines ? 27 * k : head / 2 + small * 0.36));
+    room -= widthOf(ctx, note) + 10;
     ctx.textAlign = "left";
   }
 
@@ -104,6 +102,7 @@ export function paintVnetName(pen, row) {
     ctx.font = `400 ${small}px ${palette.font}`;
     ctx.fillStyle = palette.ink3;
     const facts = [graph.vnets.texts.prefix[row]];
+    if (role === "ghost") facts.push("◌ not readable");
     if (role === "hub") facts.push("hub", count(graph.peeringsOfVnet.get(id)?.length ?? 0, "peering"));
     ctx.fillText(shorten(ctx, facts.filter(Boolean).join(" · "), box.w - 2 * pad), box.x + pad, box.y + 44 * k);
   }
