@@ -12,7 +12,7 @@ from tests.inventory.factories import NOW, SUBSCRIPTION, make_estate, make_kind_
 from tests.inventory.pages import queries_of, signed_in
 from vtapweb.access.models import AuditEntry
 from vtapweb.inventory.kinds import LABELS
-from vtapweb.inventory.models import KindState, NetworkInterface
+from vtapweb.inventory.models import KindState, NetworkInterface, VirtualNetworkPeering
 
 pytestmark = pytest.mark.django_db
 OTHER = "5a000000-0000-0000-0000-000000000002"
@@ -130,6 +130,16 @@ def test_what_is_not_the_whole_truth_says_so() -> None:
     make_kind_state("load_balancers_x", subscription=estate.subscription, status="failed")
     KindState.objects.filter(kind="network_interfaces").update(status="complete", not_understood_count=2)
     assert "could not be understood" in text(client, "/table/nics")
+
+
+def test_a_peering_is_not_shown_healthy_while_its_other_side_is_not() -> None:
+    make_estate()
+    client = signed_in()
+    assert "other side" not in text(client, "/table/peerings")
+    VirtualNetworkPeering.objects.filter(name="to-spoke").update(peering_state="Disconnected")
+    assert "Connected; other side Disconnected" in text(client, "/table/peerings")
+    VirtualNetworkPeering.objects.filter(name="to-spoke").update(removed_at=NOW + timedelta(days=1))
+    assert "Connected; no peering back" in text(client, "/table/peerings")
 
 
 def test_removed_rows_only_on_request() -> None:

@@ -67,6 +67,7 @@ class Around:
     present: set[str] = field(default_factory=set)
     counts: dict[str, Mapping[str, int]] = field(default_factory=dict)
     frontends: dict[str, list[str]] = field(default_factory=dict)
+    sides: dict[tuple[str, str], str] = field(default_factory=dict)  # (VNet key, remote VNet key) → that side's peering state
 
 
 def provisioning(state: str) -> Cell:
@@ -153,7 +154,11 @@ def around_of(kind: Kind, scope: Scope, rows: Sequence[Any]) -> Around:
             )  # fmt: skip
         case "peerings":
             around.present |= {row.virtual_network_id for row in rows}
-            _neighbours(around, scope, (VirtualNetwork, [row.remote_virtual_network_key for row in rows]))
+            remotes = [row.remote_virtual_network_key for row in rows]
+            _neighbours(around, scope, (VirtualNetwork, remotes))
+            theirs = VirtualNetworkPeering.objects.filter(browse.in_scope(scope), removed_at=None, virtual_network_id__in=remotes)
+            for vnet, remote, state in theirs.values_list("virtual_network_id", "remote_virtual_network_key", "peering_state"):
+                around.sides[vnet, remote] = state
         case "virtual-machines":
             around.counts["nics"] = browse.count_by(NetworkInterface, "virtual_machine_key", scope, keys)
             around.counts["mirrored"] = browse.count_by(NetworkInterface, "virtual_machine_key", scope, keys, is_mirrored=True)
@@ -211,6 +216,18 @@ def destination(tap: Any, around: Around) -> Cell:
     return Cell(f"{cell.text} ({words})", cell.href, glyph=cell.glyph, title=cell.title, is_ghost=cell.is_ghost)
 
 
+def _both_sides(row: Any, around: Around) -> Cell:
+    """This side's state, with the other's where that is not Connected, too: a peering carries nothing until both are."""
+    mine = peering_state(row.peering_state)
+    remote = row.remote_virtual_network_key
+    if row.peering_state.lower() != "connected" or remote not in around.present:
+        return mine
+    other = around.sides.get((remote, row.virtual_network_id))
+    if other is None:
+        return Cell("Connected; no peering back", tone="bad", glyph="⬢")
+    return mine if other.lower() == "connected" else Cell(f"Connected; other side {other or 'unknown'}", tone="bad", glyph="⬢")
+
+
 Value = Callable[[Any, Around], Cell]
 _COMMON: dict[str, Value] = {
     "region": lambda row, _: Cell(row.location),
@@ -245,7 +262,7 @@ _VALUES: dict[str, dict[str, Value]] = {
     "peerings": {
         "vnet": lambda row, around: link("vnets", vnet_id_of(row.arm_id), around, key=row.virtual_network_id),
         "remote": lambda row, around: link("vnets", row.remote_virtual_network_id, around, key=row.remote_virtual_network_key),
-        "peering_state": lambda row, _: peering_state(row.peering_state),
+        "peering_state": _both_sides,
         "sync_level": lambda row, _: Cell(row.peering_sync_level or "unknown"),
     },
     "virtual-machines": {

@@ -175,4 +175,4 @@ def connect_identity(request: ViewerRequest) -> HttpResponse:
 @require_GET
 def partner_list(request: ViewerRequest) -> HttpResponse:
     """The partner solutions that can receive mirrored traffic: for places where no collector is."""
-    return render(request, "inventory/partners.html", {"partners": partners()})
+    return render(request, "inventory/partners.html" if request.htmx else "inventory/partners_page.html", {"partners": partners()})
