@@ -44,6 +44,7 @@ export function shorten(ctx, text, room) {
  */
 export function shortenMiddle(ctx, text, room) {
   if (widthOf(ctx, text) <= room) return text;
+  if (!/(\d|[-_.]\w)$/.test(text)) return shorten(ctx, text, room);
   const letters = [...text];
   const tail = letters.slice(-3).join("");
   for (let head = letters.length - 4; head >= 2; head--) {
