@@ -224,8 +224,8 @@ def _both_sides(row: Any, around: Around) -> Cell:
         return mine
     other = around.sides.get((remote, row.virtual_network_id))
     if other is None:
-        return Cell("Connected; no peering back", tone="bad", glyph="⬢")
-    return mine if other.lower() == "connected" else Cell(f"Connected; other side {other or 'unknown'}", tone="bad", glyph="⬢")
+        return Cell("No peering back", tone="bad", glyph="⬢")
+    return mine if other.lower() == "connected" else Cell(f"Other side {other or 'unknown'}", tone="bad", glyph="⬢")
 
 
 Value = Callable[[Any, Around], Cell]
