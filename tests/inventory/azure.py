@@ -1,7 +1,7 @@
 """A small Azure inside a test: documents in, real pages out, through the product's own parser; lists fail where the test says so."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +98,7 @@ class SmallAzure:
     page_size: int = 3
     uncounted: int = 0  # items that the pages say were sent, beyond what they hold
     on_page: Any = None
+    name_of: Callable[[str], str] = lambda subscription_id: f"sub {subscription_id[-1]}"
     asked_for_members: list[str] = field(default_factory=list)
 
     def put(self, kind: ReadKind, *documents: Any, subscription_id: str = SUBSCRIPTION) -> None:
@@ -110,7 +111,7 @@ class SmallAzure:
         if self.subscriptions_fail:
             raise self.subscriptions_fail.error()
         found = [
-            {"id": f"/subscriptions/{one}", "subscriptionId": one, "displayName": f"sub {one[-1]}", "tenantId": TENANT, "state": "Enabled"}
+            {"id": f"/subscriptions/{one}", "subscriptionId": one, "displayName": self.name_of(one), "tenantId": TENANT, "state": "Enabled"}
             for one in self.subscription_ids
         ]
         yield _page(parsing.SUBSCRIPTIONS, found)

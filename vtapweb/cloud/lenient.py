@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_ty
 import msgspec
 from msgspec import Raw, Struct, UnsetType
 
+from vtapweb.domain.plain_text import storable
+
 S = TypeVar("S", bound=Struct)
 
 _JSON_SPACE = re.compile(r"[ \t\n\r]*")
@@ -227,26 +229,17 @@ def _truth(value: Any) -> bool | None:
 
 
 def _texts(value: Any) -> dict[str, str] | None:
-    return {_clean(key): _text(one) or "" for key, one in value.items()} if isinstance(value, dict) else None
+    return {storable(key): _text(one) or "" for key, one in value.items()} if isinstance(value, dict) else None
 
 
 def _text(value: Any) -> str | None:
     if isinstance(value, str):
-        return _clean(value)
+        return storable(value)
     if value is None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else None
-
-
-def _clean(text: str) -> str:
-    """Without what no database and no encoder takes: lone surrogates and NUL become U+FFFD."""
-    if "\0" in text:
-        text = text.replace("\0", "\ufffd")
-    if not text.isascii():
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _whole_number(value: Any) -> int | None:

@@ -178,10 +178,18 @@ def _top(item: wire.Named, raw: bytes) -> dict[str, Any]:
 
 
 def _child_id(parent_id: str, collection: str, child: wire.Child) -> str:
-    """A child's own id, else the one its name gives it; "" where it has neither (it stays in its parent's raw)."""
-    if child.id:
+    """A child's own id, else the one its name gives it; "" where it has neither (it stays in its parent's raw).
+
+    An id in another subscription than the parent's is not believed: rows are found by it, and by its subscription who may read them.
+    """
+    if child.id and (child.id.startswith(parent_id) or _subscription_of(child.id) == _subscription_of(parent_id)):
         return child.id
     return f"{parent_id.rstrip('/')}/{collection}/{child.name}" if child.name else ""
+
+
+def _subscription_of(arm_id: str) -> str:
+    parts = arm_id.split("/", 3)
+    return parts[2].lower() if len(parts) == 4 else ""
 
 
 def _subscription(item: wire.SubscriptionWire, raw: bytes) -> Subscription:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vtapweb.domain.arm_id import fold
+from vtapweb.domain.plain_text import storable, storable_json
 
 Changes = dict[str, list[Any]]
 
@@ -30,16 +31,17 @@ def field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Change
 
 def json_changes(before: bytes, after: bytes) -> Changes:
     """{path: [before, after]} between two JSON documents, for what no field of ours tells; at most 20 paths, {} when either is no JSON.
+    The texts are storable ones, whatever the documents hold.
 
     A list's items are matched by their name or id, so that an item that moved is no change.
     """
     try:
         old, new = json.loads(before), json.loads(after)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     changes: Changes = {}
     _walk("", old, new, changes)
-    return changes
+    return {storable(path): storable_json(pair) for path, pair in changes.items()}
 
 
 def _walk(path: str, old: Any, new: Any, changes: Changes) -> None:

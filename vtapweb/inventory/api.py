@@ -3,6 +3,7 @@
 The lists write their own JSON: the same schemas that describe them to OpenAPI would cost several times the query for each of up to 1,000 rows.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from ninja import Field, Query, Router, Schema
 from vtapweb.access.authentication import api_auth
 from vtapweb.access.role import Role
 from vtapweb.access.selectors import viewer_of
+from vtapweb.domain.plain_text import storable_json
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory import actions, browse, selectors
 from vtapweb.inventory.cells import vnet_id_of
@@ -204,6 +206,14 @@ def subscription_item(row: Subscription) -> dict[str, object]:
     }
 
 
+def document_of(raw: bytes) -> object:
+    """The JSON that Azure sent, as near as JSON that every client reads can be; None where none was kept."""
+    try:
+        return storable_json(json.loads(raw.decode("utf-8", "replace"))) if raw else None
+    except (ValueError, RecursionError):
+        return None
+
+
 def dumps(body: object) -> bytes:
     return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)  # kinds are StrEnums
 
@@ -243,8 +253,7 @@ def _one_of(slug: str) -> Callable[[HttpRequest, str], HttpResponse]:
         if row is None:
             raise ProblemError(404, "No such resource", f"No {slug} has this key, or it lies outside what you may see.")
         item = subscription_item(row) if slug == "subscriptions" else items_of(KINDS[slug], scope, [row])[0]
-        raw = bytes(getattr(row, "raw", b"") or b"")
-        item["raw"] = orjson.loads(raw) if raw else None
+        item["raw"] = document_of(bytes(getattr(row, "raw", b"")))
         return answer(item)
 
     return operation

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from vtapweb.domain.diff import Changes, field_changes, json_changes
-from vtapweb.inventory import rows
 from vtapweb.inventory.bulk import insert_changes, upsert
 from vtapweb.inventory.models import ResourceChange
 from vtapweb.inventory.rows import Child, Document, Row, Table
@@ -49,7 +48,7 @@ def write_batch(
 
     `items` is {key: (item, what is joined to it)}; `is_known` tells whether a row of a key may exist already (else nothing is looked up).
     """
-    made = {key: _row(document.row(item, subscription_id, joined), item) for key, (item, joined) in items.items()}
+    made = {key: document.row(item, subscription_id, joined) for key, (item, joined) in items.items()}
     known = [key for key in made if is_known(key)]
     before = _stored(document.table, "key", known)
     changes: list[Row] = []
@@ -103,15 +102,6 @@ def record_changes(changes: list[Row]) -> dict[str, int]:
     return counts
 
 
-def child_id(child: Child, item: Any, parent_id: str) -> str:
-    """The child's own ARM id, made from its document's where Azure sent none."""
-    return item.arm_id or f"{parent_id}/{child.segment}/{item.name}"
-
-
-def _row(row: Row, item: Any) -> Row:
-    return rows.storable(row) if rows.has_awkward_text(item.raw) else row
-
-
 def _unsettled(row: Row) -> Row:
     return (*row[:-2], b"", row[-1])
 
@@ -120,10 +110,9 @@ def _child_rows(child: Child, items: Mapping[str, tuple[Any, str]], made: Mappin
     found: dict[str, Row] = {}
     for parent_key, (item, _) in items.items():
         parent = made[parent_key]
-        is_awkward = rows.has_awkward_text(item.raw)
         for one in child.items(item):
-            row = child.row(one, child_id(child, one, item.arm_id), item, parent)
-            found[row[0]] = rows.storable(row) if is_awkward else row
+            row = child.row(one, one.arm_id, item, parent)
+            found[row[0]] = row
     return found
 
 

@@ -65,7 +65,6 @@ class Child:
 
     table: Table
     parent_column: str
-    segment: str  # the path segment of their ids, for one that came without its own
     items: Callable[[Any], Sequence[Any]]
     row: Callable[[Any, str, Any, Row], Row]  # the item, its ARM id, its document, its document's row
 
@@ -85,20 +84,6 @@ def digest(raw: bytes, joined: str = "") -> bytes:
     if joined:
         state.update(b"\0" + joined.encode("utf-8", "replace"))
     return state.digest()
-
-
-def has_awkward_text(raw: bytes) -> bool:
-    """Whether decoding may give text that a database refuses: NUL and lone surrogates come in by escapes alone."""
-    return b"\\u0000" in raw or b"\\ud" in raw or b"\\uD" in raw
-
-
-def storable(row: Row) -> Row:
-    """The row with NULs and lone surrogates replaced by U+FFFD; `raw` keeps what came."""
-    return tuple(_storable(value) if isinstance(value, str) else value for value in row)
-
-
-def _storable(text: str) -> str:
-    return text.replace("\x00", "\ufffd").replace("\\u0000", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def key_of(arm_id: str) -> str:
@@ -366,8 +351,8 @@ _NIC = Document(
     NETWORK_INTERFACES,
     _network_interface,
     (
-        Child(IP_CONFIGURATIONS, "network_interface_id", "ipConfigurations", lambda nic: nic.ip_configurations, _ip_configuration),
-        Child(TAP_CONFIGURATIONS, "network_interface_id", "tapConfigurations", lambda nic: nic.tap_configurations, _tap_configuration),
+        Child(IP_CONFIGURATIONS, "network_interface_id", lambda nic: nic.ip_configurations, _ip_configuration),
+        Child(TAP_CONFIGURATIONS, "network_interface_id", lambda nic: nic.tap_configurations, _tap_configuration),
     ),
 )
 
@@ -378,8 +363,8 @@ DOCUMENTS: Final[dict[str, Document]] = {
         VIRTUAL_NETWORKS,
         _virtual_network,
         (
-            Child(SUBNETS, "virtual_network_id", "subnets", lambda vnet: vnet.subnets, _subnet),
-            Child(PEERINGS, "virtual_network_id", "virtualNetworkPeerings", lambda vnet: vnet.peerings, _peering),
+            Child(SUBNETS, "virtual_network_id", lambda vnet: vnet.subnets, _subnet),
+            Child(PEERINGS, "virtual_network_id", lambda vnet: vnet.peerings, _peering),
         ),
     ),
     ReadKind.NETWORK_SECURITY_GROUPS: Document(NETWORK_SECURITY_GROUPS, _network_security_group),
@@ -390,9 +375,9 @@ DOCUMENTS: Final[dict[str, Document]] = {
         LOAD_BALANCERS,
         _load_balancer,
         (
-            Child(FRONTENDS, "load_balancer_id", "frontendIPConfigurations", lambda lb: lb.frontends, _frontend),
-            Child(BACKEND_POOLS, "load_balancer_id", "backendAddressPools", lambda lb: lb.backend_pools, _backend_pool),
-            Child(LOAD_BALANCING_RULES, "load_balancer_id", "loadBalancingRules", lambda lb: lb.rules, _rule),
+            Child(FRONTENDS, "load_balancer_id", lambda lb: lb.frontends, _frontend),
+            Child(BACKEND_POOLS, "load_balancer_id", lambda lb: lb.backend_pools, _backend_pool),
+            Child(LOAD_BALANCING_RULES, "load_balancer_id", lambda lb: lb.rules, _rule),
         ),
     ),
     ReadKind.NETWORK_INTERFACES: _NIC,

@@ -16,6 +16,7 @@ from django.utils import timezone
 from vtapweb.cloud import types as azure
 from vtapweb.cloud.port import Cloud, CloudError, Failure
 from vtapweb.domain.arm_id import arm_key
+from vtapweb.domain.plain_text import storable
 from vtapweb.events.bus import announce
 from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.events.types import SyncProgress
@@ -320,16 +321,12 @@ def _store_kinds(subscription_id: str, outcome: Outcome) -> None:
     NotUnderstoodItem.objects.filter(subscription_id=subscription_id, kind__in=list(outcome.kinds)).delete()
     items = [
         NotUnderstoodItem(
-            subscription_id=subscription_id, kind=result.kind, arm_id=_plain(one.arm_id), reason=_plain(one.reason), raw=one.raw, seen_at=now
+            subscription_id=subscription_id, kind=result.kind, arm_id=storable(one.arm_id), reason=storable(one.reason), raw=one.raw, seen_at=now
         )
         for result in outcome.kinds.values()
         for one in result.not_understood
     ]
     NotUnderstoodItem.objects.bulk_create(items, batch_size=200)
-
-
-def _plain(text: str) -> str:
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 # -- in the foreground
