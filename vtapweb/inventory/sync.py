@@ -152,7 +152,18 @@ class _Reading:
             sets.fail(hopeless)
         else:
             self._read_scale_sets(sets)
+        self._warn()
         return self.outcome
+
+    def _warn(self) -> None:
+        """One line for each way in which lists of this subscription failed; the page Syncs and the debug log tell of each list."""
+        failed: dict[tuple[str, str], list[str]] = {}
+        for result in self.outcome.kinds.values():
+            if result.status in {Status.FAILED, Status.PARTIAL} and result.failure:
+                failed.setdefault((str(result.failure), result.code), []).append(str(result.kind))
+        for (failure, code), kinds in failed.items():
+            lists = f"all {len(kinds)}" if len(kinds) == len(self.outcome.kinds) else ", ".join(kinds)
+            log.warning("sync.lists_failed", subscription=self.lease.subscription_id, lists=lists, failure=failure, code=code)
 
     def _read(self, kind: ReadKind, result: KindResult) -> CloudError | None:
         """Read one list; returns the problem when no other list needs to be tried."""
@@ -162,7 +173,7 @@ class _Reading:
             self.unconnected = 0
             return None
         failure = {"failure": str(problem.failure), "code": problem.code, "status": problem.status, "pages": result.pages}
-        log.warning("sync.list_failed", kind=str(kind), subscription=self.lease.subscription_id, **failure)
+        log.debug("sync.list_failed", kind=str(kind), subscription=self.lease.subscription_id, **failure)
         self.unconnected = self.unconnected + 1 if problem.failure is Failure.CONNECTION else 0
         return problem if problem.failure is Failure.UNAUTHENTICATED or self.unconnected >= GIVE_UP_AFTER else None
 
