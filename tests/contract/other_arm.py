@@ -30,12 +30,16 @@ def _estate(subscription_id: str) -> dict[ReadKind, list[Any]]:
     """What it holds, in ARM's own casing."""
     network = samples.NETWORK.replace(samples.SUBSCRIPTION, subscription_id)
     compute = samples.COMPUTE.replace(samples.SUBSCRIPTION, subscription_id)
+
+    def own(sample: Any) -> Any:
+        return json.loads(json.dumps(sample).replace(samples.SUBSCRIPTION, subscription_id))
+
     return {
-        ReadKind.RESOURCE_GROUPS: [samples.SAMPLES[ReadKind.RESOURCE_GROUPS]],
+        ReadKind.RESOURCE_GROUPS: [own(samples.SAMPLES[ReadKind.RESOURCE_GROUPS])],
         ReadKind.VIRTUAL_NETWORKS: [samples.vnet(f"vnet-{number}", prefix=network, peer=f"vnet-{number + 1}") for number in range(9)],
         ReadKind.NETWORK_SECURITY_GROUPS: [],
         ReadKind.VIRTUAL_MACHINES: [samples.vm(f"vm-{number}", prefix=compute) for number in range(8)],
-        ReadKind.LOAD_BALANCERS: [samples.SAMPLES[ReadKind.LOAD_BALANCERS]],
+        ReadKind.LOAD_BALANCERS: [own(samples.SAMPLES[ReadKind.LOAD_BALANCERS])],
         ReadKind.NETWORK_INTERFACES: [samples.nic(f"nic-{number}", prefix=network, tap="tap-x" if number % 3 == 0 else "") for number in range(20)],
     }
 
