@@ -160,6 +160,7 @@ def test_the_specifications_children_are_read_inside_their_parents() -> None:
         parent = vnet("v") if kind == "virtual_networks" else nic("n")
         for response in examples.load(path)["responses"].values():
             children = response["body"].get("value") or [response["body"]]
+            parent["id"] = children[0]["id"].rsplit("/", 2)[0]
             parent["properties"][name] = children
             (item,) = check_page(kind, [parent])
             found = item.peerings if kind == "virtual_networks" else item.tap_configurations
