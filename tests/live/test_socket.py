@@ -176,11 +176,24 @@ async def test_strangers_are_closed_with_4401_and_hear_nothing(headers: dict[str
 
 
 @pytest.mark.parametrize(
-    ("origin", "is_open"), [("http://testserver", True), ("http://localhost:8000", True), ("https://evil.example", False), ("null", False)]
+    ("host", "origin", "is_open"),
+    [
+        ("testserver", "http://testserver", True),
+        ("LOCALHOST:8000", "http://localhost:8000", True),
+        ("[::1]:8000", "http://[::1]:8000", True),
+        ("inside:8000", "https://vtap.example.com", True),  # a proxy with a name of its own, which the settings trust
+        ("inside:8000", "http://vtap.example.com", False),
+        ("localhost:8000", "http://localhost:3000", False),  # another program's page: cookies know no port
+        ("localhost:8000", "http://127.0.0.1:8000", False),
+        ("evil.example", "http://evil.example", False),  # a name that was made to lead here (DNS rebinding)
+        ("localhost:8000", "https://evil.example", False),
+        ("localhost:8000", "null", False),
+    ],
 )
-async def test_only_our_own_pages_may_open_it(valkey: Valkey, settings: Settings, origin: str, is_open: bool) -> None:
-    settings.ALLOWED_HOSTS = ["testserver", "localhost"]
-    socket = Socket({**await in_thread(bearer)(), "Origin": origin})
+async def test_only_our_own_pages_may_open_it(valkey: Valkey, settings: Settings, host: str, origin: str, is_open: bool) -> None:
+    settings.ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1", "[::1]"]
+    settings.CSRF_TRUSTED_ORIGINS = ["https://vtap.example.com"]
+    socket = Socket({**await in_thread(bearer)(), "Host": host, "Origin": origin})
     assert await socket.connects() is is_open
     await socket.goes()
 
