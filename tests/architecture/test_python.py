@@ -95,7 +95,9 @@ def test_every_task_is_named_by_its_room_and_ends_in_time() -> None:
 def test_every_scheduled_task_exists_and_expires() -> None:
     """A beat message nobody took in time is dropped: after an outage there is no flood of old ticks."""
     current_app.loader.import_default_modules()
-    for entry in (current_app.conf.beat_schedule or {}).values():
+    schedule = current_app.conf.beat_schedule or {}
+    assert len({entry["task"] for entry in schedule.values()}) == len(schedule), "one entry a task"
+    for entry in schedule.values():
         room = PACKAGE / entry["task"].split(".")[0]
         assert entry["task"] in current_app.tasks or not (room / "tasks.py").is_file(), entry
         assert entry["options"]["expires"] > 0

@@ -1,5 +1,6 @@
 """Runs, leases and what becomes of lost workers: the row is the job, whoever holds the newest fence may write."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,9 @@ from tests.inventory.syncing import state_of, sync
 from vtapweb.access.models import AuditEntry, User
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
+from vtapweb.cloud import types as azure_types
 from vtapweb.cloud.port import ReadKind
+from vtapweb.cloud.types import Page
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.actions import (
     BoundElsewhereError,
@@ -30,7 +33,7 @@ from vtapweb.inventory.actions import (
 )
 from vtapweb.inventory.actions.work import subscription_sync_claim, subscription_sync_finish
 from vtapweb.inventory.lease import CancelledError, Lease, LeaseLostError
-from vtapweb.inventory.models import NetworkInterface, RemovalHold, ResourceChange, SubscriptionSync, SyncRun
+from vtapweb.inventory.models import NetworkInterface, RemovalHold, ResourceChange, Subscription, SubscriptionSync, SyncRun
 from vtapweb.inventory.sync import Outcome, sync_subscription
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +79,42 @@ def test_a_viewer_syncs_what_he_may_read() -> None:
     assert sync_start(trigger="demand", acting_user=viewer).requested_subscription_ids == [OTHER]
     with pytest.raises(PermissionError):
         sync_start(trigger="demand", acting_user=viewer, subscription_ids=[SUBSCRIPTION])
+    nothing = Viewer(name="nora", role=Role.OPERATOR, scope=Scope.of([]), user=admin("nora", "operator"))
+    with pytest.raises(PermissionError):
+        sync_start(trigger="demand", acting_user=nothing)
+
+
+@pytest.mark.parametrize("subscription_id", ["", "..", "a/../../providers", "x" * 65, "ſ", "a\x00"])
+def test_what_is_no_subscriptions_id_is_never_stored_or_asked_for(subscription_id: str) -> None:
+    with pytest.raises(ValueError, match="looks like"):
+        sync_start(trigger="demand", acting_user=admin(), subscription_ids=[subscription_id])
+    assert not SyncRun.objects.exists()
+
+
+def test_who_sees_a_part_stops_only_his_own_runs() -> None:
+    azure = azure_of()
+    run = started(azure).run
+    olga = Viewer(name="olga", role=Role.OPERATOR, scope=Scope.of([OTHER]), user=admin("olga", "operator"))
+    with pytest.raises(PermissionError):
+        sync_cancel(run=run, acting_user=olga)
+    assert not SyncRun.objects.filter(is_cancel_requested=True).exists()
+    hers = sync_start(trigger="demand", acting_user=olga)
+    assert sync_cancel(run=hers, acting_user=olga).state == "cancelled"
+
+
+def test_a_worker_that_lost_the_run_stores_no_list_of_subscriptions() -> None:
+    """Its list is the older one: subscriptions that came since would count as gone."""
+    azure = azure_of()
+    sync(azure)
+    run = sync_start(trigger="demand", acting_user=admin())
+
+    class Slow(SmallAzure):
+        def subscriptions(self) -> Iterator[Page[azure_types.Subscription]]:
+            SyncRun.objects.filter(pk=run.pk).update(fence=99)  # meanwhile another worker took over
+            yield Page(items=(), not_understood=(), sent_count=0)
+
+    assert sync_run_perform(run_id=run.pk, opener=Slow) is False
+    assert Subscription.objects.get().not_listed_since is None
 
 
 def test_one_subscription_is_read_by_one_run_at_a_time() -> None:

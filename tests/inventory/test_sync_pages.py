@@ -96,6 +96,7 @@ def test_api_syncs() -> None:
     viewer, operator = signed_in("viewer"), signed_in("operator", only=(SUBSCRIPTION,))
     assert viewer.post("/api/v1/syncs").status_code == 403
     assert operator.post("/api/v1/syncs", {"subscription_ids": [OTHER]}, content_type="application/json").status_code == 404
+    assert signed_in("operator").post("/api/v1/syncs", {"subscription_ids": ["../x"]}, content_type="application/json").status_code == 400
     answer = operator.post("/api/v1/syncs", {"subscription_ids": [SUBSCRIPTION]}, content_type="application/json")
     assert answer.status_code == 202, answer.content
     body = answer.json()

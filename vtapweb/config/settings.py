@@ -147,8 +147,7 @@ CELERY_TASK_DEFAULT_QUEUE = "work"
 CELERY_TASK_ROUTES = {"inventory.reap": {"queue": "clock"}, "inventory.sync_scheduled": {"queue": "clock"}}
 CELERY_BEAT_SCHEDULE = {
     "reap": {"task": "inventory.reap", "schedule": 5.0, "options": {"expires": 10}},
-    "topology": {"task": "topology.refresh_if_changed", "schedule": 30.0, "options": {"expires": 25}},
-    "map": {"task": "topology.refresh_if_changed", "schedule": 10.0, "options": {"expires": 10}},
+    "topology": {"task": "topology.refresh_if_changed", "schedule": 10.0, "options": {"expires": 10}},
     "sync": {"task": "inventory.sync_scheduled", "schedule": SYNC_INTERVAL_S, "options": {"expires": SYNC_INTERVAL_S}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")

@@ -309,6 +309,8 @@ def sync_post(request: HttpRequest, body: SyncBody | None = None) -> HttpRespons
         run = actions.sync_start(trigger="demand", acting_user=viewer, subscription_ids=body.subscription_ids if body else None)
     except PermissionError as error:
         raise ProblemError(404, "No such subscription", str(error)) from error
+    except ValueError as error:
+        raise ProblemError(400, "No subscription's id", str(error)) from error
     return HttpResponse(dumps(report(run, viewer.scope)), content_type=JSON, status=202, headers={"Location": f"/api/v1/syncs/{run.pk}"})
 
 

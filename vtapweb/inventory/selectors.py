@@ -123,7 +123,7 @@ def counts(scope: Scope) -> InventoryCounts:
         return in_scope(model._default_manager.filter(removed_at=None), scope).count()
 
     nics = in_scope(NetworkInterface.objects.filter(removed_at=None), scope)
-    collectors = VirtualNetworkTap.objects.filter(removed_at=None).exclude(destination_ip_configuration_key="")
+    collectors = in_scope(VirtualNetworkTap.objects.filter(removed_at=None), scope).exclude(destination_ip_configuration_key="")
     is_collector = Q(ip_configurations__key__in=collectors.values("destination_ip_configuration_key"), ip_configurations__removed_at=None)
     is_possible = Q(is_mirrored=False, private_endpoint_id="", private_link_service_id="") & ~Q(virtual_machine_id="")
     of_nics = nics.aggregate(all=Count("pk"), mirrored=Count("pk", filter=Q(is_mirrored=True)), possible=Count("pk", filter=is_possible))

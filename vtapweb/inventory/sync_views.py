@@ -71,7 +71,7 @@ def sync_start(request: ViewerRequest) -> HttpResponse:
     wanted = request.POST.getlist("subscription") or None
     try:
         run = actions.sync_start(trigger="demand", acting_user=request.viewer, subscription_ids=wanted)
-    except PermissionError as error:
+    except (PermissionError, ValueError) as error:
         messages.error(request, str(error))
         return redirect("/syncs")
     return redirect(f"/syncs/{run.pk}")
@@ -83,7 +83,11 @@ def sync_cancel(request: ViewerRequest, run_id: int) -> HttpResponse:
     run = run_of(request.viewer.scope, run_id)
     if run is None:
         raise Http404
-    actions.sync_cancel(run=run, acting_user=request.viewer)
+    try:
+        actions.sync_cancel(run=run, acting_user=request.viewer)
+    except PermissionError as error:
+        messages.error(request, str(error))
+        return redirect(f"/syncs/{run_id}")
     messages.success(request, "Asked it to stop. What was written stays.")
     return redirect(f"/syncs/{run_id}")
 

@@ -8,7 +8,7 @@ from vtapweb.access.models import User
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
 from vtapweb.events.jobs import enqueue_on_commit
-from vtapweb.inventory.models import KindState, RemovalHold, SubscriptionSync
+from vtapweb.inventory.models import KindState, RemovalHold, Subscription, SubscriptionSync
 from vtapweb.inventory.removal import remove
 from vtapweb.inventory.rows import DOCUMENTS, Document, Table
 
@@ -50,6 +50,8 @@ def removal_dismiss(*, hold: RemovalHold, acting_user: User | Viewer) -> Removal
 def _decidable(hold: RemovalHold, acting_user: User | Viewer, states: set[State]) -> RemovalHold:
     if not Role(acting_user.role).includes(Role.ADMIN):
         raise RemovalHoldError("Only an admin may decide on a held removal.")
+    # Claims of this subscription's sync wait until we are through, so a sync either began before, and is seen, or begins after.
+    Subscription.objects.select_for_update(no_key=True).only("pk").get(pk=hold.subscription_id)
     found = RemovalHold.objects.select_for_update().get(pk=hold.pk)
     if found.state not in states:
         raise RemovalHoldError(f"This removal is decided already: {found.get_state_display().lower()}.")

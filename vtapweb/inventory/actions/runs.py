@@ -7,6 +7,7 @@
 Locks are taken in one order: a subscription's sync, its subscription, the run, the event counter.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -23,12 +24,14 @@ from vtapweb.access.viewer import Viewer
 from vtapweb.events.bus import record_event, trim_outbox
 from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.events.types import SyncEvent
-from vtapweb.inventory.models import Subscription, SubscriptionSync, SyncRun
+from vtapweb.inventory.models import SUBSCRIPTION_ID_LENGTH, Subscription, SubscriptionSync, SyncRun
 
 ATTEMPTS: Final = 3
 FORGOTTEN_AFTER_S: Final = 15.0  # queued for so long: the message may be lost (an emptied broker)
 NUDGES_A_TURN: Final = 8
 UNFINISHED: Final = ("queued", "running")
+# It becomes a row and a part of an address at Azure's. Usually a GUID; other ARM servers may spell theirs otherwise.
+_SUBSCRIPTION_ID: Final = re.compile(rf"[0-9a-z][0-9a-z-]{{0,{SUBSCRIPTION_ID_LENGTH - 1}}}")
 
 log = structlog.get_logger(__name__)
 
@@ -38,13 +41,17 @@ def sync_start(*, trigger: str, acting_user: User | Viewer | None, subscription_
     """Ask for a sync of all subscriptions, or of those given; returns the run, which may be one that is under way already for the same ones.
 
     A viewer limited to some subscriptions syncs those. Asking by hand (a person, or `actor` in words) is audited. Raises PermissionError when
-    a subscription is asked for that the viewer may not read.
+    a subscription is asked for that the viewer may not read, ValueError for what cannot be a subscription's id or for none at all.
     """
     wanted = None if subscription_ids is None else sorted({one.strip().lower() for one in subscription_ids})
+    if wanted is not None and not (wanted and all(_SUBSCRIPTION_ID.fullmatch(one) for one in wanted)):
+        raise ValueError("A subscription's id looks like 00000000-0000-0000-0000-000000000000. Name one at least, or leave the list out.")
     if isinstance(acting_user, Viewer) and not acting_user.scope.is_everything:
         allowed = acting_user.scope.subscription_ids or frozenset()
         if wanted is not None and not set(wanted) <= allowed:
             raise PermissionError("You may not read every one of these subscriptions.")
+        if not allowed:
+            raise PermissionError("You may not read any subscription yet, so there is none to sync. An admin can grant you some.")
         wanted = sorted(allowed) if wanted is None else wanted
     for run in SyncRun.objects.select_for_update().filter(state__in=UNFINISHED, is_cancel_requested=False).order_by("pk"):
         if run.requested_subscription_ids == wanted:
@@ -72,8 +79,11 @@ def sync_schedule(*, now: datetime) -> SyncRun | None:
 def sync_cancel(*, run: SyncRun, acting_user: User | Viewer) -> SyncRun:
     """Ask a run to stop: what waits is cancelled at once, what reads stops at its next page. What was written stays. Audited.
 
-    A run that is over already is returned as it is.
+    A run that is over already is returned as it is. Raises PermissionError when the run reads a subscription that the viewer may not read.
     """
+    asked: list[str] | None = run.requested_subscription_ids
+    if isinstance(acting_user, Viewer) and not (acting_user.scope.is_everything or (asked and all(map(acting_user.scope.allows, asked)))):
+        raise PermissionError("This run reads subscriptions that you may not see. Ask somebody who sees them all to stop it.")
     with transaction.atomic():
         if not SyncRun.objects.filter(pk=run.pk, state__in=UNFINISHED).update(is_cancel_requested=True):
             return SyncRun.objects.get(pk=run.pk)

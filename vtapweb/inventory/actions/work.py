@@ -141,7 +141,8 @@ def _queue_subscriptions(run_id: int, fence: int, listed: dict[str, azure.Subscr
     now = timezone.now()
     _store_subscriptions(listed, is_complete=problem is None, now=now)
     run = _held_run(run_id, fence)
-    if run is None:
+    if run is None:  # another worker has read the list since: ours is the older one
+        transaction.set_rollback(True)
         return False
     run.is_list_complete, run.lease_until = problem is None, None
     if problem is not None:

@@ -4,7 +4,7 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from vtapweb.inventory.actions import sync_run_in_foreground
 from vtapweb.inventory.models import SyncRun
@@ -21,7 +21,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
     def handle(self, **options: Any) -> None:
-        run = sync_run_in_foreground(subscription_ids=options["subscription"], actor="manage.py sync")
+        try:
+            run = sync_run_in_foreground(subscription_ids=options["subscription"], actor="manage.py sync")
+        except ValueError as error:
+            raise CommandError(str(error)) from error
         report = run_report(run)
         self.stdout.write(json.dumps(report, indent=2) if options["json"] else "\n".join(sentences(run, report)))
         code = EXIT_CODES.get(run.state, 1)
