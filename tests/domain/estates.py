@@ -85,7 +85,7 @@ class EstateBuilder:
 
     def tap(self, subscription_id: str, name: str, region: str, destination_id: str) -> str:
         tap_id = arm(subscription_id, "rg-tap", "virtualNetworkTaps", name)
-        self.taps.append(TapDoc(arm_key(tap_id), subscription_id, region, destination_id, arm_key(destination_id)))
+        self.taps.append(TapDoc(arm_key(tap_id), subscription_id, region, destination_id, arm_key(destination_id) if destination_id else ""))
         return tap_id
 
     def mirror(self, subscription_id: str, nic: str, tap_id: str, state: str = "Succeeded") -> None:

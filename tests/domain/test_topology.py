@@ -79,6 +79,16 @@ def test_a_nic_in_a_vnet_nobody_may_read_stands_in_a_ghost_of_it() -> None:
     assert arm_key(nic_id(APPS, "lodger")) in graph.nics
 
 
+def test_taps_without_a_destination_lead_nowhere_each_by_itself() -> None:
+    estate = story()
+    taps = [estate.tap(PLATFORM, name, "uksouth", "") for name in ("tap-bare-1", "tap-bare-2")]
+    estate.mirror(APPS, "web-03", taps[0])
+    graph = graph_of(estate.documents())
+    nowhere = {key: one for key, one in graph.collectors.items() if one.name == "no destination"}
+    assert {key: (one.kind, one.tap_keys) for key, one in nowhere.items()} == {arm_key(tap): ("gone", (arm_key(tap),)) for tap in taps}
+    assert {one.collector_key for one in graph.mirrors.values()} >= {arm_key(taps[0])}
+
+
 def test_a_missing_destination_is_gone_only_where_all_was_read() -> None:
     estate = story()
     read = estate.tap(PLATFORM, "tap-old", "uksouth", nic_id(PLATFORM, "nic-removed") + "/ipConfigurations/ipconfig1")

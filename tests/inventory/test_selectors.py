@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.inventory.factories import NOW, make_estate, make_kind_state, make_run, make_subscription_sync
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory import selectors
-from vtapweb.inventory.models import IpConfiguration, KindState, ResourceChange, Subscription, VirtualNetworkTap
+from vtapweb.inventory.models import KindState, ResourceChange, Subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -27,20 +27,6 @@ def queries(work: Any) -> int:
     with CaptureQueriesContext(connection) as captured:
         work()
     return len(captured)
-
-
-@pytest.mark.usefixtures("estates")
-def test_counts_are_of_the_scope() -> None:
-    all_counts, one, none = (selectors.counts(scope) for scope in (Scope.everything(), Scope.of([ONE]), Scope.of([])))
-    assert (all_counts.nics, all_counts.nics_mirrored, all_counts.nics_mirrorable, all_counts.taps) == (8, 3, 3, 2)
-    assert (one.nics, one.nics_mirrored, one.nics_mirrorable, one.peerings, one.subscriptions) == (5, 1, 3, 2, 1)
-    assert (none.nics, none.nics_mirrorable, none.subscriptions) == (0, 0, 0)
-    tap = VirtualNetworkTap.objects.get(subscription_id=TWO)
-    tap.destination_ip_configuration_key = IpConfiguration.objects.get(subscription_id=ONE, network_interface__name="app-02-nic").key
-    tap.save()
-    assert selectors.counts(Scope.of([ONE])).nics_mirrorable == 3  # a TAP elsewhere tells nothing here
-    assert selectors.counts(Scope.everything()).nics_mirrorable == 3
-    assert queries(lambda: selectors.counts(Scope.everything())) == 12
 
 
 @pytest.mark.usefixtures("estates")

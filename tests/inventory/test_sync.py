@@ -16,8 +16,10 @@ from tests.inventory.azure import (
     virtual_machine,
     vnet,
 )
+from tests.inventory.factories import make_tap
 from tests.inventory.syncing import state_of, sync
 from vtapweb.cloud.port import Failure, ReadKind
+from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
 from vtapweb.inventory.models import (
     IpConfiguration,
@@ -32,7 +34,9 @@ from vtapweb.inventory.models import (
     VirtualMachine,
     VirtualNetwork,
     VirtualNetworkPeering,
+    VirtualNetworkTap,
 )
+from vtapweb.inventory.selectors import stale_since
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -282,6 +286,21 @@ def test_a_list_that_the_server_lacks_is_unknown_and_no_failure() -> None:
     azure.fails[NICS, SUBSCRIPTION] = Fails(Failure.MISSING)
     assert sync(azure).state == "partial"
     assert state_of(NICS).status == "failed"
+
+
+def test_a_list_that_was_there_and_is_missing_now_has_failed() -> None:
+    """What we hold of it may be old, so it is stale; a list that held nothing leaves nothing to be wrong about."""
+    azure = azure_of()
+    sync(azure)
+    azure.fails = {(kind, SUBSCRIPTION): Fails(Failure.MISSING) for kind in (ReadKind.VIRTUAL_NETWORK_TAPS, ReadKind.LOAD_BALANCERS)}
+    azure.lists[ReadKind.LOAD_BALANCERS, SUBSCRIPTION] = []
+    azure.put(ReadKind.VIRTUAL_NETWORK_TAPS)
+    make_tap(destination_id=network_id("networkInterfaces", "a") + "/ipConfigurations/ipconfig1")
+    assert sync(azure).state == "partial"
+    assert state_of(ReadKind.VIRTUAL_NETWORK_TAPS).status == "failed"
+    assert state_of(ReadKind.LOAD_BALANCERS).status == "not_available"
+    assert {slug for _, slug in stale_since(Scope.everything())} == {"taps"}
+    assert VirtualNetworkTap.objects.get().removed_at is None
 
 
 def test_a_subscription_that_is_denied_is_failed_and_the_other_is_not() -> None:

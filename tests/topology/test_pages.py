@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from tests.inventory.factories import NOW, SUBSCRIPTION, make_estate, make_nic
+from tests.inventory.factories import NOW, SUBSCRIPTION, make_estate, make_nic, make_tap
 from tests.topology.test_api import two_subscriptions
 from vtapweb.access.models import SubscriptionGrant, User
 from vtapweb.access.role import Role
@@ -80,6 +80,11 @@ def test_the_panel_says_what_is_wrong_and_what_to_do(viewer: Client) -> None:
     estate.collector.ip_configurations.update(removed_at=NOW)
     topology_refresh()
     assert "gone or cannot be read" in panel(viewer, estate.tap.destination_key)
+    bare = make_tap("tap-bare", destination_id="")
+    topology_refresh()
+    shown = panel(viewer, bare.key)
+    assert "tap-bare" in shown
+    assert estate.tap.name not in shown
 
 
 @pytest.mark.parametrize("nics", [3, 60])

@@ -101,7 +101,7 @@ class MirrorDoc(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Documents:
     """All that may be read, and how fresh it is. `stale` holds unix seconds of the last complete read by (subscription, "vnets" | "nics");
-    `complete` the subscriptions whose lists were all read to their ends once, so that what is missing there is really gone."""
+    `complete` the subscriptions whose lists were all read to their ends the last time, so that what is missing there is really gone."""
 
     subscriptions: Sequence[SubscriptionRow] = ()
     vnets: Sequence[VnetDoc] = ()
@@ -288,6 +288,9 @@ def with_collectors(graph: Graph) -> Graph:
     found: dict[str, Collector] = {}
     taps = {tap.key: tap for tap in graph.docs.taps}
     for tap in sorted(graph.docs.taps):
+        if not tap.destination_key:  # it names none, so each such TAP leads to a nowhere of its own
+            found[tap.key] = _unresolved("no destination", True, tap.region, (tap.key,), (tap.subscription_id,))
+            continue
         before = found.get(tap.destination_key)
         if before is None:
             found[tap.destination_key] = _resolved(graph, tap)

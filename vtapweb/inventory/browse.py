@@ -31,8 +31,6 @@ from vtapweb.inventory.models import (
 
 _KEY = re.compile(r"[a-z2-7]{26}")
 CHUNK = 2000
-# A list in one of these states is not to be taken as the whole truth of now.
-STALE_STATUSES = (KindState.Status.PARTIAL, KindState.Status.FAILED, KindState.Status.HELD)
 
 
 def in_scope(scope: Scope, path: str = "subscription_id") -> Q:
@@ -161,7 +159,7 @@ def troubles(scope: Scope, read_kind: str) -> list[Trouble]:
     """The subscriptions whose list of this kind is not complete or holds what could not be understood, in the order of their names. One query."""
     states = (
         KindState.objects.filter(in_scope(scope), kind=read_kind)
-        .filter(Q(status__in=[*STALE_STATUSES, KindState.Status.NOT_AVAILABLE]) | Q(not_understood_count__gt=0))
+        .filter(Q(status__in=[*KindState.DOUBTFUL_STATUSES, KindState.Status.NOT_AVAILABLE]) | Q(not_understood_count__gt=0))
         .select_related("subscription")
         .order_by("subscription__name", "subscription_id")
     )

@@ -317,7 +317,7 @@ def table_rows(kind: Kind, scope: Scope, rows: Sequence[Any]) -> list[TableRow]:
 
 def subscription_reading(states: Sequence[KindState]) -> Cell:
     """How completely a subscription is read, in one cell."""
-    lacking = [one for one in states if one.status in browse.STALE_STATUSES]
+    lacking = [one for one in states if one.status in KindState.DOUBTFUL_STATUSES]
     if not states:
         return Cell("not read yet", tone="stale", glyph="◌")
     if not lacking:

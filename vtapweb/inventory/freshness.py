@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Count, Max, Min, Q
 
 from vtapweb.domain.scope import Scope
-from vtapweb.inventory.browse import STALE_STATUSES, in_scope
+from vtapweb.inventory.browse import in_scope
 from vtapweb.inventory.models import KindState
 
 
@@ -25,7 +25,7 @@ def freshness(scope: Scope) -> Freshness:
     """What the viewer's part of the inventory is worth now."""
     found = KindState.objects.filter(in_scope(scope)).aggregate(
         lists=Count("id"),
-        lacking=Count("id", filter=Q(status__in=STALE_STATUSES)),
+        lacking=Count("id", filter=Q(status__in=KindState.DOUBTFUL_STATUSES)),
         oldest=Min("last_complete_at", filter=Q(status=KindState.Status.COMPLETE)),
         newest=Max("last_complete_at"),
     )

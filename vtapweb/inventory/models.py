@@ -478,8 +478,15 @@ class KindState(models.Model):
         COMPLETE = "complete", "Complete"
         PARTIAL = "partial", "Partial"
         FAILED = "failed", "Failed"
-        NOT_AVAILABLE = "not_available", "Not available"  # the server lacks this list: unknown, not a failure
+        NOT_AVAILABLE = "not_available", "Not available"  # the server lacks this list and always did: unknown, not a failure
         HELD = "held", "Removal held"  # read to its end, but so much would go that an admin must confirm
+
+    # The list was read to its end.
+    READ_STATUSES = (Status.COMPLETE, Status.HELD)
+    # The last read did not come to the end: rows are as of the last one that did, stale. (Of a list that is not available there are no rows.)
+    STALE_STATUSES = (Status.PARTIAL, Status.FAILED)
+    # Not to be taken for the whole truth of now.
+    DOUBTFUL_STATUSES = (*STALE_STATUSES, Status.HELD)
 
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="kind_states")
     kind = models.CharField(max_length=40)  # cloud.port.ReadKind, or scale_set_network_interfaces

@@ -4,17 +4,15 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory import models
 from vtapweb.inventory.models import (
     KindState,
-    NetworkInterface,
     NotUnderstoodItem,
     RemovalHold,
     ResourceChange,
@@ -22,7 +20,6 @@ from vtapweb.inventory.models import (
     Subscription,
     SubscriptionSync,
     SyncRun,
-    VirtualNetworkTap,
 )
 from vtapweb.inventory.rows import DOCUMENTS
 
@@ -79,10 +76,9 @@ def stale_since(scope: Scope) -> dict[tuple[str, str], datetime]:
     slugs: dict[str, list[str]] = {}
     for slug, read_kind in READ_KIND_OF.items():
         slugs.setdefault(read_kind, []).append(slug)
-    good = {KindState.Status.COMPLETE, KindState.Status.HELD}
     for state in in_scope(KindState.objects.all(), scope):
         since = state.last_complete_at or state.last_attempt_at
-        if since is not None and (state.status not in good or state.subscription_id in gone):
+        if since is not None and (state.status in KindState.STALE_STATUSES or state.subscription_id in gone):
             stale.update({(state.subscription_id, slug): since for slug in slugs.get(state.kind, [])})
     return stale
 
@@ -95,54 +91,6 @@ def subscriptions_stale_since(scope: Scope) -> dict[str, datetime]:
         if slug in shown:
             oldest[subscription_id] = min(since, oldest.get(subscription_id, since))
     return oldest
-
-
-@dataclass(frozen=True, slots=True)
-class InventoryCounts:
-    """Every count that is shown anywhere, of present rows in scope. `nics_mirrorable` is a first estimate, not a verdict."""
-
-    subscriptions: int
-    virtual_networks: int
-    subnets: int
-    nics: int
-    nics_mirrored: int
-    nics_mirrorable: int  # on a VM, not mirrored, not a TAP's destination, no private endpoint or private link service
-    peerings: int  # sides, as the VNets tell them
-    virtual_machines: int
-    load_balancers: int
-    taps: int
-    tap_configurations: int
-    not_understood: int
-    unread_lists: int  # (subscription, list) pairs whose last read did not complete
-
-
-def counts(scope: Scope) -> InventoryCounts:
-    """The one source of every count on screen; twelve queries, whatever the number of rows."""
-
-    def present(model: type[models.Resource]) -> int:
-        return in_scope(model._default_manager.filter(removed_at=None), scope).count()
-
-    nics = in_scope(NetworkInterface.objects.filter(removed_at=None), scope)
-    collectors = in_scope(VirtualNetworkTap.objects.filter(removed_at=None), scope).exclude(destination_ip_configuration_key="")
-    is_collector = Q(ip_configurations__key__in=collectors.values("destination_ip_configuration_key"), ip_configurations__removed_at=None)
-    is_possible = Q(is_mirrored=False, private_endpoint_id="", private_link_service_id="") & ~Q(virtual_machine_id="")
-    of_nics = nics.aggregate(all=Count("pk"), mirrored=Count("pk", filter=Q(is_mirrored=True)), possible=Count("pk", filter=is_possible))
-    taken = nics.filter(is_possible).filter(is_collector).distinct().count()
-    return InventoryCounts(
-        subscriptions=in_scope(Subscription.objects.filter(not_listed_since=None), scope).count(),
-        virtual_networks=present(models.VirtualNetwork),
-        subnets=present(models.Subnet),
-        nics=of_nics["all"],
-        nics_mirrored=of_nics["mirrored"],
-        nics_mirrorable=of_nics["possible"] - taken,
-        peerings=present(models.VirtualNetworkPeering),
-        virtual_machines=present(models.VirtualMachine),
-        load_balancers=present(models.LoadBalancer),
-        taps=present(models.VirtualNetworkTap),
-        tap_configurations=present(models.TapConfiguration),
-        not_understood=in_scope(NotUnderstoodItem.objects.all(), scope).count(),
-        unread_lists=in_scope(KindState.objects.exclude(status__in=["complete", "held"]), scope).count(),
-    )
 
 
 def not_understood_items(scope: Scope) -> QuerySet[NotUnderstoodItem]:

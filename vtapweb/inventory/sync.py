@@ -63,7 +63,7 @@ class KindResult:
 
     @property
     def is_complete(self) -> bool:
-        return self.status in {Status.COMPLETE, Status.HELD}
+        return self.status in KindState.READ_STATUSES
 
     def fail(self, problem: CloudError) -> None:
         self.failure, self.code, self.message, self.correlation_id = problem.failure, problem.code, problem.message, problem.correlation_id
@@ -378,6 +378,8 @@ class _ListReading:
         """Judge the sum, then absence where the list was complete. `incomplete_scale_sets` are keys whose members count as not read."""
         self.result.stored_count = len(self.seen)
         judge_sum(self.result, problem)
+        if self.result.status == Status.NOT_AVAILABLE and self.present:
+            self.result.status = Status.FAILED  # it was there once, and what we hold of it may be old by now
         if self.kind == SCALE_SET_NETWORK_INTERFACES:
             self._leave_out(incomplete_scale_sets)
             is_absence_known = self.result.code not in {MISCOUNTED, NAMELESS}

@@ -130,7 +130,11 @@ def _collector(node_id: int, key: str, scope: Scope) -> Node | None:
 
 
 def _unreadable(node_id: int, key: str, scope: Scope) -> Node | None:
+    """What stands where a TAP leads nowhere: the key is the TAP's own, which may not be readable or names no destination."""
     mirrors = present(TapConfiguration, scope).filter(virtual_network_tap_key=key)
+    tap = present(VirtualNetworkTap, scope).filter(pk=key, destination_ip_configuration_key="", destination_frontend_key="").defer("raw").first()
+    if tap is not None:
+        return Node(node_id, "unreadable", key, "no destination", tap.arm_id, more={"taps": [tap], "mirror_count": mirrors.count()})
     first = mirrors.order_by("key").first()
     if first is None:
         return None

@@ -39,7 +39,6 @@ from vtapweb.inventory.models import (
 
 # Lists that must have been read to their ends before something missing in them is called gone.
 LISTS = {"virtual_networks": "vnets", "network_interfaces": "nics", "virtual_network_taps": "taps", "load_balancers": "load-balancers"}
-FRESH = {KindState.Status.COMPLETE, KindState.Status.NOT_AVAILABLE, KindState.Status.HELD}
 KEYS_A_QUERY = 900  # SQLite's oldest limit of variables is 999
 
 
@@ -152,16 +151,16 @@ def _chunks(keys: Iterable[str]) -> list[list[str]]:
 
 
 def _freshness(scope: Scope) -> tuple[dict[tuple[str, str], int], frozenset[str]]:
-    """Since when which list of which subscription is stale (unix seconds), and the subscriptions read to the end once."""
+    """Since when which list of which subscription is stale (unix seconds), and the subscriptions whose lists were all read to their ends."""
     states = KindState.objects.filter(kind__in=LISTS)
     if scope.subscription_ids is not None:
         states = states.filter(subscription_id__in=sorted(scope.subscription_ids))
     stale: dict[tuple[str, str], int] = {}
     read: dict[str, int] = {}
     for sub, kind, status, completed, attempted in states.values_list("subscription_id", "kind", "status", "last_complete_at", "last_attempt_at"):
-        if completed is not None or status == KindState.Status.NOT_AVAILABLE:
+        if status in KindState.READ_STATUSES:
             read[sub] = read.get(sub, 0) + 1
-        if status not in FRESH and status != KindState.Status.NEVER:
+        if status in KindState.STALE_STATUSES:
             stale[(sub, LISTS[kind])] = _unix_s(completed or attempted)
     return stale, frozenset(sub for sub, count in read.items() if count == len(LISTS))
 
