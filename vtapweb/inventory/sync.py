@@ -26,6 +26,7 @@ from vtapweb.inventory.removal import ALIVE, Missing, judge_missing
 from vtapweb.inventory.rows import DOCUMENTS, SCALE_SET_NETWORK_INTERFACES, Child, Document, Table
 
 BATCH_ROWS: Final = 1000
+FEW_LISTS: Final = 3  # so many that failed are named in the log's one line
 GIVE_UP_AFTER: Final = 2  # lists in a row that found no connection: the others won't either
 
 # A list that an ARM server lacks tells nothing, and that is no failure; but no picture can do without VNets and NICs. Of power states a
@@ -162,7 +163,7 @@ class _Reading:
             if result.status in {Status.FAILED, Status.PARTIAL} and result.failure:
                 failed.setdefault((str(result.failure), result.code), []).append(str(result.kind))
         for (failure, code), kinds in failed.items():
-            lists = f"all {len(kinds)}" if len(kinds) == len(self.outcome.kinds) else ", ".join(kinds)
+            lists = ", ".join(kinds) if len(kinds) <= FEW_LISTS else f"{len(kinds)} of {len(self.outcome.kinds)}"
             log.warning("sync.lists_failed", subscription=self.lease.subscription_id, lists=lists, failure=failure, code=code)
 
     def _read(self, kind: ReadKind, result: KindResult) -> CloudError | None:
