@@ -45,7 +45,7 @@ def test_a_start_works_recovers_and_leaves_nothing_behind(tmp_path: Path) -> Non
         password = up.line(r"^vtapweb: sign in: admin / (\S+)$").group(1)
         kept = data_dir / "admin_password"
         assert kept.read_text() == f"admin / {password}\n"
-        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert (stat.S_IMODE(kept.stat().st_mode), stat.S_IMODE(data_dir.stat().st_mode)) == (0o600, 0o700)
         assert get(address, "/healthz")[0] == 200
         assert lacking(address) == []
         assert up.line(r"^vtapweb:   sync partial: \d+ VNets, \d+ subnets, \d+ NICs, \d+ TAPs in 4 subscriptions\.")

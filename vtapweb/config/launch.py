@@ -126,7 +126,7 @@ def choose_socket_dir(data_dir: Path) -> tuple[Path, bool]:
 def hold_data_dir(data_dir: Path) -> IO[str]:
     """The data directory's lock, held until the returned file closes or this process ends. Raises LaunchRefusedError when somebody else holds it."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # the database in it holds sessions and whole estates
         file = (data_dir / "lock").open("a+", encoding="ascii")
     except OSError as error:
         raise LaunchRefusedError(f"The data directory {data_dir} cannot be written ({error.strerror}). Choose another with --data-dir.") from error
