@@ -112,3 +112,14 @@ def test_every_page_stands_in_both_themes_and_sizes(quiet_page: Page, theme: str
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
         expect(page.locator("header h1")).not_to_be_empty()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+
+
+def test_connect_says_who_the_demo_is_and_gives_whole_commands(quiet_page: Page) -> None:
+    page = quiet_page
+    page.goto("/connect")
+    identity = page.locator("[data-test=identity]")
+    expect(identity).to_contain_text("vtapweb-demo-reader")
+    object_id = identity.locator("dd").nth(1).inner_text()
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", object_id)
+    expect(page.locator("[data-test=lack] pre").first).to_contain_text(f"--assignee-object-id {object_id} --assignee-principal-type ServicePrincipal")
+    expect(page.locator("[data-test=may-read] tr", has_text="corp-shared").get_by_text("refused")).to_have_count(10)

@@ -148,3 +148,30 @@ def test_strangers_get_401() -> None:
     client = signed_in()
     client.logout()
     assert client.get("/api/v1/nics").status_code == 401
+
+
+def test_a_vnet_narrows_what_lies_in_it_by_its_parts() -> None:
+    estate = make_estate()
+    balancer = make_load_balancer(subnet=estate.subnet)
+    client = signed_in()
+
+    def names(address: str) -> set[str]:
+        return {item["name"] for item in client.get(f"/api/v1/{address}").json()["items"]}
+
+    assert names("virtual-machines?vnet=spoke") == {"app-01", "app-02", "app-03", "app-04"}
+    assert names("load-balancers?vnet=hub") == {balancer.name}
+    assert names("load-balancers?vnet=spoke") == set()
+    assert names("taps?vnet=hub") == {estate.tap.name}
+    assert names("taps?vnet=spoke") == set()
+
+
+@pytest.mark.parametrize(
+    ("tag", "is_found"),
+    [("env", True), ("ENV", True), ("Env:prod", True), ("env:PROD", False), ("nv", False), ("prod", False), ("env:prod:x", False), ("a'b\"%", True)],
+)
+def test_tag_names_have_no_case_and_values_have(tag: str, is_found: bool) -> None:
+    nic = make_estate().nics[0]
+    nic.tags = {"Env": "prod", "A'b\"%": "x"}
+    nic.save()
+    found = signed_in().get("/api/v1/nics", {"tag": tag}).json()["items"]
+    assert [item["key"] for item in found] == ([nic.key] if is_found else [])

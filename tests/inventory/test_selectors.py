@@ -7,9 +7,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.inventory.factories import NOW, make_estate, make_kind_state, make_run, make_subscription_sync
+from tests.inventory.factories import NOW, make_estate, make_kind_state, make_run, make_subscription, make_subscription_sync
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory import selectors
+from vtapweb.inventory.freshness import freshness
 from vtapweb.inventory.models import KindState, ResourceChange, Subscription
 
 pytestmark = pytest.mark.django_db
@@ -69,3 +70,14 @@ def test_the_raw_json_stays_where_it_is() -> None:
     make_estate()
     for nic in selectors.resources(Scope.everything(), "nics"):
         assert "raw" in nic.get_deferred_fields()
+
+
+@pytest.mark.parametrize("status", KindState.Status)
+def test_one_rule_says_everywhere_whether_a_list_is_incomplete(status: str) -> None:
+    """The pill, the tables, the API and the map: all of them, or none."""
+    subscription = make_subscription()
+    make_kind_state("network_interfaces", subscription=subscription, status=status)
+    everything, is_incomplete = Scope.everything(), status in ("partial", "failed", "held")
+    assert (freshness(everything).state == "warn") == is_incomplete
+    assert ((subscription.pk, "nics") in selectors.stale_since(everything)) == is_incomplete
+    assert bool(selectors.subscriptions_stale_since(everything)) == is_incomplete

@@ -84,7 +84,7 @@ def test_nothing_changed_writes_nothing() -> None:
     run = sync(azure)
     assert changes_of(run.pk) == []
     assert list(NetworkInterface.objects.order_by("key").values()) == before
-    assert SubscriptionSync.objects.get(run=run).progress[NICS] == {"state": "complete", "sent_count": 4, "written_count": 0}
+    assert SubscriptionSync.objects.get(run=run).progress[NICS] == {"state": "complete", "sent_count": 4, "written_count": 0, "failure": ""}
 
 
 def test_a_change_is_told_field_by_field() -> None:

@@ -17,8 +17,10 @@ from tests.inventory.factories import (
     make_vnet,
 )
 from tests.inventory.pages import queries_of, signed_in
+from vtapweb.cloud.types import Identity
 from vtapweb.inventory.models import NotUnderstoodItem, RemovalHold, ResourceChange, SyncRun
 from vtapweb.inventory.partners import partners
+from vtapweb.inventory.whoami import identity_keep
 
 pytestmark = pytest.mark.django_db
 OTHER = "5a000000-0000-0000-0000-000000000002"
@@ -163,6 +165,26 @@ def test_who_we_are_or_why_we_can_not_tell(settings: Settings) -> None:
     page = text(signed_in(), "/connect/identity")
     assert "arm.example.com" in page
     assert "opaque-token" not in page
+    assert "az ad sp show --id CLIENT_ID" in page
+    assert "OBJECT_ID" in text(signed_in(), "/connect")
+
+
+def test_commands_hold_the_identity_that_was_told_last() -> None:
+    make_kind_state("network_interfaces", subscription=make_subscription(), status="failed", failure="forbidden", code="AuthorizationFailed")
+    identity_keep(Identity(cloud="custom", endpoint="https://arm.example.com", name="reader", object_id="0b1ec7", principal_type="ServicePrincipal"))
+    for address in ("/connect", "/syncs"):
+        assert "--assignee-object-id 0b1ec7 --assignee-principal-type ServicePrincipal" in text(signed_in(), address)
+    assert f"--scope /subscriptions/{OTHER}" in signed_in("admin").post("/connect", {"expected": OTHER}).content.decode()
+
+
+def test_a_refused_list_is_called_refused_whatever_it_means() -> None:
+    subscription = make_subscription()
+    for kind, status in (("network_interfaces", "failed"), ("virtual_machine_statuses", "not_available")):
+        make_kind_state(kind, subscription=subscription, status=status, failure="forbidden", code="AuthorizationFailed")
+    page = text(signed_in(), "/connect")
+    assert page.count("refused</span>") == 2
+    assert "not available here" not in page
+    assert page.count('data-test="lack"') == 1
 
 
 def test_partners_are_named_with_category_and_documentation() -> None:

@@ -39,6 +39,7 @@ class KindProgress(Message):
     state: Literal["reading", "complete", "partial", "failed", "not_available", "held"]
     sent_count: int = 0
     written_count: int = 0
+    failure: str = ""  # a cloud.port.Failure, "" for none
 
 
 class SyncProgress(Message):

@@ -80,7 +80,7 @@ def wanted_of(query: ListQuery, slug: str) -> browse.RowFilter:
     """The checked filters. Raises ProblemError 400 for one that this kind does not have: a filter that filters nothing would mislead."""
     kind = KINDS.get(slug)
     has = {
-        "vnet": bool(kind and kind.vnet_field),
+        "vnet": kind is not None and kind.has_vnet,
         "mirrored": bool(kind and kind.mirrored_field),
         "region": kind is not None,
         "tag": kind is not None,

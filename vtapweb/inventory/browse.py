@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, F, Model, Q, QuerySet
-from django.db.models.fields.json import KeyTransform
+from django.db.models import BooleanField, Count, F, Func, Model, Q, QuerySet, Value
 from django.db.models.functions import Lower
 
 from vtapweb.domain.arm_id import arm_key
@@ -23,6 +22,7 @@ from vtapweb.inventory.models import (
     LoadBalancer,
     NetworkInterface,
     Resource,
+    Subnet,
     Subscription,
     TapConfiguration,
     VirtualMachine,
@@ -83,6 +83,50 @@ def _vnet_keys(vnet: str, scope: Scope) -> Q:
     return Q(key=arm_key(vnet)) if vnet.startswith("/") else Q(name__iexact=vnet) & in_scope(scope)
 
 
+def _vnet_condition(kind: Kind, vnets: QuerySet[Any], scope: Scope) -> Q:
+    """In one of these VNets: by its own field; a VM by its NICs, a load balancer by its frontends' subnets, a TAP by its destination's place."""
+    if kind.vnet_field:
+        return Q(**{f"{kind.vnet_field}__in": vnets})
+    frontends = FrontendIpConfiguration.objects.filter(
+        in_scope(scope), removed_at=None, subnet_key__in=Subnet.objects.filter(virtual_network__in=vnets)
+    )
+    match kind.slug:
+        case "virtual-machines":
+            nics = NetworkInterface.objects.filter(in_scope(scope), removed_at=None, virtual_network_key__in=vnets)
+            return Q(key__in=nics.values("virtual_machine_key"))
+        case "load-balancers":
+            return Q(key__in=frontends.values("load_balancer_id"))
+        case "taps":
+            addresses = IpConfiguration.objects.filter(
+                in_scope(scope), removed_at=None, subnet_key__in=Subnet.objects.filter(virtual_network__in=vnets)
+            )
+            return Q(destination_ip_configuration_key__in=addresses.values("key")) | Q(destination_frontend_key__in=frontends.values("key"))
+    return Q()
+
+
+class HasTag(Func):
+    """Whether a row has a tag of this name, in whatever case (Azure's tag names are case-insensitive), and exactly this value unless it is None."""
+
+    output_field = BooleanField()
+
+    def __init__(self, name: str, value: str | None) -> None:
+        self.has_value = value is not None
+        super().__init__(F("tags"), Value(name.lower()), *([Value(value)] if self.has_value else []))
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> Any:  # noqa: ARG002 (Django calls it so)
+        value = " AND one.value = %(value)s" if self.has_value else ""
+        return self._each(compiler, "json_each(%(tags)s) AS one WHERE lower(one.key) = %(name)s" + value)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **_context: Any) -> Any:  # noqa: ARG002 (Django calls it so)
+        value = " AND one.value = %(value)s" if self.has_value else ""
+        return self._each(compiler, "jsonb_each_text(%(tags)s) AS one(key, value) WHERE lower(one.key) = %(name)s" + value)
+
+    def _each(self, compiler: Any, what: str) -> tuple[str, list[Any]]:
+        parts = [compiler.compile(one) for one in self.get_source_expressions()]
+        sql = what % dict(zip(("tags", "name", "value"), (sql for sql, _ in parts), strict=False))
+        return f"EXISTS(SELECT 1 FROM {sql})", [one for _, given in parts for one in given]  # noqa: S608 (every value is a parameter)
+
+
 def rows(kind: Kind, scope: Scope, wanted: RowFilter) -> QuerySet[Any]:
     """The rows of `kind` in `scope` that `wanted` describes, unordered, without `raw` and `digest`."""
     manager: QuerySet[Any] = kind.model._default_manager.all()
@@ -93,12 +137,11 @@ def rows(kind: Kind, scope: Scope, wanted: RowFilter) -> QuerySet[Any]:
         found = found.filter(Q(subscription_id=sub) | Q(subscription_id__in=Subscription.objects.filter(name__iexact=sub).values("subscription_id")))
     if wanted.region:
         found = found.filter(location=wanted.region.lower().replace(" ", ""))
-    if wanted.vnet and kind.vnet_field:
-        found = found.filter(**{f"{kind.vnet_field}__in": VirtualNetwork.objects.filter(_vnet_keys(wanted.vnet, scope)).values("key")})
+    if wanted.vnet:
+        found = found.filter(_vnet_condition(kind, VirtualNetwork.objects.filter(_vnet_keys(wanted.vnet, scope)).values("key"), scope))
     if wanted.tag:
         name, has_value, value = wanted.tag.partition(":")
-        found = found.annotate(_tag=KeyTransform(name, "tags"))
-        found = found.filter(_tag=value) if has_value else found.filter(_tag__isnull=False)
+        found = found.filter(HasTag(name, value if has_value else None))
     if wanted.state:
         found = found.filter(**{f"{kind.state_field}__iexact": wanted.state})
     if wanted.mirrored is not None and kind.mirrored_field:
@@ -159,7 +202,7 @@ def troubles(scope: Scope, read_kind: str) -> list[Trouble]:
     """The subscriptions whose list of this kind is not complete or holds what could not be understood, in the order of their names. One query."""
     states = (
         KindState.objects.filter(in_scope(scope), kind=read_kind)
-        .filter(Q(status__in=[*KindState.DOUBTFUL_STATUSES, KindState.Status.NOT_AVAILABLE]) | Q(not_understood_count__gt=0))
+        .filter(Q(status__in=[*KindState.INCOMPLETE_STATUSES, KindState.Status.NOT_AVAILABLE]) | Q(not_understood_count__gt=0))
         .select_related("subscription")
         .order_by("subscription__name", "subscription_id")
     )
@@ -201,7 +244,7 @@ def options_now(kind: Kind, scope: Scope) -> Options:
     regions = sorted(one for one in present.values_list("location", flat=True).distinct() if one)
     states = sorted(one for one in present.values_list(kind.state_field, flat=True).distinct() if one)
     vnets: list[tuple[str, str]] = []
-    if kind.vnet_field and kind.slug != "vnets":
+    if kind.has_vnet and kind.slug != "vnets":
         found = list(
             VirtualNetwork.objects.filter(in_scope(scope), removed_at=None).order_by("name").values_list("key", "name", "subscription_id")[:501]
         )

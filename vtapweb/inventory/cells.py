@@ -278,7 +278,7 @@ _VALUES: dict[str, dict[str, Value]] = {
     },
     "taps": {
         "destination": destination,
-        "port": lambda row, _: number(row.destination_port) if row.destination_port is not None else Cell("unknown", is_number=True),
+        "port": lambda row, _: Cell("unknown" if row.destination_port is None else str(row.destination_port), is_number=True),
         "sources": _counted("sources"),
     },
     "tap-configurations": {
@@ -317,7 +317,7 @@ def table_rows(kind: Kind, scope: Scope, rows: Sequence[Any]) -> list[TableRow]:
 
 def subscription_reading(states: Sequence[KindState]) -> Cell:
     """How completely a subscription is read, in one cell."""
-    lacking = [one for one in states if one.status in KindState.DOUBTFUL_STATUSES]
+    lacking = [one for one in states if one.status in KindState.INCOMPLETE_STATUSES]
     if not states:
         return Cell("not read yet", tone="stale", glyph="◌")
     if not lacking:

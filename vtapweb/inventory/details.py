@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from vtapweb.cloud.port import Failure
 from vtapweb.domain.arm_id import ArmIdError, arm_key, fold, parse
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory import browse, cells
@@ -507,7 +508,7 @@ def subscription_details(scope: Scope, row: Subscription) -> Details:
     rows = [
         [
             Cell(read_kind_words(one.kind)),
-            kind_status(one.status),
+            kind_status(one.status, one.failure),
             cells.number(one.stored_count),
             cells.number(one.not_understood_count),
             Cell(at=one.last_complete_at) if one.last_complete_at else Cell("never"),
@@ -531,9 +532,12 @@ KIND_STATUSES = {
 }
 
 
-def kind_status(status: str) -> Cell:
-    """How one list was read, as glyph and words."""
+def kind_status(status: str, failure: str = "") -> Cell:
+    """How one list was read, as glyph and words. A refusal is called one whatever it means for the sync: of power states it makes no failure."""
     tone, glyph, words = KIND_STATUSES.get(status, ("stale", "◌", status))
+    if failure == Failure.FORBIDDEN and status in ("failed", "not_available"):
+        title = "This identity may not read it, so all of it is unknown." if status == "not_available" else "This identity may not read it."
+        return Cell("refused", tone=tone, glyph=glyph, title=title)
     return Cell(words, tone=tone, glyph=glyph)
 
 

@@ -25,14 +25,14 @@ def freshness(scope: Scope) -> Freshness:
     """What the viewer's part of the inventory is worth now."""
     found = KindState.objects.filter(in_scope(scope)).aggregate(
         lists=Count("id"),
-        lacking=Count("id", filter=Q(status__in=KindState.DOUBTFUL_STATUSES)),
+        lacking=Count("id", filter=Q(status__in=KindState.INCOMPLETE_STATUSES)),
         oldest=Min("last_complete_at", filter=Q(status=KindState.Status.COMPLETE)),
         newest=Max("last_complete_at"),
     )
     if not found["lists"]:
         return Freshness("stale", "Inventory not read yet", "vtapweb has not read any subscription yet. Start a sync.", None, is_empty=True)
     if found["lacking"]:
-        words = f"{found['lacking']} of {found['lists']} lists could not be read completely; their old data stays, marked stale."
+        words = f"{found['lacking']} of {found['lists']} lists are incomplete; what was known of them stays, marked stale."
         return Freshness("warn", "Inventory incomplete", words, found["newest"], is_empty=found["newest"] is None)
     return Freshness(
         "live", "Inventory synced", "Every list of every subscription that you may see was read to its end.", found["oldest"], is_empty=False

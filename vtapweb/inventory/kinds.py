@@ -44,8 +44,13 @@ class Kind:
     teach: str = ""
 
     @property
+    def has_vnet(self) -> bool:
+        """Whether a row lies in a VNet, by its own field or by what belongs to it (see browse)."""
+        return bool(self.vnet_field) or self.slug in ("virtual-machines", "load-balancers", "taps")
+
+    @property
     def filters(self) -> tuple[str, ...]:
-        return COMMON_FILTERS + (("vnet",) if self.vnet_field else ()) + (("mirrored",) if self.mirrored_field else ())
+        return COMMON_FILTERS + (("vnet",) if self.has_vnet else ()) + (("mirrored",) if self.mirrored_field else ())
 
 
 _NAME = Column("name", "Name", "name")

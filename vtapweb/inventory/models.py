@@ -483,10 +483,9 @@ class KindState(models.Model):
 
     # The list was read to its end.
     READ_STATUSES = (Status.COMPLETE, Status.HELD)
-    # The last read did not come to the end: rows are as of the last one that did, stale. (Of a list that is not available there are no rows.)
-    STALE_STATUSES = (Status.PARTIAL, Status.FAILED)
-    # Not to be taken for the whole truth of now.
-    DOUBTFUL_STATUSES = (*STALE_STATUSES, Status.HELD)
+    # The one rule of "incomplete", for pill, tables, map and API: what is shown of such a list may be untrue now, and is stale. Of one that is
+    # not available there are no rows: it is unknown instead.
+    INCOMPLETE_STATUSES = (Status.PARTIAL, Status.FAILED, Status.HELD)
 
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="kind_states")
     kind = models.CharField(max_length=40)  # cloud.port.ReadKind, or scale_set_network_interfaces

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from vtapweb.cloud.advice import Advice, advise_of
-from vtapweb.cloud.port import ReadKind
+from vtapweb.cloud.port import Failure, ReadKind
+from vtapweb.cloud.types import Identity
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory import selectors
 from vtapweb.inventory.details import kind_status
 from vtapweb.inventory.kinds import READ_KIND_HEADS, read_kind_words
-from vtapweb.inventory.models import SubscriptionSync, SyncRun
+from vtapweb.inventory.models import KindState, SubscriptionSync, SyncRun
+from vtapweb.inventory.whoami import identity_known
 from vtapweb.web.tables import Cell
 
 RUN_STATES = {
@@ -27,11 +29,11 @@ RUN_STATES = {
 WORKER_LOST = Advice("The worker was lost.", "Look into its log, then sync again.")
 
 
-def advice(failure: str, code: str = "", subscription_id: str = "") -> Advice | None:
+def advice(failure: str, code: str = "", subscription_id: str = "", identity: Identity | None = None) -> Advice | None:
     """What a kept failure means and what mends it; None where nothing failed."""
     if failure == "worker":
         return WORKER_LOST
-    return advise_of(failure, code=code, subscription_id=subscription_id) if failure else None
+    return advise_of(failure, code=code, subscription_id=subscription_id, identity=identity) if failure else None
 
 
 def took_s(started_at: datetime | None, ended_at: datetime | None) -> float | None:
@@ -81,14 +83,19 @@ class RunView:
 PROGRESS_STATES = {"reading": ("flow", "◐", "reading")}
 
 
-def _list_state(state: str) -> Cell:
+def _list_state(state: str, failure: str) -> Cell:
     tone_glyph_words = PROGRESS_STATES.get(state)
-    return Cell(tone_glyph_words[2], tone=tone_glyph_words[0], glyph=tone_glyph_words[1]) if tone_glyph_words else kind_status(state)
+    return Cell(tone_glyph_words[2], tone=tone_glyph_words[0], glyph=tone_glyph_words[1]) if tone_glyph_words else kind_status(state, failure)
 
 
-def _part(part: SubscriptionSync, now: datetime) -> PartView:
+def _part(part: SubscriptionSync, now: datetime, identity: Identity | None) -> PartView:
     lists = [
-        (read_kind_words(kind), _list_state(str(one.get("state", ""))), int(one.get("sent_count", 0)), int(one.get("written_count", 0)))
+        (
+            read_kind_words(kind),
+            _list_state(str(one.get("state", "")), str(one.get("failure", ""))),
+            int(one.get("sent_count", 0)),
+            int(one.get("written_count", 0)),
+        )
         for kind, one in part.progress.items()
     ]
     return PartView(
@@ -105,7 +112,7 @@ def _part(part: SubscriptionSync, now: datetime) -> PartView:
         sent=sum(one[2] for one in lists),
         code=part.code,
         message=part.message,
-        advice=advice(part.failure, part.code, part.subscription_id),
+        advice=advice(part.failure, part.code, part.subscription_id, identity),
     )
 
 
@@ -121,6 +128,7 @@ def run_of(scope: Scope, run_id: int) -> SyncRun | None:
 def run_views(runs: Sequence[SyncRun], scope: Scope, now: datetime) -> list[RunView]:
     """The runs with their parts in scope. One query."""
     parts: dict[int, list[SubscriptionSync]] = {run.pk: [] for run in runs}
+    identity = identity_known()
     for part in selectors.subscription_syncs(scope, parts):
         parts[part.run_id].append(part)
     return [
@@ -128,7 +136,7 @@ def run_views(runs: Sequence[SyncRun], scope: Scope, now: datetime) -> list[RunV
             run,
             run_state(run.state),
             took_s(run.started_at, run.finished_at or (now if run.state == "running" else None)),
-            [_part(part, now) for part in parts[run.pk]],
+            [_part(part, now, identity) for part in parts[run.pk]],
             sum(part.added_count for part in parts[run.pk]),
             sum(part.changed_count for part in parts[run.pk]),
             sum(part.removed_count for part in parts[run.pk]),
@@ -162,18 +170,18 @@ class ReadingRow:
     lacking: list[Lack]
 
 
-def _lacks(states: Iterable[Any], subscription_id: str) -> list[Lack]:
+def _lacks(states: Iterable[Any], subscription_id: str, identity: Identity | None) -> list[Lack]:
     groups: dict[tuple[str, str, str], list[Any]] = {}
     for state in states:
-        if state.status not in ("complete", "not_available"):
-            groups.setdefault((state.status, state.failure, state.code), []).append(state)
+        if state.status in KindState.INCOMPLETE_STATUSES or state.failure == Failure.FORBIDDEN:
+            groups.setdefault(("held" if state.status == "held" else "", state.failure, state.code), []).append(state)
     found = []
     for (status, failure, code), alike in groups.items():
         times = [one.last_complete_at for one in alike]
         oldest = None if None in times else min(times)
         words = ", ".join(read_kind_words(one.kind) for one in alike)
         message = alike[0].message if len(alike) == 1 or status == "held" else ""
-        found.append(Lack(words, code, message, oldest, advice(failure, code, subscription_id)))
+        found.append(Lack(words, code, message, oldest, advice(failure, code, subscription_id, identity)))
     return found
 
 
@@ -183,10 +191,11 @@ def reading(scope: Scope) -> tuple[list[str], list[ReadingRow]]:
     states: dict[str, dict[str, Any]] = {}
     for state in selectors.kind_states(scope):
         states.setdefault(state.subscription_id, {})[state.kind] = state
+    identity = identity_known()
     rows = []
     for one in selectors.subscriptions(scope):
         mine = states.get(one.subscription_id, {})
-        cells = [kind_status(mine[kind].status) if kind in mine else kind_status("never") for kind in order]
-        lacking = _lacks(mine.values(), one.subscription_id)
+        cells = [kind_status(mine[kind].status, mine[kind].failure) if kind in mine else kind_status("never") for kind in order]
+        lacking = _lacks(mine.values(), one.subscription_id, identity)
         rows.append(ReadingRow(one.subscription_id, one.key, str(one), one.tenant_id or "", one.not_listed_since, cells, lacking))
     return [READ_KIND_HEADS[kind] for kind in ReadKind], rows

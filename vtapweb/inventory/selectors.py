@@ -66,7 +66,7 @@ def kind_states(scope: Scope) -> QuerySet[KindState]:
 def stale_since(scope: Scope) -> dict[tuple[str, str], datetime]:
     """{(subscription id, ResourceKind slug): since when what we show of it may be untrue}; two queries.
 
-    A pair is there when the last attempt at its list did not complete, or a complete list of subscriptions no longer holds the subscription.
+    A pair is there when its list is incomplete (KindState.INCOMPLETE_STATUSES), or a complete list of subscriptions no longer holds the subscription.
     The time is that of the last complete read; of the first attempt's where there never was one.
     """
     gone: dict[str, datetime] = {
@@ -78,7 +78,7 @@ def stale_since(scope: Scope) -> dict[tuple[str, str], datetime]:
         slugs.setdefault(read_kind, []).append(slug)
     for state in in_scope(KindState.objects.all(), scope):
         since = state.last_complete_at or state.last_attempt_at
-        if since is not None and (state.status in KindState.STALE_STATUSES or state.subscription_id in gone):
+        if since is not None and (state.status in KindState.INCOMPLETE_STATUSES or state.subscription_id in gone):
             stale.update({(state.subscription_id, slug): since for slug in slugs.get(state.kind, [])})
     return stale
 

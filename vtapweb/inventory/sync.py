@@ -75,7 +75,7 @@ class KindResult:
 
     def progress(self) -> KindProgress:
         state: Any = "reading" if self.status == Status.NEVER else self.status
-        return KindProgress(state=state, sent_count=self.sent_count, written_count=self.written_count)
+        return KindProgress(state=state, sent_count=self.sent_count, written_count=self.written_count, failure=str(self.failure))
 
 
 @dataclass

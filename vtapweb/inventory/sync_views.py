@@ -14,7 +14,7 @@ from vtapweb.access.guards import require_role
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import ViewerRequest
 from vtapweb.cloud.advice import advise, role_assignment_command
-from vtapweb.cloud.connect import CloudSettingsError, cloud_from_settings
+from vtapweb.cloud.connect import CloudSettingsError
 from vtapweb.cloud.port import CloudError
 from vtapweb.domain.search_terms import split
 from vtapweb.inventory import actions, browse, selectors
@@ -22,6 +22,7 @@ from vtapweb.inventory.kinds import SINGULARS
 from vtapweb.inventory.models import RemovalHold, ResourceKind
 from vtapweb.inventory.partners import partners
 from vtapweb.inventory.run_pages import advice, reading, run_of, run_views
+from vtapweb.inventory.whoami import identity_ask, identity_known
 
 log = structlog.get_logger(__name__)
 RUNS_SHOWN = 30
@@ -136,11 +137,14 @@ def connect(request: ViewerRequest) -> HttpResponse:
     """POST compares a pasted list of expected subscriptions with those that are seen."""
     scope = request.viewer.scope
     lists, rows = reading(scope)
+    identity = identity_known()
     pasted = request.POST.get("expected", "") if request.method == "POST" else ""
     context: dict[str, Any] = {
         "cloud": settings.CLOUD,
         "endpoint": settings.ARM_ENDPOINT,
         "only": settings.SUBSCRIPTIONS,
+        "first_command": role_assignment_command("", identity),
+        "identity": identity,
         "lists": lists,
         "rows": rows,
         "pasted": pasted,
@@ -153,7 +157,11 @@ def connect(request: ViewerRequest) -> HttpResponse:
         lines = [line.strip() for line in pasted.splitlines() if line.strip()] if "\n" in pasted else split(pasted)
         wanted = list(dict.fromkeys(line.removeprefix("/subscriptions/") for line in lines))
         missing = [one for one in wanted if one.lower() not in seen and one.lower() not in by_name]
-        context |= {"expected": len(wanted), "found": len(wanted) - len(missing), "missing": [(one, role_assignment_command(one)) for one in missing]}
+        context |= {
+            "expected": len(wanted),
+            "found": len(wanted) - len(missing),
+            "missing": [(one, role_assignment_command(one, identity)) for one in missing],
+        }
     return render(request, "inventory/connect.html", context)
 
 
@@ -162,11 +170,7 @@ def connect_identity(request: ViewerRequest) -> HttpResponse:
     """Who we are to Azure, as the token tells: asks for one, so it is a part of its own that the page loads afterwards."""
     context: dict[str, Any] = {}
     try:
-        cloud = cloud_from_settings(cloud=settings.CLOUD, endpoint=settings.ARM_ENDPOINT, token=settings.ARM_TOKEN)
-        try:
-            context["identity"] = cloud.identity()
-        finally:
-            cloud.close()
+        context["identity"] = identity_ask()
     except CloudSettingsError as error:
         context["trouble"] = str(error)
     except CloudError as error:

@@ -160,7 +160,7 @@ def _freshness(scope: Scope) -> tuple[dict[tuple[str, str], int], frozenset[str]
     for sub, kind, status, completed, attempted in states.values_list("subscription_id", "kind", "status", "last_complete_at", "last_attempt_at"):
         if status in KindState.READ_STATUSES:
             read[sub] = read.get(sub, 0) + 1
-        if status in KindState.STALE_STATUSES:
+        if status in KindState.INCOMPLETE_STATUSES:
             stale[(sub, LISTS[kind])] = _unix_s(completed or attempted)
     return stale, frozenset(sub for sub, count in read.items() if count == len(LISTS))
 

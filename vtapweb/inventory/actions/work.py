@@ -25,6 +25,7 @@ from vtapweb.inventory.actions.runs import UNFINISHED, close_run, close_sync, fi
 from vtapweb.inventory.lease import LEASE_S, CancelledError, Keeper, Lease, LeaseLostError
 from vtapweb.inventory.models import KindState, NotUnderstoodItem, Subscription, SubscriptionSync, SyncRun, Tenant
 from vtapweb.inventory.sync import Outcome, failed_outcome, sync_subscription
+from vtapweb.inventory.whoami import identity_keep
 
 LOOK_AGAIN_S: Final = 0.5  # how often a foreground sync looks at what other workers do
 KIND_FIELDS: Final = (
@@ -88,6 +89,7 @@ def sync_run_perform(*, run_id: int, opener: OpenCloud = open_cloud) -> bool:
     try:
         with Keeper(lambda: _renew_run(run_id, fence), last_page_at=lambda: last_page[0]), _opened(opener) as cloud:
             identity = cloud.identity()
+            identity_keep(identity)
             for page in cloud.subscriptions():
                 listed.update((one.subscription_id, one) for one in page.items)
                 last_page[0] = time.monotonic()

@@ -1,14 +1,18 @@
 """`manage.py up`: the whole product in the foreground. Order: queue and simulator, database, web and workers, first sync, ready."""
 
 import asyncio
+import base64
 import hashlib
 import http.client
+import json
 import os
 import shutil
 import signal
 import socket
 import sys
 import time
+import urllib.request
+import uuid
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -33,6 +37,7 @@ from vtapweb.topology.models import TopologyState
 START_TIMEOUT_S = 120.0
 FIRST_SYNC_TIMEOUT_S = 900.0
 MAP_TIMEOUT_S = 60.0
+DEMO_NAME = "vtapweb-demo-reader"
 PASSWORD_FILE = "admin_password"  # noqa: S105 - a file's name
 
 
@@ -104,6 +109,8 @@ async def bring_up(supervisor: Supervisor, decided: Launch, listener: socket.soc
     if decided.runs_simulator:
         await supervisor.until("The simulator", lambda: simulator_answers(decided), timeout_s=START_TIMEOUT_S)
         os.environ["VTAPWEB_ARM_ENDPOINT"] = settings.ARM_ENDPOINT = simulator_address(decided)
+        if not settings.ARM_TOKEN:
+            os.environ["VTAPWEB_ARM_TOKEN"] = settings.ARM_TOKEN = await asyncio.to_thread(demo_token, settings.ARM_ENDPOINT)
         say(f"simulated Azure (size {decided.size}): {settings.ARM_ENDPOINT}/")
     await asyncio.to_thread(health.forget_served_queues)
     launch.publish_environment(decided)
@@ -227,6 +234,16 @@ def simulator(decided: Launch) -> Child:
 
 def simulator_address(decided: Launch) -> str:
     return f"http://127.0.0.1:{(decided.data_dir / 'simulator' / 'port').read_text(encoding='ascii').strip()}"
+
+
+def demo_token(endpoint: str) -> str:
+    """An unsigned token that only says who the demo is: a made-up reader in the simulated estate's first tenant. It opens nothing."""
+    request = urllib.request.Request(f"{endpoint}/tenants?api-version=2022-12-01", headers={"Authorization": "Bearer demo"})  # noqa: S310 (our own)
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        tenant_id = json.load(answer)["value"][0]["tenantId"]
+    claims = {"app_displayname": DEMO_NAME, "oid": str(uuid.uuid5(uuid.UUID(tenant_id), DEMO_NAME)), "tid": tenant_id, "idtyp": "app"}
+    parts = ({"alg": "none", "typ": "JWT"}, claims)
+    return ".".join(base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in parts) + ".unsigned"
 
 
 def worker(queue: str, *options: str) -> list[str]:
