@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.domain.estates import SIZES, numbered, story
 from vtapweb.domain.graph import graph_of, wanted_blocks
-from vtapweb.domain.layout import CELL_H, CELL_W, HUB_GUTTER, SUBNET_HEAD, SUBNET_PAD, BlockWant, Layout, SubnetWant, layout
+from vtapweb.domain.layout import CELL_H, CELL_W, HUB_GUTTER, SUBNET_HEAD, SUBNET_PAD, VNET_GAP, BlockWant, Layout, SubnetWant, layout
 from vtapweb.domain.pack import Box, free_place, hull, pack
 
 REGIONS = ("eastus", "germanywestcentral", "uksouth")
@@ -138,7 +138,30 @@ def test_the_story_looks_like_the_picture() -> None:
     subnets = [tray.box for tray in found.trays.values() if graph.vnets[tray.vnet].name == "hub-uks"]
     assert max(card.box.bottom for card in found.cards.values()) <= min(tray.y for tray in subnets)
     world = found.world
-    assert min(1860 / world.w, 1022 / world.h) >= 0.9  # the map's own area on a screen of 1920 x 1080
+    assert min(1836 / world.w, 957 / world.h) >= 0.95  # what a fit has on a screen of 1920 x 1080
+    assert min(1356 / world.w, 777 / world.h) >= 0.75  # and on one of 1440 x 900: chips with names
+
+
+def test_what_belongs_to_a_vnet_stands_beside_it() -> None:
+    """Under it in its column: its ghosts and free cards beside each other, then the VNets that hang on it alone."""
+    spokes = [BlockWant(f"s{number}", "uksouth", "hub", subnets=(SubnetWant(f"n{number}"),)) for number in range(4)]
+    want = [
+        BlockWant("hub", "uksouth", "hub", cards=("c",)),
+        *spokes,
+        BlockWant("leaf", "uksouth", "hub", near="s1", subnets=(SubnetWant("l"),)),
+        BlockWant("ghost", "uksouth", "hub", is_ghost=True, near="s1"),
+        BlockWant("card", "uksouth", "hub", is_card=True, near="s1"),
+        BlockWant("other", "uksouth", "hub", is_ghost=True, near="hub"),
+        BlockWant("one", "uksouth", "hub", near="two"),
+        BlockWant("two", "uksouth", "hub", near="one"),  # each names the other: both are placed all the same
+    ]
+    found = layout(want)
+    check(want, found)
+    box = {key: place.box for key, place in found.blocks.items()}
+    assert box["ghost"].y == box["s1"].bottom + VNET_GAP
+    assert box["leaf"].y > box["card"].bottom >= box["ghost"].bottom
+    assert abs(box["leaf"].x - box["s1"].x) < box["s1"].w
+    assert box["other"].y > box["hub"].bottom
 
 
 @pytest.mark.parametrize("size", SIZES)

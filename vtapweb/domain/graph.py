@@ -405,22 +405,42 @@ def wanted_blocks(graph: Graph) -> list[BlockWant]:
     hub_of = {key: _hub_of(graph, peers, key) for key in graph.vnets}
     blocks = []
     for vnet in sorted(graph.vnets.values(), key=lambda vnet: (vnet.role == "ghost", by_name(vnet.name, vnet.key))):
-        group = hub_of[vnet.key]
+        group, beside = hub_of[vnet.key], _neighbour_of(graph, peers, vnet) if vnet.role == "ghost" else ""
         if not group:  # two hops away: it stands with the VNet it hangs on
-            near = [other for other in sorted(peers.get(vnet.key, ())) if graph.vnets[other].region == vnet.region]
-            group = next((hub_of[other] for other in near if hub_of[other]), "")
+            near = [other for other in sorted(peers.get(vnet.key, ())) if graph.vnets[other].region == vnet.region and hub_of[other]]
+            group, beside = next(((hub_of[other], beside or other) for other in near), ("", beside))
         subnets = sorted(subnets_of.get(vnet.key, ()), key=lambda item: (item[1].name.lower(), item[0]))
         blocks.append(
             BlockWant(
                 key=vnet.key, region=vnet.region, group=group, is_ghost=vnet.role == "ghost", cards=tuple(cards_of.get(vnet.key, ())),
+                near=beside,
                 subnets=tuple(SubnetWant(key, subnet.nics) for key, subnet in subnets),
             )
         )  # fmt: skip
     hubs_in = {block.region: block.key for block in reversed(blocks) if block.group == block.key}
+    sources = _sources_of_free_cards(graph)
     for key in cards_of.get("", ()):
         region = graph.collectors[key].region
-        blocks.append(BlockWant(key=key, region=region, group=hubs_in.get(region, ""), is_card=True))
+        blocks.append(BlockWant(key=key, region=region, group=hubs_in.get(region, ""), is_card=True, near=sources.get(key, "")))
     return blocks
+
+
+def _neighbour_of(graph: Graph, peers: Mapping[str, Sequence[str]], ghost: Vnet) -> str:
+    """The VNet a ghost is drawn beside: of those that name it one of its region, then the one with the fewest peerings."""
+    return min(peers.get(ghost.key, ()), key=lambda key: (graph.vnets[key].region != ghost.region, len(peers[key]), key), default="")
+
+
+def _sources_of_free_cards(graph: Graph) -> dict[str, str]:
+    """Of collectors whose VNet is not known, the VNet from which most is mirrored to them."""
+    votes: dict[str, dict[str, int]] = {}
+    for mirror in graph.mirrors.values():
+        collector, nic = graph.collectors.get(mirror.collector_key), graph.nics.get(mirror.nic_key)
+        if collector is None or collector.vnet_key or nic is None or nic.subnet_key not in graph.subnets:
+            continue
+        of_card = votes.setdefault(mirror.collector_key, {})
+        vnet = graph.subnets[nic.subnet_key].vnet_key
+        of_card[vnet] = of_card.get(vnet, 0) + 1
+    return {card: min(of_card, key=lambda vnet: (-of_card[vnet], vnet)) for card, of_card in votes.items()}
 
 
 def _hub_of(graph: Graph, peers: Mapping[str, Sequence[str]], key: str) -> str:

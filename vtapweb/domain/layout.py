@@ -15,22 +15,25 @@ from typing import NamedTuple
 
 from vtapweb.domain.pack import Box, Size, frame_size, free_place, hull, pack, pack_to_shape
 
-CELL_W, CELL_H = 104, 36
-SUBNET_PAD, SUBNET_HEAD = 10, 28
-VNET_PAD, VNET_HEAD = 18, 52
-REGION_PAD, REGION_HEAD = 20, 40
-SUBNET_GAP = 10
-CARD = (332, 132)  # a collector's card, as wide as a subnet of three columns
-FREE_CARD = (332, 76)  # of a collector that is gone or cannot be read: there is little to say
-GHOST = (208, 64)
-VNET_GAP = 36
-HUB_GUTTER = 124  # room for the pipes between a hub and its spokes
-ROW_GUTTER = 84
-GROUP_GAP = 110
-REGION_GAP = 48
+CELL_W, CELL_H = 112, 30
+SUBNET_PAD, SUBNET_HEAD = 8, 24
+VNET_PAD, VNET_HEAD = 14, 42
+REGION_PAD, REGION_HEAD = 16, 34
+SUBNET_GAP = 8
+CARD = (3 * CELL_W + 2 * SUBNET_PAD, 120)  # a collector's card, as wide as a subnet of three columns
+FREE_CARD = (180, 56)  # of a collector that is gone or cannot be read: there is little to say
+GHOST = (180, 56)
+VNET_GAP = 26
+SMALL_GAP = 20  # between ghosts and free cards in a row
+PIPE_GAP = 48  # above and below a hub: room for a short pipe and its words
+HUB_GUTTER = 112  # room for the pipes between a hub and its spokes
+ROW_GUTTER = 52
+GROUP_GAP = 64
+REGION_GAP = 36
 HEAD_ROOM = 1.35  # slots a NIC that is there
-FEWEST_COLUMNS = 3
-SUBNET_SHAPE, VNET_SHAPE, WORLD_SHAPE = 1.5, 1.05, 1.66  # width : height
+FEWEST_COLUMNS, USUAL_COLUMNS = 2, 3  # of a subnet with up to four slots, of all others
+SUBNET_SHAPE, VNET_SHAPE, HUB_SHAPE, WORLD_SHAPE = 1.6, 1.05, 0.62, 1.8  # width : height
+REGION_SHAPES = (0.45, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.6, 3.2)  # tried when the world is packed
 FEW_SPOKES = 4  # so many keep the middle column for the hub alone
 MOST_IN_COLUMNS = 8  # spokes beside their hub; more stand in rows around it
 MOST_SINGLE_NEWCOMERS = 12  # more VNets at once in one region are packed as a block of their own
@@ -53,7 +56,7 @@ class SubnetWant:
 class BlockWant:
     """What stands free in a region: a VNet, a ghost, or the card of a collector whose VNet is not known (`is_card`).
 
-    `group` is the key of the hub it hangs on ("" = none; a hub names itself).
+    `group` is the key of the hub it hangs on ("" = none; a hub names itself), `near` the key of the VNet beside which it belongs.
     """
 
     key: str
@@ -63,6 +66,11 @@ class BlockWant:
     cards: tuple[str, ...] = ()
     is_ghost: bool = False
     is_card: bool = False
+    near: str = ""
+
+    @property
+    def is_small(self) -> bool:
+        return self.is_ghost or self.is_card
 
 
 class Tray(NamedTuple):
@@ -114,8 +122,10 @@ def region_name(region_key: str) -> str:
 
 
 def columns_for(nic_count: int) -> int:
-    """Slots in a row for that many NICs, so that the subnet is somewhat wider than high."""
-    return max(FEWEST_COLUMNS, round(math.sqrt(_slots_for(nic_count) * SUBNET_SHAPE * CELL_H / CELL_W)))
+    """Slots in a row for that many NICs, so that the subnet is wider than high."""
+    slots = _slots_for(nic_count)
+    fewest = FEWEST_COLUMNS if slots <= 2 * FEWEST_COLUMNS else USUAL_COLUMNS
+    return max(fewest, round(math.sqrt(slots * SUBNET_SHAPE * CELL_H / CELL_W)))
 
 
 def rows_for(nic_count: int, columns: int) -> int:
@@ -178,17 +188,28 @@ def _insides(want: Sequence[BlockWant], stored: Layout) -> dict[str, _Inside]:
 def _inside_packed(want: BlockWant) -> _Inside:
     if want.is_ghost and not want.subnets and not want.cards:
         return _Inside({}, {}, GHOST)
-    shapes = [(subnet, columns := columns_for(len(subnet.nics)), rows_for(len(subnet.nics), columns)) for subnet in want.subnets]
+    own = {subnet.key: columns_for(len(subnet.nics)) for subnet in want.subnets}
+    level = {subnet.key: max(own[subnet.key], min(USUAL_COLUMNS, _slots_for(len(subnet.nics)))) for subnet in want.subnets}
+    return min((_inside_of(want, columns) for columns in (own, level)), key=lambda inside: _cost(inside.size, want))
+
+
+def _cost(size: Size, want: BlockWant) -> tuple[float, int]:
+    return frame_size(Box(0, 0, *size), HUB_SHAPE if want.cards else VNET_SHAPE), size[0] * size[1]
+
+
+def _inside_of(want: BlockWant, columns_of: Mapping[str, int]) -> _Inside:
+    shapes = [(subnet, columns := columns_of[subnet.key], rows_for(len(subnet.nics), columns)) for subnet in want.subnets]
     if len(shapes) > 4:
         shapes.sort(key=lambda shape: -shape[2])  # tall ones first: fewer holes
     sizes = [_tray_size(columns, rows) for _, columns, rows in shapes]
-    best: tuple[float, list[Box], list[Box]] | None = None
+    best: tuple[tuple[float, int], list[Box], list[Box]] | None = None
     for trays in _packings(sizes):
         width = max(hull(trays).w, CARD[0] if want.cards or not trays else 0)
         cards = pack([CARD] * len(want.cards), width, SUBNET_GAP)
         top = hull(cards).h + SUBNET_GAP if cards else 0
         moved = [box.moved(0, top) for box in trays]
-        cost = frame_size(hull([*cards, *moved]), VNET_SHAPE)
+        whole = hull([*cards, *moved])
+        cost = _cost((whole.w, whole.h), want)
         if best is None or cost < best[0]:
             best = (cost, cards, moved)
     cards, trays = (best[1], best[2]) if best else ([], [])
@@ -350,8 +371,8 @@ class _Outside:
 
     def _place_one(self, one: BlockWant, region_keys: Sequence[str]) -> None:
         size = self._size(one.key)
-        hub = self.blocks.get(one.group)
-        near = (hub.box.x + hub.box.w // 2, hub.box.y + hub.box.h // 2) if hub and hub.region in region_keys else None
+        beside = self.blocks.get(one.near) or self.blocks.get(one.group)
+        near = (beside.box.x + beside.box.w // 2, beside.box.y + beside.box.h // 2) if beside and beside.region in region_keys else None
         for region_key in region_keys:
             place = free_place(size, _inner(self.regions[region_key]), self._boxes_in(region_key), VNET_GAP, near)
             if place:
@@ -403,17 +424,24 @@ class _Outside:
     def _pack_world(self, of_region: Mapping[str, Sequence[BlockWant]]) -> None:
         if not of_region:
             return
-        best: tuple[float, list[Box], list[list[tuple[str, Box]]]] | None = None
-        for shape in (0.45, 0.7, 1.0, 1.4, 1.8, 2.4, 3.2):
-            packed = [self._pack_region(members, shape) for _, members in sorted(of_region.items())]
-            order = sorted(range(len(packed)), key=lambda index: (-packed[index][0][1], index))
-            boxes = pack_to_shape([packed[index][0] for index in order], WORLD_SHAPE, REGION_GAP)
-            cost = frame_size(hull(boxes), WORLD_SHAPE)
-            if best is None or cost < best[0] * 0.999:
-                in_order = [box for _, box in sorted(zip(order, boxes, strict=True))]
-                best = (cost, in_order, [places for _, places in packed])
-        for (region, _), box, places in zip(sorted(of_region.items()), best[1] if best else [], best[2] if best else [], strict=True):
-            self._set_region(region, box, places)
+        regions = [members for _, members in sorted(of_region.items())]
+        ways = [[self._pack_region(members, shape) for shape in REGION_SHAPES] for members in regions]
+
+        def boxes_of(chosen: Sequence[int]) -> list[Box]:
+            sizes = [ways[index][way][0] for index, way in enumerate(chosen)]
+            order = sorted(range(len(sizes)), key=lambda index: (-sizes[index][1], index))
+            boxes = pack_to_shape([sizes[index] for index in order], WORLD_SHAPE, REGION_GAP)
+            return [box for _, box in sorted(zip(order, boxes, strict=True))]
+
+        def cost(chosen: Sequence[int]) -> tuple[float, int]:
+            sizes = [ways[index][way][0] for index, way in enumerate(chosen)]
+            return frame_size(hull(boxes_of(chosen)), WORLD_SHAPE), sum(w * h for w, h in sizes)
+
+        best = min(([way] * len(regions) for way in range(len(REGION_SHAPES))), key=cost)
+        for index in [*range(len(regions))] * 2:  # then each region by itself: it fills the corner that the others leave
+            best = min(([*best[:index], way, *best[index + 1 :]] for way in range(len(REGION_SHAPES))), key=cost)
+        for (region, _), index, box in zip(sorted(of_region.items()), range(len(regions)), boxes_of(best), strict=True):
+            self._set_region(region, box, ways[index][best[index]][1])
 
     def _pack_region(self, members: Sequence[BlockWant], shape: float) -> tuple[Size, list[tuple[str, Box]]]:
         """The size of a region box of about that shape, and its blocks relative to its inner corner."""
@@ -439,11 +467,9 @@ class _Outside:
 
     def _pack_group(self, hub_key: str, spokes: Sequence[BlockWant], shape: float) -> list[tuple[str, Box]]:
         hub = self._size(hub_key)
-        items = [(one.key, self._size(one.key)) for one in sorted(spokes, key=lambda one: one.is_ghost or one.is_card)]
-        small = frozenset(one.key for one in spokes if one.is_ghost or one.is_card)
-        if len(spokes) - len(small) <= MOST_IN_COLUMNS:
-            return _in_columns((hub_key, hub), items, small)
-        return _in_rows((hub_key, hub), items, shape)
+        if sum(not one.is_small for one in spokes) <= MOST_IN_COLUMNS:
+            return _in_columns((hub_key, hub), [(one, self._size(one.key)) for one in spokes])
+        return _in_rows((hub_key, hub), [(one.key, self._size(one.key)) for one in sorted(spokes, key=lambda one: one.is_small)], shape)
 
 
 def _inner(region: Box) -> Box:
@@ -453,48 +479,104 @@ def _inner(region: Box) -> Box:
 _Item = tuple[str, Size]
 
 
-def _in_columns(hub: _Item, spokes: Sequence[_Item], small: frozenset[str]) -> list[tuple[str, Box]]:
-    """A hub between two columns of spokes; what is small, and spokes beyond the fourth, may stand above and below the hub too.
+def _in_columns(hub: _Item, spokes: Sequence[tuple[BlockWant, Size]]) -> list[tuple[str, Box]]:
+    """A hub between two columns of spokes; spokes beyond the fourth, and what is small, may stand above and below the hub too.
 
-    [s1]  ==         == [s2]
-             == [hub] ==
-    [s4]  ==   [ghost] == [s3]
+    [s1]        ==         == [s2]
+    [its ghost]    == [hub] ==
+    [s4]        ==            == [s3]
+
+    What is small stands under the VNet it belongs to, beside others of its kind; what belongs to the hub or to nobody, under the hub.
     """
-    is_crowded = len(spokes) - len(small) > FEW_SPOKES
-    left, middle, right = columns = _Column(0), _Column(hub[1][1]), _Column(0)
-    for spoke in sorted(spokes, key=lambda item: (item[0] in small, -item[1][1])):
-        open_ones = columns if is_crowded or spoke[0] in small else (left, right)
-        min(open_ones, key=lambda column: (column.height, column is right)).add(spoke)
+    sizes = {one.key: size for one, size in spokes}
+    keys = {one.key for one, _ in spokes if not one.is_small}
+    roots = {one.key for one, _ in spokes if one.key in keys and (one.near not in keys or one.near == one.key)}
+    small_of: dict[str, list[_Item]] = {}
+    followers: dict[str, list[str]] = {}
+    for one, size in spokes:
+        if one.is_small:
+            small_of.setdefault(one.near if one.near in keys else hub[0], []).append((one.key, size))
+        elif one.key not in roots and one.near in roots:
+            followers.setdefault(one.near, []).append(one.key)
+    widest = max([hub[1][0], *(sizes[key][0] for key in keys)])
+
+    def rows_of(key: str, size: Size) -> list[_Row]:
+        return [[(key, size)], *_shelves(small_of.get(key, []), widest)]
+
+    led = {key for some in followers.values() for key in some}
+    clusters = [
+        [row for key in (one.key, *followers.get(one.key, ())) for row in rows_of(key, sizes[key])]
+        for one, _ in spokes
+        if one.key in keys and one.key not in led
+    ]
+    left, middle, right = columns = _Column(), _Column(PIPE_GAP), _Column()
+    middle.add(rows_of(*hub))
+    for cluster in sorted(clusters, key=lambda rows: -_Column.height_of(rows, VNET_GAP)):
+        open_ones = columns if len(clusters) > FEW_SPOKES else (left, right)
+        min(open_ones, key=lambda column: (column.height, column is right)).add(cluster)
+    with_hub, *others = middle.clusters  # the hub in the middle of its column
+    middle.clusters = [*others[0::2], with_hub, *others[1::2]]
     whole = max(column.height for column in columns)
-    middle.items[len(middle.items) // 2 : len(middle.items) // 2] = [hub]
     places: list[tuple[str, Box]] = []
     x = 0
     for column in columns:
-        if not column.items:
+        if not column.clusters:
             continue
-        width = max(size[0] for _, size in column.items)
+        width = max(_row_width(row) for row in column.rows)
         free = whole - column.height
-        gaps = len(column.items) - 1
+        gaps = len(column.clusters) - 1
         more = min(3 * VNET_GAP, free // gaps) if gaps and column is not middle else 0
         y = (free - more * gaps) // 2
-        for key, (w, h) in column.items:
-            indent = {0: width - w, 1: (width - w) // 2, 2: 0}[columns.index(column)]  # towards the hub
-            places.append((key, Box(x + indent, y, w, h)))
-            y += h + VNET_GAP + more
+        for cluster in column.clusters:
+            for row in cluster:
+                row_x = x + {id(left): width - _row_width(row), id(middle): (width - _row_width(row)) // 2}.get(id(column), 0)  # towards the hub
+                for key, (w, h) in row:
+                    places.append((key, Box(row_x, y, w, h)))
+                    row_x += w + SMALL_GAP
+                y += max(size[1] for _, size in row) + column.gap
+            y += more
         x += width + HUB_GUTTER
     return places
 
 
+_Row = list[_Item]
+
+
+def _row_width(row: Sequence[_Item]) -> int:
+    return sum(size[0] for _, size in row) + SMALL_GAP * (len(row) - 1)
+
+
+def _shelves(items: Sequence[_Item], width: int) -> list[_Row]:
+    """Small things beside each other, as many in a row as fit."""
+    rows: list[_Row] = []
+    for item in items:
+        if not rows or _row_width([*rows[-1], item]) > width:
+            rows.append([])
+        rows[-1].append(item)
+    return rows
+
+
 class _Column:
-    """Boxes above each other; `height` counts the gaps between them."""
+    """Clusters above each other, each some rows of boxes; `height` counts the gaps between them."""
 
-    def __init__(self, height: int) -> None:
-        self.height = height
-        self.items: list[_Item] = []
+    def __init__(self, gap: int = VNET_GAP) -> None:
+        self.gap = gap
+        self.clusters: list[list[_Row]] = []
 
-    def add(self, item: _Item) -> None:
-        self.height += item[1][1] + (VNET_GAP if self.height else 0)
-        self.items.append(item)
+    @staticmethod
+    def height_of(rows: Sequence[_Row], gap: int) -> int:
+        return sum(max(size[1] for _, size in row) for row in rows) + gap * max(0, len(rows) - 1)
+
+    @property
+    def rows(self) -> list[_Row]:
+        return [row for cluster in self.clusters for row in cluster]
+
+    @property
+    def height(self) -> int:
+        return self.height_of(self.rows, self.gap)
+
+    def add(self, cluster: list[_Row]) -> None:
+        self.clusters.append(cluster)
 
 
 def _in_rows(hub: _Item, spokes: Sequence[_Item], shape: float) -> list[tuple[str, Box]]:

@@ -6,7 +6,7 @@
  */
 
 import { Graph } from "./store/graph.js";
-import { add, existing, summary, toggle } from "./store/selection.js";
+import { add, existing, idsToText, summary, toggle } from "./store/selection.js";
 import { sequenceReceive, sequenceSnapshot, sequenceStart } from "./store/sequence.js";
 import { count } from "./store/states.js";
 import { outline, walk } from "./store/tree.js";
@@ -17,7 +17,7 @@ import { startGestures } from "./draw/gestures.js";
 import { clock } from "./draw/names.js";
 import { Stage } from "./draw/stage.js";
 import { addressOf, readAddress } from "./wire/address.js";
-import { fetchHits, fetchSelection, fetchSnapshot, postSelection } from "./wire/fetches.js";
+import { fetchHits, fetchSelection, fetchSnapshot, postRearrange, postSelection } from "./wire/fetches.js";
 import { LiveSocket } from "./wire/socket.js";
 import { announce, toast } from "../ui/toast.js";
 
@@ -31,7 +31,11 @@ import { announce, toast } from "../ui/toast.js";
 /** @typedef {import("./wire/fetches.js").Hit} Hit */
 
 const ZOOM_KEY = 1.25;
+const FIT_PAD = 12;
 const ADDRESS_PAUSE_MS = 250;
+/** Longer selections are kept by the server, and the address names them. */
+const LONGEST_SELECTION = 1500;
+const LEGEND_KEY = "vtapweb.map.legend";
 const SAY_PAUSE_MS = 2500;
 const REFETCH_PAUSE_MS = 1000;
 const REFETCH_LONGEST_MS = 30_000;
@@ -57,6 +61,7 @@ export class MapPage {
       selection: root.dataset.selection ?? "/api/v1/topology/selection",
       table: root.dataset.table ?? "/table/nics",
       live: root.dataset.live ?? "/ws/live",
+      rearrange: root.dataset.rearrange ?? "/api/v1/topology/rearrange",
     };
     this.host = part("map-stage", HTMLElement);
     this.tree = part("map-tree", HTMLElement);
@@ -96,6 +101,10 @@ export class MapPage {
     this.line = { phase: "connecting", lostAt: null, retryAt: null };
     /** @type {string} */
     this.failure = "";
+    /** Show everything once the map has been packed anew. */
+    this.isFitWanted = false;
+    /** The selection that the server keeps, and its name in the address. */
+    this.kept = { ids: /** @type {ReadonlySet<number>} */ (new Set()), select: "" };
     /** Ids of the stale subscriptions whose banner was dismissed. */
     this.dismissed = "";
 
@@ -119,6 +128,11 @@ export class MapPage {
   }
 
   start() {
+    try {
+      this.openLegend(localStorage.getItem(LEGEND_KEY) === "open");
+    } catch {
+      this.openLegend(false);
+    }
     this.socket.open();
     void this.load();
   }
@@ -252,6 +266,10 @@ export class MapPage {
       void this.takeSelection();
     }
     this.root.dataset.revision = graph.revision;
+    if (this.isFitWanted && !isFirst) {
+      this.isFitWanted = false;
+      this.stage.flyTo(this.fitted());
+    }
   }
 
   /** @param {SocketState} state */
@@ -358,9 +376,8 @@ export class MapPage {
   // --- view -----------------------------------------------------------------------------------------------------------
 
   fitted() {
-    const top = this.banners.childElementCount ? this.banners.offsetHeight + 8 : 0;
     const bottom = part("map-legend-box", HTMLElement).offsetHeight;
-    return fit(this.mustGraph().bounds(), this.stage.size, { pad: 16, top, bottom });
+    return fit(this.mustGraph().bounds(), this.stage.size, { pad: FIT_PAD, bottom: bottom ? bottom + 8 : 0 });
   }
 
   handleView() {
@@ -381,9 +398,27 @@ export class MapPage {
     clearTimeout(this.addressTimer);
     this.addressTimer = setTimeout(() => {
       if (!this.isReady) return;
-      const query = addressOf(location.search, { view: this.stage.view, selection: this.selection, node: this.openNode });
-      history.replaceState(null, "", location.pathname + query);
+      void this.putAddress();
     }, ADDRESS_PAUSE_MS);
+  }
+
+  /** A selection that is too long for the address is kept by the server and named there. */
+  async putAddress() {
+    const { selection } = this;
+    const isLong = idsToText(selection).length > LONGEST_SELECTION;
+    if (isLong && this.kept.ids !== selection) {
+      try {
+        const select = await postSelection(this.urls.selection, [...selection]);
+        if (this.selection !== selection || this.stop.signal.aborted) return; // another one meanwhile: it writes the address
+        this.kept = { ids: selection, select };
+      } catch (error) {
+        if (this.stop.signal.aborted) return;
+        this.kept = { ids: selection, select: "" };
+        toast(`This selection is too long for the address and could not be kept: ${error instanceof Error ? error.message : "no answer"} A bookmark will not hold it.`, "warn");
+      }
+    }
+    const state = { view: this.stage.view, selection: isLong ? new Set() : selection, select: isLong ? this.kept.select : "", node: this.openNode };
+    history.replaceState(null, "", location.pathname + addressOf(location.search, state));
   }
 
   /** After back or forward: what the address says. */
@@ -416,11 +451,10 @@ export class MapPage {
     if (!select) return;
     try {
       const { ids, is_gone } = await fetchSelection(this.urls.selection, select);
-      query.delete("select");
-      history.replaceState(null, "", `${location.pathname}?${query}`);
       if (is_gone) toast("This selection is older than a week and no longer kept.", "warn");
       this.select(ids);
-      this.showTogether(ids);
+      this.kept = { ids: this.selection, select };
+      if (!this.asked.view) this.showTogether(ids);
       if (ids.length > this.selection.size) toast(`${count(ids.length - this.selection.size, "selected NIC")} not on the map yet.`, "warn");
     } catch (error) {
       toast(`The selection could not be read: ${error instanceof Error ? error.message : "no answer"}`, "warn");
@@ -681,11 +715,43 @@ export class MapPage {
     else if (action === "copy-names") void this.copyNames();
     else if (action === "close") this.close();
     else if (action === "reconnect") this.socket.reconnectNow();
-    else if (action === "legend") {
-      const isOpen = this.root.dataset.legend !== "open";
-      this.root.dataset.legend = isOpen ? "open" : "";
-      target.setAttribute("aria-expanded", String(isOpen));
+    else if (action === "legend") this.openLegend(this.root.dataset.legend !== "open");
+    else if (action === "ask-rearrange") this.askRearrange();
+    else if (action === "dismiss-stale") {
+      this.dismissed = this.graph.subscriptions.filter((one) => one.stale_since > 0).map((one) => one.id).join(" ");
+      this.showBanners();
     } else if (action === "dismiss") target.closest("[data-hint]")?.remove();
+  }
+
+  /** Open, all of it stands above the button; else as much as fits into one line. Remembered. @param {boolean} isOpen */
+  openLegend(isOpen) {
+    this.root.dataset.legend = isOpen ? "open" : "";
+    this.root.querySelector('[data-action="legend"]')?.setAttribute("aria-expanded", String(isOpen));
+    try {
+      localStorage.setItem(LEGEND_KEY, isOpen ? "open" : "");
+    } catch {
+      // A browser that keeps nothing: the legend opens where it is asked for.
+    }
+  }
+
+  /** Says what re-arranging does, and does it once that is confirmed. */
+  askRearrange() {
+    const dialog = document.getElementById("map-rearrange");
+    if (!(dialog instanceof HTMLDialogElement)) return;
+    dialog.returnValue = "";
+    dialog.addEventListener("close", () => dialog.returnValue === "yes" && void this.rearrange(), { once: true, signal: this.stop.signal });
+    dialog.showModal();
+  }
+
+  async rearrange() {
+    this.isFitWanted = true;
+    try {
+      await postRearrange(this.urls.rearrange);
+      this.say("The map is being packed anew.");
+    } catch (error) {
+      this.isFitWanted = false;
+      toast(`The map was not re-arranged: ${error instanceof Error ? error.message : "no answer"}`, "warn");
+    }
   }
 
   async copyNames() {

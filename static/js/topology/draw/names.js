@@ -5,7 +5,7 @@
 
 import { boxAt } from "../store/graph.js";
 import { placeLabels } from "../store/labels.js";
-import { count, peeringState, STALE } from "../store/states.js";
+import { count, GHOST, peeringState, STALE } from "../store/states.js";
 import { boxToScreen, toScreen } from "../store/view.js";
 import { shorten, widthOf } from "./text.js";
 
@@ -56,7 +56,7 @@ export function paintVnetName(pen, row) {
   const role = graph.vnets.texts.role[row];
   const staleSince = graph.vnets.numbers.stale_since[row];
   const head = graph.geometry.vnet_head * k;
-  const pad = clamp(18 * k, 7, 22);
+  const pad = clamp(15 * k, 7, 20);
   const size = clamp(15 * k, 12, 20);
   const small = clamp(12 * k, 11, 16);
   ctx.globalAlpha = pen.alphaOf(id);
@@ -65,13 +65,15 @@ export function paintVnetName(pen, row) {
   const words = [];
   if (staleSince > 0) words.push(`${STALE.glyph} ${STALE.words} since ${clock(new Date(staleSince * 1000).toISOString())}`);
   let room = box.w - 2 * pad;
-  const hasTwoLines = head >= size + small + 8;
+  const hasTwoLines = head >= size + small + 5;
+  const first = box.y + head * 0.47;
+  const second = box.y + head * 0.87;
   if (words.length && pen.level >= 2) {
     ctx.font = `600 ${small}px ${palette.font}`;
     const note = shorten(ctx, words.join(" · "), box.w * 0.6);
     ctx.fillStyle = palette.stale;
     ctx.textAlign = "right";
-    ctx.fillText(note, box.x + box.w - pad, box.y + (hasTwoLines ? 27 * k : head / 2 + small * 0.36));
+    ctx.fillText(note, box.x + box.w - pad, box.y + (hasTwoLines ? head * 0.47 : head / 2 + small * 0.36));
     room -= widthOf(ctx, note) + 10;
     ctx.textAlign = "left";
   }
@@ -97,14 +99,14 @@ export function paintVnetName(pen, row) {
     return;
   }
   ctx.fillStyle = role === "ghost" ? palette.ink2 : palette.ink;
-  ctx.fillText(name, box.x + pad, box.y + (hasTwoLines ? 26 * k : head / 2 + size * 0.36));
+  ctx.fillText(name, box.x + pad, hasTwoLines ? first : box.y + head / 2 + size * 0.36);
   if (hasTwoLines) {
     ctx.font = `400 ${small}px ${palette.font}`;
     ctx.fillStyle = palette.ink3;
-    const facts = [graph.vnets.texts.prefix[row]];
-    if (role === "ghost") facts.push("◌ not readable");
+    const prefix = graph.vnets.texts.prefix[row];
+    const facts = [role === "ghost" ? `${GHOST.glyph} ${prefix || GHOST.words}` : prefix];
     if (role === "hub") facts.push("hub", count(graph.peeringsOfVnet.get(id)?.length ?? 0, "peering"));
-    ctx.fillText(shorten(ctx, facts.filter(Boolean).join(" · "), box.w - 2 * pad), box.x + pad, box.y + 44 * k);
+    ctx.fillText(shorten(ctx, facts.filter(Boolean).join(" · "), box.w - 2 * pad), box.x + pad, second);
   }
   ctx.globalAlpha = 1;
 }
@@ -155,6 +157,9 @@ export function pipeLabel(graph, pipe) {
   if (pipe.state === "Connected") {
     const words = [mirrors, pipe.isGlobal ? "global" : ""].filter(Boolean).join(" · ");
     return words ? { ...label, color: pipe.mirrors ? "flow" : "pipeln", lines: [words] } : null;
+  }
+  if (pipe.state === "unknown" && !pipe.mirrors && [pipe.from, pipe.to].some((id) => graph.vnets.texts.role[graph.vnets.rowOf.get(id) ?? -1] === "ghost")) {
+    return null; // the ghost says it already
   }
   if (pipe.state === "missing") return { ...label, color: "stale", glyph: "?", lines: [`no peering known`, mirrors] };
   const style = peeringState(pipe.state);

@@ -5,9 +5,9 @@
  */
 
 import { boxAt, NIC } from "../store/graph.js";
-import { piece } from "../store/routes.js";
+import { DOT_X, piece } from "../store/routes.js";
 import { COLLECTOR_KINDS, collectorState, count, NIC_MARKS, nicState, peeringState } from "../store/states.js";
-import { shorten, shortenMiddle, widthOf } from "./text.js";
+import { shorten, shortenName, widthOf } from "./text.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
 /** @typedef {import("../store/types.js").Box} Box */
@@ -146,7 +146,7 @@ export function paintDots(pen, rows) {
   for (const [look, list] of byLook) {
     ctx.beginPath();
     for (const row of list) {
-      const x = graph.nicX[row] + 14;
+      const x = graph.nicX[row] + DOT_X;
       const y = graph.nicY[row] + graph.chipH / 2;
       ctx.moveTo(x + r, y);
       ctx.arc(x, y, r, 0, Math.PI * 2);
@@ -163,6 +163,9 @@ export function paintDots(pen, rows) {
     }
   }
 }
+
+/** Where a chip's name begins. */
+const CHIP_TEXT_X = 23;
 
 /** @param {Pen} pen @param {number} row @param {boolean} [withName] */
 export function paintChip(pen, row, withName = true) {
@@ -186,7 +189,7 @@ export function paintChip(pen, row, withName = true) {
   ctx.stroke();
   ctx.setLineDash([]);
 
-  const dotX = x + 14;
+  const dotX = x + DOT_X;
   const middle = y + box.h / 2;
   const color = palette[isStale ? "stale" : style.color];
   ctx.fillStyle = ctx.strokeStyle = color;
@@ -210,7 +213,7 @@ export function paintChip(pen, row, withName = true) {
   if (!withName) return;
   const marks = NIC_MARKS.filter((mark) => bits & mark.bit);
   const size = font(pen, 12.5, 11, 500);
-  let right = x + box.w - 8;
+  let right = x + box.w - 6;
   for (const mark of marks) {
     ctx.font = `700 ${Math.min(size, 11)}px ${palette.font}`;
     ctx.fillStyle = palette[mark.color];
@@ -221,7 +224,7 @@ export function paintChip(pen, row, withName = true) {
   font(pen, 12.5, 11, 500);
   ctx.textAlign = "left";
   ctx.fillStyle = isStale || bits & NIC.no_vm ? palette.ink2 : palette.ink;
-  ctx.fillText(shortenMiddle(ctx, graph.nics.texts.name[row], right - x - 26), x + 26, middle + size * 0.35);
+  ctx.fillText(shortenName(ctx, graph.nics.texts.name[row], right - x - CHIP_TEXT_X), x + CHIP_TEXT_X, middle + size * 0.35);
 }
 
 /** @param {Pen} pen @param {Pipe} pipe @param {boolean} [isThin] a line instead of a pipe: far away, or one of very many */
@@ -230,13 +233,15 @@ export function paintPipe(pen, pipe, isThin = pen.level < 2) {
   const style = peeringState(pipe.state);
   ctx.lineCap = "butt";
   ctx.lineJoin = "round";
+  const alpha = pipe.isBehind && !pipe.mirrors ? 0.45 : 1;
+  ctx.globalAlpha = alpha;
   if (isThin) {
     const isQuiet = style.line === "solid";
     const flows = isQuiet && pipe.mirrors > 0;
     ctx.beginPath();
     trace(ctx, pipe.points);
     ctx.strokeStyle = flows ? palette.flow : isQuiet ? palette.pipeln : palette[style.color];
-    ctx.globalAlpha = pipe.state === "missing" ? 0.35 : flows ? 0.8 : 0.75;
+    ctx.globalAlpha = alpha * (pipe.state === "missing" ? 0.35 : flows ? 0.8 : 0.75);
     ctx.lineWidth = px(pen, pipe.mirrors ? Math.min(5, 1.25 + 0.6 * Math.log2(pipe.mirrors + 1)) : 1);
     if (!isQuiet) ctx.setLineDash([px(pen, 5), px(pen, 4)]);
     ctx.stroke();
@@ -252,6 +257,7 @@ export function paintPipe(pen, pipe, isThin = pen.level < 2) {
     ctx.setLineDash([2, 6]);
     ctx.stroke();
     ctx.setLineDash([]);
+    ctx.globalAlpha = 1;
     return;
   }
   const isSolid = style.line === "solid";
@@ -273,11 +279,11 @@ export function paintPipe(pen, pipe, isThin = pen.level < 2) {
     if (pipe.isGlobal) {
       ctx.strokeStyle = palette.pipeln;
       ctx.lineWidth = rim * 0.8;
-      ctx.globalAlpha = 0.8;
+      ctx.globalAlpha = alpha * 0.8;
       ctx.setLineDash([10, 6]);
       ctx.stroke();
       ctx.setLineDash([]);
-      ctx.globalAlpha = 1;
+      ctx.globalAlpha = alpha;
     }
   }
   if (style.line === "half") {
@@ -289,6 +295,7 @@ export function paintPipe(pen, pipe, isThin = pen.level < 2) {
     ctx.stroke();
     ctx.setLineDash([]);
   }
+  ctx.globalAlpha = 1;
   if (style.line === "broken") paintBreak(pen, pipe);
 }
 
@@ -421,17 +428,19 @@ export function paintCollector(pen, row) {
   ctx.stroke();
   ctx.setLineDash([]);
 
-  const isSmall = box.h * pen.k < 92;
-  const isTiny = box.h * pen.k < 46;
-  const emblemX = box.x + (isSmall ? Math.min(30, box.w * 0.12) : 46);
+  const isFree = box.h < 80; // a collector that is gone or cannot be read
+  const isSmall = isFree || box.h * pen.k < 88;
+  const isTiny = box.h * pen.k < (isFree ? 34 : 46);
+  const hasEmblem = box.w * pen.k > 90;
+  const emblemX = box.x + (isFree ? 24 : isSmall ? 30 : 46);
   const middle = box.y + box.h / 2;
-  if (box.w * pen.k > 90) paintEmblem(pen, emblemX, isSmall ? middle : box.y + Math.min(56, box.h / 2), isSmall ? Math.min(15, box.h / 4) : 24, state.key, color);
-  const left = box.w * pen.k > 90 ? emblemX + (isSmall ? 26 : 44) : box.x + px(pen, 8);
-  const room = box.x + box.w - left - 12;
+  if (hasEmblem) paintEmblem(pen, emblemX, isSmall ? middle : box.y + Math.min(52, box.h / 2), isFree ? 13 : isSmall ? Math.min(15, box.h / 4) : 24, state.key, color);
+  const left = hasEmblem ? emblemX + (isFree ? 21 : isSmall ? 26 : 44) : box.x + px(pen, 8);
+  const room = box.x + box.w - left - 8;
   ctx.textAlign = "left";
   const line = (/** @type {string} */ text, /** @type {number} */ y, /** @type {string} */ ink) => {
     ctx.fillStyle = ink;
-    ctx.fillText(shorten(ctx, text, room), left, y);
+    ctx.fillText(shortenName(ctx, text, room), left, y);
   };
   const figures = `${count(mirrors[row], "mirror")}${members[row] ? ` · ${count(members[row], "member")}` : ""}`;
   if (isTiny) {
@@ -440,22 +449,23 @@ export function paintCollector(pen, row) {
     return;
   }
   if (isSmall) {
-    const size = font(pen, 14, 11, 600);
-    line(name[row], middle - size * 0.3, palette.ink);
+    const size = font(pen, isFree ? 13 : 14, 11, 600);
+    line(name[row], middle - size * 0.2, palette.ink);
     font(pen, 12, 11, 400);
-    line(figures, middle + size * 1.05, palette.ink2);
+    const words = { gone: "gone", unknown: mirrors[row] ? "unreadable" : "can't be read" }[state.key];
+    line([words, words && !mirrors[row] ? "" : figures].filter(Boolean).join(" · "), middle + size * 1.05, palette.ink2);
     return;
   }
   font(pen, 14, 12, 600);
-  line(name[row], box.y + 29, palette.ink);
+  line(name[row], box.y + 27, palette.ink);
   font(pen, 12, 11, 400);
-  line([address[row], partner[row] || COLLECTOR_KINDS[kind[row]] || kind[row]].filter(Boolean).join(" · "), box.y + 47, palette.ink2);
+  line([address[row], partner[row] || COLLECTOR_KINDS[kind[row]] || kind[row]].filter(Boolean).join(" · "), box.y + 44, palette.ink2);
   font(pen, 18, 12, 600);
-  line(figures, box.y + 77, palette.ink);
+  line(figures, box.y + 71, palette.ink);
   font(pen, 12, 11, 600);
-  line(`${state.glyph} ${state.words}`, box.y + 99, state.key === "ok" ? palette.ink2 : color);
+  line(`${state.glyph} ${state.words}`, box.y + 91, state.key === "ok" ? palette.ink2 : color);
   font(pen, 12, 11, 400);
-  line("— no live numbers yet", box.y + 117, palette.ink3);
+  line("— no live numbers yet", box.y + 108, palette.ink3);
 }
 
 /**

@@ -12,7 +12,7 @@
 
 import { boxAt } from "../store/graph.js";
 import { SpatialIndex } from "../store/hit.js";
-import { pathOf, routesOf } from "../store/routes.js";
+import { DOT_X, FEW_PIPES, pathOf, routesOf } from "../store/routes.js";
 import { between, boxToScreen, levelOf, overlaps, visibleBox } from "../store/view.js";
 import { hatchTile, isCut, isStill, paintChip, paintCollector, paintDots, paintPipe, paintPorts, paintRegion, paintSelected, paintStrand, paintSubnet, paintVnet, trace } from "./paint.js";
 import { paintPipeLabels, paintRegionName, paintSubnetName, paintVnetName } from "./names.js";
@@ -35,7 +35,6 @@ const SLICE_MS = 7;
 const REST_MS = 110;
 const FADE_MS = 900;
 const FLIGHT_MS = 520;
-const FEW_PIPES = 80;
 /** A newcomer that has faded in: it stays in the light layer until the base has it. */
 const SETTLED = -1;
 
@@ -343,7 +342,7 @@ export class Stage {
     const index = /** @type {SpatialIndex} */ (this.index);
     const inPicture = new Set(level >= 2 ? index.vnetRows(box).map((row) => graph.vnets.numbers.id[row]) : []);
     return pipes.filter((pipe) => overlaps(pipe.box, box)
-      && (level >= 2 ? inPicture.has(pipe.from) || inPicture.has(pipe.to) : pipe.mirrors > 0 || this.#isHubToHub(pipe)));
+      && (level >= 2 ? inPicture.has(pipe.from) || inPicture.has(pipe.to) : (pipe.mirrors > 0 && pipe.state !== "missing") || this.#isHubToHub(pipe)));
   }
 
   /** @param {Pipe} pipe */
@@ -566,7 +565,7 @@ export class Stage {
       else {
         const r = level === 2 ? Math.max(10, 4 / k) : Math.max(box.h / 2, 2 / k);
         ctx.beginPath();
-        ctx.arc(level === 2 ? box.x + 14 : box.x + box.w / 2, box.y + box.h / 2, r, 0, Math.PI * 2);
+        ctx.arc(level === 2 ? box.x + DOT_X : box.x + box.w / 2, box.y + box.h / 2, r, 0, Math.PI * 2);
         ctx.strokeStyle = palette.sel;
         ctx.lineWidth = 1.75 / k;
         ctx.stroke();

@@ -38,18 +38,17 @@ export function shorten(ctx, text, room) {
 }
 
 /**
- * As `shorten`, but keeps the end: names of a series differ there ("nic-collector-01", "nic-collector-02").
+ * As `shorten`, but a number at the end stays: names of a series differ there ("nic-collector-01", "nic-collector-02").
  *
  * @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} room @returns {string}
  */
-export function shortenMiddle(ctx, text, room) {
+export function shortenName(ctx, text, room) {
   if (widthOf(ctx, text) <= room) return text;
-  if (!/(\d|[-_.]\w)$/.test(text)) return shorten(ctx, text, room);
+  const tail = /\d{1,4}$/.exec(text)?.[0] ?? "";
   const letters = [...text];
-  const tail = letters.slice(-3).join("");
-  for (let head = letters.length - 4; head >= 2; head--) {
+  for (let head = tail ? letters.length - tail.length - 1 : 0; head >= 3; head--) {
     const short = `${letters.slice(0, head).join("")}…${tail}`;
-    if (ctx.measureText(short).width <= room) return short;
+    if (widthOf(ctx, short) <= room) return short;
   }
   return shorten(ctx, text, room);
 }

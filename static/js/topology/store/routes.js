@@ -11,9 +11,12 @@
  * Rule 1: a hub is entered from its left or right, at the height of the card a pipe feeds, so nothing runs along its edge.
  * Rule 2: lanes are nested (the row farthest from the port takes the outermost lane), so they do not cross on their way.
  * Rule 3: ports on one edge are in the order of their peers and keep a distance, so pipes do not cross at the edge.
+ * Rule 4: a pipe without mirrors between two boxes above each other is short and straight. One that would run over other boxes goes round them,
+ * thinner, through the gaps; where there is no way round it stays behind them and is painted faintly (`isBehind`).
  */
 
 import { boxAt } from "./graph.js";
+import { overlaps } from "./view.js";
 
 /** @typedef {import("./graph.js").Graph} Graph */
 /** @typedef {import("./types.js").Box} Box */
@@ -32,6 +35,8 @@ import { boxAt } from "./graph.js";
  * @property {string} detail
  * @property {boolean} isGlobal
  * @property {number} mirrors how many run through it
+ * @property {number[] | null} corners of a way round other boxes, x0 y0 x1 y1 …; null = a curve from port to port
+ * @property {boolean} isBehind it runs behind boxes it has nothing to do with
  * @property {Float64Array} points centre line, x0 y0 x1 y1 …
  * @property {Box} box
  */
@@ -57,7 +62,16 @@ const PORT_GAP = 34;
 const PORT_LEAST_GAP = 8;
 const SEGMENTS = 28;
 const CORNER = 6;
-const DOT_X = 14;
+const DETOUR_WIDTH = 9;
+const DETOUR_CORNER = 14;
+/** How far a way round stays from the boxes it goes round: half of the narrowest gap between VNets. */
+const DETOUR_GAP = 13;
+/** Where more are drawn, none goes round: they are lines then, and nobody could follow so many. */
+export const FEW_PIPES = 80;
+/** The longest straight pipe between two boxes above each other. */
+const LONGEST_SHAFT = 120;
+/** Where a chip's glyph stands, and its strand leaves: from its left edge. */
+export const DOT_X = 12;
 const CARD_INSET = 18;
 const NOTHING = new Float64Array(0);
 
@@ -70,6 +84,7 @@ export function routesOf(graph) {
   const pipes = makePipes(graph, groups);
   placePorts(graph, pipes, groups);
   for (const pipe of pipes) trace(pipe);
+  goRound(graph, pipes);
   const strands = makeStrands(graph, pipes, groups);
   /** @type {Routes} */
   const routes = { pipes, strands, strandsOfVnet: new Map(), strandOfMirror: new Map() };
@@ -146,7 +161,7 @@ function makePipes(graph, groups) {
 function emptyPipe(from, to) {
   return {
     id: 0, a: from, from, to, start: { x: 0, y: 0, side: "right" }, end: { x: 0, y: 0, side: "left" }, width: PIPE_WIDTH, state: "missing",
-    detail: "", isGlobal: false, mirrors: 0, points: new Float64Array(0), box: { x: 0, y: 0, w: 0, h: 0 },
+    corners: null, isBehind: false, detail: "", isGlobal: false, mirrors: 0, points: new Float64Array(0), box: { x: 0, y: 0, w: 0, h: 0 },
   };
 }
 
@@ -175,33 +190,57 @@ function vnetBox(graph, vnetId) {
  * @param {Graph} graph @param {Pipe[]} pipes @param {Group[]} groups
  */
 function placePorts(graph, pipes, groups) {
-  /** @type {Map<string, Array<{port: Port, pipe: Pipe, order: number, wish: number}>>} edges with a left or right side */
+  /** @type {Map<string, Array<{port: Port, pipe: Pipe, order: number, wish: number}>>} ports of each edge */
   const edges = new Map();
   const wishes = cardWishes(graph, groups);
+  const others = obstacles(graph, pipes);
   for (const pipe of pipes) {
     const from = vnetBox(graph, pipe.from);
     const to = vnetBox(graph, pipe.to);
     const gapX = Math.max(to.x - (from.x + from.w), from.x - (to.x + to.w));
     const gapY = Math.max(to.y - (from.y + from.h), from.y - (to.y + to.h));
     const isFromLeft = from.x + from.w / 2 <= to.x + to.w / 2;
+    const shaft = pipe.mirrors === 0 && gapY > 0 && gapY <= LONGEST_SHAFT ? shaftBetween(from, to) : null;
+    if (shaft && !others.some((other) => other.id !== pipe.from && other.id !== pipe.to && overlaps(other.box, shaft))) {
+      const isAbove = from.y < to.y;
+      const x = shaft.x + shaft.w / 2;
+      pipe.start = { x, y: isAbove ? from.y + from.h : from.y, side: isAbove ? "bottom" : "top" };
+      pipe.end = { x, y: isAbove ? to.y : to.y + to.h, side: isAbove ? "top" : "bottom" };
+      remember(edges, pipe.from, { port: pipe.start, pipe, order: to.x + to.w / 2, wish: x });
+      remember(edges, pipe.to, { port: pipe.end, pipe, order: from.x + from.w / 2, wish: x });
+      continue;
+    }
     pipe.end.side = isFromLeft ? "left" : "right";
     pipe.end.x = isFromLeft ? to.x : to.x + to.w;
-    const gutter = graph.geometry.vnet_pad / 2;
     if (gapX >= 24 && gapX >= gapY * 0.35) {
       pipe.start.side = isFromLeft ? "right" : "left";
       pipe.start.x = isFromLeft ? from.x + from.w : from.x;
-      remember(edges, pipe.from, { port: pipe.start, pipe, order: to.y + to.h / 2, wish: to.y + to.h / 2 });
-    } else {
+    } else if (gapX >= 24) {
       const isAbove = from.y + from.h / 2 <= to.y + to.h / 2;
+      const gutter = graph.geometry.vnet_pad / 2;
       pipe.start.side = isAbove ? "bottom" : "top";
       pipe.start.y = isAbove ? from.y + from.h : from.y;
       pipe.start.x = isFromLeft ? from.x + gutter : from.x + from.w - gutter;
+    } else { // above each other with something between, or with mirrors: out and in on the same side, through the gutter beside both
+      const isLeft = Math.abs(from.x - to.x) <= Math.abs(from.x + from.w - (to.x + to.w));
+      pipe.start.side = pipe.end.side = isLeft ? "left" : "right";
+      pipe.start.x = isLeft ? from.x : from.x + from.w;
+      pipe.end.x = isLeft ? to.x : to.x + to.w;
+    }
+    if (pipe.start.side === "left" || pipe.start.side === "right") {
+      remember(edges, pipe.from, { port: pipe.start, pipe, order: to.y + to.h / 2, wish: to.y + to.h / 2 });
     }
     const wish = wishes.get(pairKey(pipe.from, pipe.to)) ?? Math.min(Math.max(from.y + from.h / 2, to.y), to.y + to.h);
     remember(edges, pipe.to, { port: pipe.end, pipe, order: from.y + from.h / 2, wish });
   }
   for (const [key, ends] of edges) {
     const box = vnetBox(graph, Number(key.split(":")[0]));
+    if (key.endsWith(":top") || key.endsWith(":bottom")) {
+      ends.sort((a, b) => a.wish - b.wish || a.order - b.order || a.pipe.id - b.pipe.id);
+      const inset = Math.min(24, box.w * 0.2);
+      spread(ends.map((end) => end.wish), box.x + inset, box.x + box.w - inset, PORT_GAP).forEach((x, index) => (ends[index].port.x = x));
+      continue;
+    }
     const top = box.y + Math.min(48, box.h * 0.3);
     const bottom = box.y + box.h - Math.min(24, box.h * 0.2);
     ends.sort((a, b) => a.order - b.order || a.pipe.id - b.pipe.id);
@@ -275,6 +314,82 @@ export function spread(wishes, from, to, gap) {
   return places;
 }
 
+/**
+ * What pipes should not run over: VNets and the cards that stand free; nothing where there are too many to look at.
+ *
+ * @param {Graph} graph @param {Pipe[]} pipes @returns {Array<{id: number, box: Box}>} with the VNet's id, 0 for a card
+ */
+function obstacles(graph, pipes) {
+  if (pipes.length > FEW_PIPES) return [];
+  const found = Array.from({ length: graph.vnets.size }, (_, row) => ({ id: graph.vnets.numbers.id[row], box: boxAt(graph.vnets, row) }));
+  for (let row = 0; row < graph.collectors.size; row++) {
+    if (!graph.vnets.rowOf.has(graph.collectors.numbers.vnet[row])) found.push({ id: 0, box: boxAt(graph.collectors, row) });
+  }
+  return found;
+}
+
+/** The space for a straight pipe between two boxes above each other. @param {Box} a @param {Box} b @returns {Box | null} */
+function shaftBetween(a, b) {
+  const left = Math.max(a.x, b.x);
+  const right = Math.min(a.x + a.w, b.x + b.w);
+  if (right - left < 2 * PORT_GAP) return null;
+  const top = Math.min(a.y + a.h, b.y + b.h);
+  return { x: (left + right) / 2 - PIPE_WIDTH / 2, y: top, w: PIPE_WIDTH, h: Math.max(a.y, b.y) - top };
+}
+
+/** Pipes that run over boxes they have nothing to do with take a way round, or lie behind. @param {Graph} graph @param {Pipe[]} pipes */
+function goRound(graph, pipes) {
+  const boxes = obstacles(graph, pipes);
+  for (const pipe of pipes) {
+    const others = boxes.filter((other) => other.id !== pipe.from && other.id !== pipe.to && overlaps(other.box, pipe.box));
+    const hit = others.filter(({ box }) => crosses(pipe.points, box));
+    if (!hit.length) continue;
+    const way = pipe.mirrors || pipe.start.side === "top" || pipe.start.side === "bottom" ? null : wayRound(pipe, hit.map(({ box }) => box), boxes);
+    if (!way) {
+      pipe.isBehind = true;
+      continue;
+    }
+    pipe.corners = way;
+    pipe.width = Math.min(pipe.width, DETOUR_WIDTH);
+    trace(pipe);
+  }
+}
+
+/** @param {Float64Array | number[]} line short or level steps @param {Box} box @returns {boolean} whether it runs through the box, not only along its rim */
+function crosses(line, box) {
+  for (let i = 0; i + 3 < line.length; i += 2) {
+    if (Math.max(line[i], line[i + 2]) > box.x + 2 && Math.min(line[i], line[i + 2]) < box.x + box.w - 2
+      && Math.max(line[i + 1], line[i + 3]) > box.y + 2 && Math.min(line[i + 1], line[i + 3]) < box.y + box.h - 2) return true;
+  }
+  return false;
+}
+
+/**
+ * The shortest way in right angles that is free: beside what is in the way, above or below it.
+ *
+ * @param {Pipe} pipe @param {Box[]} hit @param {Array<{id: number, box: Box}>} boxes @returns {number[] | null} corners
+ */
+function wayRound(pipe, hit, boxes) {
+  const { start, end } = pipe;
+  const isRight = start.side === "right";
+  const near = isRight ? Math.min(...hit.map((box) => box.x)) - DETOUR_GAP : Math.max(...hit.map((box) => box.x + box.w)) + DETOUR_GAP;
+  const far = isRight ? Math.max(...hit.map((box) => box.x + box.w)) + DETOUR_GAP : Math.min(...hit.map((box) => box.x)) - DETOUR_GAP;
+  /** @type {number[] | null} */
+  let best = null;
+  let least = Infinity;
+  for (const { box } of boxes) {
+    for (const y of [box.y - DETOUR_GAP, box.y + box.h + DETOUR_GAP]) {
+      const corners = start.side === end.side ? [start.x, start.y, far, start.y, far, end.y, end.x, end.y]
+        : [start.x, start.y, near, start.y, near, y, far, y, far, end.y, end.x, end.y];
+      const length = Math.abs(y - start.y) + Math.abs(y - end.y);
+      if (length >= least || boxes.some((other) => crosses(corners, other.box))) continue;
+      best = corners;
+      least = length;
+    }
+  }
+  return best;
+}
+
 /** @param {Side} side @returns {{x: number, y: number}} outwards */
 function outward(side) {
   if (side === "left") return { x: -1, y: 0 };
@@ -288,9 +403,49 @@ function controls(pipe) {
   const out = outward(start.side);
   const into = outward(end.side);
   const far = Math.hypot(end.x - start.x, end.y - start.y);
-  const reach = start.side === "left" || start.side === "right" ? Math.max(40, Math.abs(end.x - start.x) / 2) : Math.max(40, Math.min(120, far / 3));
-  const back = Math.max(40, Math.min(reach, far / 2));
+  const isLevel = start.side === "left" || start.side === "right";
+  const least = Math.min(40, Math.max(far / 2, 12));
+  const reach = start.side === end.side ? 44 : isLevel ? Math.max(least, Math.abs(end.x - start.x) / 2) : Math.max(least, Math.min(120, far / 3));
+  const back = start.side === end.side ? 44 : Math.max(least, Math.min(reach, far / 2));
   return [start.x, start.y, start.x + out.x * reach, start.y + out.y * reach, end.x + into.x * back, end.y + into.y * back, end.x, end.y];
+}
+
+/** @param {Pipe} pipe @returns {Float64Array} its centre line in equal steps */
+function centreOf(pipe) {
+  if (pipe.corners) return evenly(rounded(pipe.corners, DETOUR_CORNER), 3 * SEGMENTS);
+  const [x0, y0, x1, y1, x2, y2, x3, y3] = controls(pipe);
+  const points = new Float64Array(2 * (SEGMENTS + 1));
+  for (let i = 0; i <= SEGMENTS; i++) {
+    const t = i / SEGMENTS;
+    const u = 1 - t;
+    points[2 * i] = u * u * u * x0 + 3 * u * u * t * x1 + 3 * u * t * t * x2 + t * t * t * x3;
+    points[2 * i + 1] = u * u * u * y0 + 3 * u * u * t * y1 + 3 * u * t * t * y2 + t * t * t * y3;
+  }
+  return points;
+}
+
+/** @param {Float64Array} line @param {number} steps @returns {Float64Array} the same line as `steps` pieces of equal length */
+function evenly(line, steps) {
+  let length = 0;
+  for (let i = 2; i < line.length; i += 2) length += Math.hypot(line[i] - line[i - 2], line[i + 1] - line[i - 1]);
+  const out = new Float64Array(2 * (steps + 1));
+  let at = 0;
+  let walked = 0;
+  for (let step = 0; step <= steps; step++) {
+    const wanted = (length * step) / steps;
+    for (;;) {
+      const here = Math.hypot(line[at + 2] - line[at], line[at + 3] - line[at + 1]);
+      if (walked + here >= wanted - 1e-9 || at + 4 >= line.length) {
+        const t = here ? Math.min(1, (wanted - walked) / here) : 0;
+        out[2 * step] = line[at] + (line[at + 2] - line[at]) * t;
+        out[2 * step + 1] = line[at + 1] + (line[at + 3] - line[at + 1]) * t;
+        break;
+      }
+      walked += here;
+      at += 2;
+    }
+  }
+  return out;
 }
 
 /**
@@ -299,16 +454,18 @@ function controls(pipe) {
  * @param {Pipe} pipe @param {number} offset @returns {Float64Array}
  */
 export function pipeLane(pipe, offset) {
-  const [x0, y0, x1, y1, x2, y2, x3, y3] = controls(pipe);
-  const points = new Float64Array(2 * (SEGMENTS + 1));
-  for (let i = 0; i <= SEGMENTS; i++) {
-    const t = i / SEGMENTS;
-    const u = 1 - t;
-    const dx = 3 * (u * u * (x1 - x0) + 2 * u * t * (x2 - x1) + t * t * (x3 - x2));
-    const dy = 3 * (u * u * (y1 - y0) + 2 * u * t * (y2 - y1) + t * t * (y3 - y2));
+  const centre = centreOf(pipe);
+  if (!offset) return centre;
+  const points = new Float64Array(centre.length);
+  const last = centre.length - 2;
+  const first = outward(pipe.start.side);
+  const into = outward(pipe.end.side);
+  for (let i = 0; i <= last; i += 2) {
+    const dx = i === 0 ? first.x : i === last ? -into.x : centre[i + 2] - centre[i - 2];
+    const dy = i === 0 ? first.y : i === last ? -into.y : centre[i + 3] - centre[i - 1];
     const length = Math.hypot(dx, dy) || 1;
-    points[2 * i] = u * u * u * x0 + 3 * u * u * t * x1 + 3 * u * t * t * x2 + t * t * t * x3 - (dy / length) * offset;
-    points[2 * i + 1] = u * u * u * y0 + 3 * u * u * t * y1 + 3 * u * t * t * y2 + t * t * t * y3 + (dx / length) * offset;
+    points[i] = centre[i] - (dy / length) * offset;
+    points[i + 1] = centre[i + 1] + (dx / length) * offset;
   }
   return points;
 }
@@ -490,6 +647,10 @@ function insideStrand(graph, group, pipe, index) {
   const isInside = card.x >= box.x && card.x + card.w <= box.x + box.w + 1 && card.y >= box.y && card.y < box.y + box.h;
   if (!isInside) {
     const isRight = card.x + card.w / 2 > box.x + box.w / 2;
+    const gutterX = isRight ? box.x + box.w - pad + 4 : box.x + pad - 4;
+    if (card.y >= box.y + box.h && gutterX > card.x && gutterX < card.x + card.w) { // right below: straight down into it
+      return finish(graph, group, pipe, rounded([farthest(graph, group, gutterX), group.y, gutterX, group.y, gutterX, card.y], CORNER));
+    }
     const edge = isRight ? box.x + box.w : box.x;
     const way = rounded([farthest(graph, group, edge), group.y, edge, group.y], CORNER);
     return finish(graph, group, pipe, way, NOTHING, lastStretch(graph, group.collector, edge, group.y, 0));

@@ -1,14 +1,11 @@
 // @ts-check
-/** The page's state in the address bar: ?at=x,y,k&sel=ids&node=id. Other parameters are left as they are. */
+/** The page's state in the address bar: ?at=x,y,k&sel=ids&node=id, or select=@name for a selection the server keeps. Other parameters are left as they are. */
 
 import { idsFromText, idsToText } from "../store/selection.js";
 import { viewFromText, viewToText } from "../store/view.js";
 
 /** @typedef {import("../store/types.js").View} View */
 /** @typedef {{view: View | null, selection: number[], node: number | null}} PageState */
-
-/** Longer selections are not written: the bar has no room for them. */
-const LONGEST_SELECTION = 1800;
 
 /** @param {string} search @returns {PageState} */
 export function readAddress(search) {
@@ -17,13 +14,13 @@ export function readAddress(search) {
   return { view: viewFromText(query.get("at")), selection: idsFromText(query.get("sel")), node: Number.isInteger(node) && node > 0 ? node : null };
 }
 
-/** @param {string} search @param {{view: View | null, selection: ReadonlySet<number>, node: number | null}} state @returns {string} the new query, "" or "?…" */
+/** @param {string} search @param {{view: View | null, selection: ReadonlySet<number>, select?: string, node: number | null}} state @returns {string} the new query, "" or "?…" */
 export function addressOf(search, state) {
   const query = new URLSearchParams(search);
   const put = (/** @type {string} */ name, /** @type {string} */ value) => (value ? query.set(name, value) : query.delete(name));
   put("at", state.view ? viewToText(state.view) : "");
-  const ids = idsToText(state.selection);
-  put("sel", ids.length <= LONGEST_SELECTION ? ids : "");
+  put("sel", idsToText(state.selection));
+  put("select", state.select ?? "");
   put("node", state.node ? String(state.node) : "");
   const text = query.toString().replaceAll("%2C", ",");
   return text ? `?${text}` : "";

@@ -36,10 +36,21 @@ export async function fetchSelection(url, select) {
   return (await get(`${url}?select=${encodeURIComponent(select)}`)).json();
 }
 
+/** @param {string} url @param {object} body @returns {Promise<Response>} */
+async function post(url, body) {
+  const hidden = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
+  const response = await fetch(url, { method: "POST", credentials: "same-origin", headers: { ...hidden, "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => null);
+  throw new Error(problem?.detail ?? problem?.title ?? `The server answered ${response.status}.`);
+}
+
 /** @param {string} url @param {number[]} ids node ids @returns {Promise<string>} the text for `select=` */
 export async function postSelection(url, ids) {
-  const hidden = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
-  const response = await fetch(url, { method: "POST", credentials: "same-origin", headers: { ...hidden, "Content-Type": "application/json" }, body: JSON.stringify({ ids }) });
-  if (!response.ok) throw new Error(`The server answered ${response.status}.`);
-  return (await response.json()).select;
+  return (await (await post(url, { ids })).json()).select;
+}
+
+/** Packs the map anew, for everybody. @param {string} url */
+export async function postRearrange(url) {
+  await post(url, {});
 }
