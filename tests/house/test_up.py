@@ -132,3 +132,10 @@ def test_a_long_path_gets_a_short_private_socket_directory(tmp_path: Path) -> No
         up.process.send_signal(signal.SIGINT)
         assert up.process.wait(10) == 0
         assert not socket.parent.exists()
+    with Up(data_dir) as killed:
+        eventually(lambda: (data_dir / "environment.json").exists(), within_s=30)
+        published = json.loads((data_dir / "environment.json").read_text())["environment"]
+        again = Path(published["REDIS_URL"].removeprefix("unix://")).parent
+        assert again.exists()
+        killed.process.kill()
+        eventually(lambda: not again.exists() and not processes_of(data_dir), within_s=5, why="nothing left of a killed supervisor")

@@ -3,12 +3,15 @@
 Standard library only, and run by its path, so that it costs a few milliseconds. On Linux the kernel is asked to kill this process
 with its parent (PR_SET_PDEATHSIG) and the command takes this process's place. Elsewhere, or with --wait, this process stays: the end
 of a pipe that only the supervisor holds open tells that it is gone, and the whole process group is ended.
+
+`python guard.py --remove DIRECTORY --pipe FD`: waits for that end alone and removes the directory, which a killed supervisor can't.
 """
 
 import contextlib
 import ctypes
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,7 +61,18 @@ def end_group(child: "subprocess.Popen[bytes]") -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+def remove_at_the_end(directory: str, pipe: int) -> int:
+    """Outlives the supervisor by a moment: when the pipe closes, the directory goes, whatever is still in it."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    select.select([pipe], [], [])
+    shutil.rmtree(directory, ignore_errors=True)
+    return 0
+
+
 def main(arguments: list[str]) -> int:
+    if arguments[0] == "--remove":
+        return remove_at_the_end(arguments[1], int(arguments[arguments.index("--pipe") + 1]))
     split = arguments.index("--")
     options, command = arguments[:split], arguments[split + 1 :]
     parent = int(options[options.index("--parent") + 1])

@@ -85,12 +85,25 @@ class Supervisor:
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._is_waiting_guard = is_waiting_guard
         self._watch_read, self._watch_write = os.pipe()
+        self._removers: list[asyncio.subprocess.Process] = []
 
     async def start(self, child: Child) -> None:
         """Starts a child and keeps it alive from now on."""
         self.children.append(child)
         await self._spawn(child)
         child.keeper = asyncio.create_task(self._keep(child), name=f"keep {child.name}")
+
+    async def remove_at_the_end(self, directory: Path) -> None:
+        """Has a directory removed when this process ends, also by a kill -9."""
+        remover = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(GUARD), "--remove", str(directory), "--pipe", str(self._watch_read)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(self._watch_read,),
+        )
+        self._removers.append(remover)
 
     async def _spawn(self, child: Child) -> None:
         guard = [sys.executable, "-I", "-S", str(GUARD), "--parent", str(os.getpid()), "--pipe", str(self._watch_read)]
@@ -185,6 +198,8 @@ class Supervisor:
         await self._end(foundations, grace_s=2.0)
         os.close(self._watch_write)
         os.close(self._watch_read)
+        for remover in self._removers:
+            await remover.wait()
 
     async def _end(self, children: Sequence[Child], *, grace_s: float) -> None:
         alive = [child for child in children if child.is_alive]

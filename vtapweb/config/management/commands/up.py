@@ -99,6 +99,8 @@ async def serve(decided: Launch, listener: socket.socket) -> int:
 async def bring_up(supervisor: Supervisor, decided: Launch, listener: socket.socket) -> None:
     started = time.monotonic()
     say(f"data in {decided.data_dir}")
+    if decided.is_socket_dir_temporary:
+        await supervisor.remove_at_the_end(decided.socket_dir)
     if decided.runs_valkey:
         await supervisor.start(valkey(decided))
     if decided.runs_simulator:
