@@ -66,7 +66,7 @@ def test_the_api_pages_by_cursor(admin_client: Client) -> None:
     refused = admin_client.get("/api/v1/audit", {"cursor": "x"})
     assert (refused.status_code, refused["Content-Type"]) == (400, "application/problem+json")
     assert admin_client.get("/api/v1/audit", {"cursor": cursor_of("some-key")}).status_code == 400
-    assert admin_client.get("/api/v1/audit", {"cursor": cursor_of("9" * 40)}).status_code == 200
+    assert admin_client.get("/api/v1/audit", {"cursor": cursor_of("9" * 40)}).status_code == 400
     assert admin_client.get("/audit", {"before": "9" * 40}).status_code == 200
     assert admin_client.get("/api/v1/audit", {"limit": 0}).status_code == 400
 

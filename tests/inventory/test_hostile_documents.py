@@ -40,6 +40,14 @@ def test_hostile_text_in_tags_breaks_neither_the_first_sync_nor_the_next(text: s
     assert client.get("/api/v1/nics").json()["total"] == 1
 
 
+def test_a_tag_is_found_by_a_name_of_any_script() -> None:
+    azure = SmallAzure()
+    azure.put(ReadKind.NETWORK_INTERFACES, {**nic("web-01"), "tags": {"größe": "groß"}}, {**nic("web-02"), "tags": {"grosse": "groß"}})
+    sync(azure)
+    items = signed_in().get("/api/v1/nics", {"tag": "größe:groß"}).json()["items"]
+    assert [item["name"] for item in items] == ["web-01"]
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_a_change_in_what_no_column_holds_may_hold_any_text(text: str) -> None:
     azure = SmallAzure()

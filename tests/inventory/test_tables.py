@@ -68,13 +68,15 @@ def test_filters_narrow_and_the_counts_say_so() -> None:
 
 def test_tag_region_state_and_subscription_filters() -> None:
     client = signed_in()
-    make_vnet("alpha", tags={"env": "prod", "cost__centre": "7"}, location="uksouth")
+    make_vnet("alpha", tags={"env": "prod", "cost__centre": "7", "2026": "x"}, location="uksouth")
     make_vnet("beta", tags={"env": "test"}, location="germanywestcentral", provisioning_state="Failed")
     make_subscription()
     for query, shown, hidden in [
         ("tag=env:prod", "alpha", "beta"),
         ("tag=cost__centre:7", "alpha", "beta"),
         ("tag=cost__centre", "alpha", "beta"),
+        ("tag=2026", "alpha", "beta"),
+        ("tag=2026:x", "alpha", "beta"),
         ("region=Germany West Central", "beta", "alpha"),
         ("state=failed", "beta", "alpha"),
     ]:

@@ -22,6 +22,7 @@ from vtapweb.access.models import ApiToken, AuditEntry, User, subscription_id_va
 from vtapweb.access.role import Role
 from vtapweb.access.selectors import token_digest
 from vtapweb.access.viewer import Viewer
+from vtapweb.domain.plain_text import storable, storable_json
 
 logger = logging.getLogger(__name__)
 
@@ -67,12 +68,12 @@ def audit_record(
     if not name:
         raise ValueError(f"Who did {action}? Give acting_user, actor or a request with a viewer.")
     return AuditEntry.objects.create(
-        actor=name[:200],
+        actor=storable(name)[:200],
         user=user,
         action=action,
-        target=target[:500],
-        reason=reason,
-        detail=dict(detail or {}),
+        target=storable(target)[:500],
+        reason=storable(reason),
+        detail=storable_json(dict(detail or {})),
         source_ip=_source_ip(request),
         is_demo=settings.CLOUD == "simulator",
     )

@@ -9,7 +9,7 @@ from vtapweb.access.authentication import api_auth
 from vtapweb.access.models import Role
 from vtapweb.access.selectors import AuditFilter, audit_entries
 from vtapweb.access.viewer import ViewerRequest
-from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, key_of, limit_of
+from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, limit_of, number_in
 from vtapweb.web.problem import ProblemError
 
 router = Router(tags=["access"])
@@ -54,10 +54,8 @@ def audit_list(
         raise ProblemError(403, "Not allowed", "The audit record is of the whole installation; this token sees only some subscriptions.")
     entries = audit_entries(scope=request.viewer.scope, wanted=AuditFilter(actor, action, since, until))
     total = entries.count()
-    if key := key_of(cursor):
-        if not key.isdecimal():
-            raise ProblemError(400, "Cursor of another list", "Take `next` from the answer before of this list.")
-        entries = entries.filter(pk__lt=int(key))
+    if (last := number_in(cursor)) is not None:
+        entries = entries.filter(pk__lt=last)
     rows = list(entries[: limit_of(limit) + 1])
     return {"items": rows[:limit], "next": cursor_of(str(rows[limit - 1].pk)) if len(rows) > limit else None, "total": total}
 

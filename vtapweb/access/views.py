@@ -27,6 +27,7 @@ from vtapweb.access.models import ApiToken, AuditEntry, Role, User
 from vtapweb.access.selectors import AuditFilter, audit_entries, tokens_all
 from vtapweb.access.viewer import ViewerRequest
 from vtapweb.web.csv import csv_response
+from vtapweb.web.paging import number_of
 from vtapweb.web.problem import ProblemError
 
 AUDIT_PAGE_ROWS = 100
@@ -143,9 +144,9 @@ def audit(request: ViewerRequest) -> HttpResponse:
     """The audit record, filtered, a page at a time: `before` is the oldest entry of the page before."""
     form = AuditFilterForm(request.GET)
     entries = audit_entries(scope=request.viewer.scope, wanted=audit_filter(form))
-    before = request.GET.get("before", "")
-    if before.isdecimal():
-        entries = entries.filter(pk__lt=int(before))
+    before = number_of(request.GET.get("before", ""))
+    if before is not None:
+        entries = entries.filter(pk__lt=before)
     rows = list(entries[: AUDIT_PAGE_ROWS + 1])
     query = request.GET.copy()
     query.pop("before", None)

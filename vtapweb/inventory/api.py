@@ -24,7 +24,7 @@ from vtapweb.inventory.models import Subscription, SyncRun
 from vtapweb.inventory.run_pages import run_of, took_s
 from vtapweb.inventory.search import find
 from vtapweb.inventory.selection import selection_keep, selection_keys
-from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, key_of, limit_of
+from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, key_of, limit_of, number_in
 from vtapweb.web.problem import ProblemError
 
 router = Router(tags=["inventory"])
@@ -317,8 +317,8 @@ def sync_post(request: HttpRequest, body: SyncBody | None = None) -> HttpRespons
 @router.get("/syncs", response=dict[str, Any], summary="Runs, newest first")
 def sync_list(request: HttpRequest, limit: int = 50, cursor: str = "") -> HttpResponse:
     runs = selectors.sync_runs(viewer_of(request).scope)
-    last = key_of(cursor)
-    wanted = list((runs.filter(pk__lt=int(last)) if last.isdigit() else runs)[: limit_of(limit) + 1])
+    last = number_in(cursor)
+    wanted = list((runs if last is None else runs.filter(pk__lt=last))[: limit_of(limit) + 1])
     items = [
         {"id": run.pk, "state": run.state, "trigger": run.trigger, "actor": run.actor, "created_at": iso(run.created_at),
          "finished_at": iso(run.finished_at), "seconds": took_s(run.started_at, run.finished_at)}

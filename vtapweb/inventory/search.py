@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from vtapweb.domain.plain_text import storable
 from vtapweb.domain.scope import Scope
 from vtapweb.domain.search_terms import Term, TermKind, terms
 from vtapweb.inventory import browse
@@ -100,7 +101,7 @@ class _Found:
 
 def find(scope: Scope, pasted: str) -> Result:
     """What each term of `pasted` means to this viewer. Raises ProblemError 413 beyond SEARCH_MAX terms."""
-    wanted = terms(pasted)
+    wanted = terms(storable(pasted))
     if len(wanted) > SEARCH_MAX:
         raise ProblemError(
             413, "Too many at once", f"{len(wanted):,} terms were pasted; up to {SEARCH_MAX:,} fit. Nothing was searched: send them in parts."
@@ -178,12 +179,16 @@ def _by_address(found: _Found, scope: Scope, wanted: list[Term]) -> None:
     else:
         condition |= Q(private_ip_hex__gte=min(low for low, _ in ranges), private_ip_hex__lte=max(high for _, high in ranges))
 
+    noted: set[tuple[str, str]] = set()  # (prefix, key): a NIC with two addresses in a prefix is one hit of it
+
     def note(hex_: str, hit: Hit) -> None:
         if hex_ in exact:
             found.hits[TermKind.ADDRESS, hex_].append(hit)
         for low, high in ranges:
-            if low <= hex_ <= high and hit not in found.hits[TermKind.PREFIX, f"{low}-{high}"]:
-                found.hits[TermKind.PREFIX, f"{low}-{high}"].append(hit)
+            prefix = f"{low}-{high}"
+            if low <= hex_ <= high and (prefix, hit.key) not in noted:
+                noted.add((prefix, hit.key))
+                found.hits[TermKind.PREFIX, prefix].append(hit)
 
     pairs = list(
         IpConfiguration.objects.filter(browse.in_scope(scope), condition)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.core.cache import cache
 
+_NAME = re.compile(r"@[A-Za-z0-9_-]{12}")
 _KEY = re.compile(r"[a-z2-7]{26}")
 IN_ADDRESS_MAX = 40  # keys; 26 characters each leave an address that mail and chat do not break
 KEPT_S = 7 * 24 * 3600
@@ -23,6 +24,6 @@ def selection_keep(keys: Sequence[str]) -> str:
 def selection_keys(select: str) -> list[str] | None:
     """The keys that `select=` names, in their order; None when a kept selection is gone. What is no key is left out."""
     if select.startswith("@"):
-        kept = cache.get(f"inventory:selection:{select[1:41]}")
+        kept = cache.get(f"inventory:selection:{select[1:]}") if _NAME.fullmatch(select) else None
         return kept if isinstance(kept, list) else None
     return [key for key in select.split(",") if _KEY.fullmatch(key)]

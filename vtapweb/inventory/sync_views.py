@@ -23,6 +23,7 @@ from vtapweb.inventory.models import RemovalHold, ResourceKind
 from vtapweb.inventory.partners import partners
 from vtapweb.inventory.run_pages import advice, reading, run_of, run_views
 from vtapweb.inventory.whoami import identity_ask, identity_known
+from vtapweb.web.paging import number_of
 
 log = structlog.get_logger(__name__)
 RUNS_SHOWN = 30
@@ -112,11 +113,11 @@ def hold_decide(request: ViewerRequest, hold_id: int) -> HttpResponse:
 def feed(request: ViewerRequest) -> HttpResponse:
     scope = request.viewer.scope
     given = {name: request.GET.get(name, "").strip() for name in ("subscription", "kind", "action", "run")}
-    run_id = int(given["run"]) if given["run"].isdigit() and len(given["run"]) < 18 else None
+    run_id = number_of(given["run"])
     found = selectors.resource_changes(scope, kind=given["kind"], action=given["action"], run_id=run_id, subscription_id=given["subscription"])
-    before = request.GET.get("before", "")
-    if before.isdigit() and len(before) < 18:
-        found = found.filter(pk__lt=int(before))
+    before = number_of(request.GET.get("before", ""))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     changes = list(found[: FEED_PAGE + 1])
     query = request.GET.copy()
     query.pop("before", None)

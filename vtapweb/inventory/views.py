@@ -24,6 +24,11 @@ from vtapweb.web.tables import PAGE_SIZES, TableQuery
 SUBSCRIPTION_FILTERS = ("q", "subscription", "state", "removed", "select")
 SUBSCRIPTION_SORTS = {"name": "name", "state": "state"}
 MIRRORED = {"yes": True, "no": False}
+KEYS_FIELD = "select"  # in the form of Find: what matched, as `selection_keep` names it
+
+
+def selection_gone() -> ProblemError:
+    return ProblemError(404, "This selection is gone", "Selections of more than 40 resources are kept for a week. Paste the list again on Find.")
 
 
 def _filter_of(query: TableQuery) -> browse.RowFilter:
@@ -32,9 +37,7 @@ def _filter_of(query: TableQuery) -> browse.RowFilter:
     if "select" in given:
         kept = selection_keys(given["select"])
         if kept is None:
-            raise ProblemError(
-                404, "This selection is gone", "Selections of more than 40 resources are kept for a week. Paste the list again on Find."
-            )
+            raise selection_gone()
         keys = frozenset(kept)
     return browse.RowFilter(
         q=given.get("q", ""),
@@ -203,7 +206,10 @@ def find_page(request: ViewerRequest) -> HttpResponse:
 @require_POST
 def select(request: ViewerRequest) -> HttpResponse:
     """Turns chosen keys (the matched ones and what was chosen among the ambiguous) into the address of a selection on map or table."""
-    keys = selection_keys(",".join(request.POST.getlist("key"))) or []
+    matched = selection_keys(request.POST.get(KEYS_FIELD, ""))
+    if matched is None:
+        raise selection_gone()
+    keys = [*matched, *(selection_keys(",".join(request.POST.getlist("key"))) or [])]
     kept = selection_keep(list(dict.fromkeys(keys)))
     where = "/table/nics" if request.POST.get("to") == "table" else "/"
     return HttpResponse(status=303, headers={"Location": f"{where}?select={kept}"})

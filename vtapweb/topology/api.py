@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from annotated_types import Len
+from annotated_types import Ge, Len, Lt
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from ninja import Router, Schema, Status
@@ -40,7 +40,7 @@ class HitOut(Schema):
 
 
 class SelectionIn(Schema):
-    ids: Annotated[list[int], Len(max_length=100_000)]
+    ids: Annotated[list[Annotated[int, Ge(1), Lt(2**63)]], Len(max_length=100_000)]
 
 
 class SelectionOut(Schema):

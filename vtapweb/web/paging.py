@@ -30,6 +30,20 @@ def key_of(cursor: str) -> str:
     return key
 
 
+def number_of(text: str) -> int | None:
+    """The whole number in a text that somebody sent, None for anything else and for what no database counts to (18 digits at most)."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def number_in(cursor: str) -> int | None:
+    """The number in the cursor of a list by number; None for no cursor. Raises ProblemError 400 for another list's."""
+    key = key_of(cursor)
+    number = number_of(key)
+    if key and number is None:
+        raise ProblemError(400, "Cursor of another list", "Take `next` from the answer before of this list.")
+    return number
+
+
 def limit_of(limit: int) -> int:
     """The checked page size. Raises ProblemError 400 outside 1 to 1,000."""
     if not 1 <= limit <= LIMIT_MAX:

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -148,7 +149,7 @@ class ProblemMiddleware:
         return problem_response(problem)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        return answer(request, exception) if isinstance(exception, ProblemError) else None
+        return answer(request, problem_of(exception)) if isinstance(exception, ProblemError | DataError) else None
 
 
 def problem_of(exception: Exception) -> ProblemError:
@@ -165,6 +166,8 @@ def problem_of(exception: Exception) -> ProblemError:
             return problem_of_status(404)
         case PermissionDenied():
             return problem_of_status(403, str(exception))
+        case DataError():  # a NUL, a number beyond 64 bits: only the request can have brought it
+            return ProblemError(400, "This request can't be read", "It holds a character or a number that no database takes.")
         case _:
             return problem_of_status(500)
 
@@ -178,5 +181,5 @@ def register_handlers(api: NinjaAPI) -> None:
             logger.error("unexpected error in %s %s", request.method, request.path, exc_info=exception)
         return problem_response(problem)
 
-    for kind in (ProblemError, ValidationError, HttpError, Http404, PermissionDenied, Exception):
+    for kind in (ProblemError, ValidationError, HttpError, Http404, PermissionDenied, DataError, Exception):
         api.add_exception_handler(kind, handle)
