@@ -12,6 +12,7 @@ def main() -> None:
     # Before Django reads its settings: `up` decides what they are, any other command adopts those of an `up` that runs on its data.
     if sys.argv[1:2] == ["up"]:
         if not {"-h", "--help"}.intersection(sys.argv):
+            launch.end_quietly_on_signals()
             try:
                 launch.decided = launch.decide(sys.argv[2:])
             except launch.LaunchRefusedError as refused:

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -139,3 +140,16 @@ def test_a_long_path_gets_a_short_private_socket_directory(tmp_path: Path) -> No
         assert again.exists()
         killed.process.kill()
         eventually(lambda: not again.exists() and not processes_of(data_dir), within_s=5, why="nothing left of a killed supervisor")
+
+
+def test_a_start_that_is_ended_before_it_began_leaves_nothing(tmp_path: Path) -> None:
+    data_dir = tmp_path / ("a-long-name-" * 8) / "data"
+    with tempfile.TemporaryDirectory() as runtime:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with Up(data_dir, XDG_RUNTIME_DIR=runtime) as up:
+                eventually(lambda: list(Path(runtime).iterdir()), within_s=20, why="the private directory of the socket")
+                up.process.send_signal(number)
+                code = up.process.wait(10)
+            assert code in {0, 128 + number}, "0 where the supervisor had begun already"
+            assert not [line for line in up.lines if "Traceback" in line]
+            assert list(Path(runtime).iterdir()) == []

@@ -5,13 +5,16 @@ them from the data directory while `up` runs. Rule: a refusal is one sentence th
 """
 
 import argparse
+import atexit
 import contextlib
 import fcntl
 import ipaddress
 import json
 import os
 import shutil
+import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,7 +122,9 @@ def choose_socket_dir(data_dir: Path) -> tuple[Path, bool]:
         return directory, False
     for parent in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), os.sep + "tmp"):
         if parent and Path(parent).is_dir() and os.access(parent, os.W_OK) and len(os.fsencode(parent)) < 70:
-            return Path(tempfile.mkdtemp(prefix="vtapweb-", dir=parent)), True
+            private = Path(tempfile.mkdtemp(prefix="vtapweb-", dir=parent))
+            atexit.register(shutil.rmtree, private, ignore_errors=True)  # also when the start ends before it began
+            return private, True
     raise LaunchRefusedError(f"The path of the data directory is too long for a socket ({data_dir}). Choose a shorter one with --data-dir.")
 
 
@@ -167,6 +172,16 @@ def bind_data_dir(data_dir: Path, *, environment: Mapping[str, str], cloud: str,
                 " Choose another with --data-dir, or start it as before."
             )
     return bound.get("size") or "S"
+
+
+def end_quietly_on_signals() -> None:
+    """Until the supervisor takes signals over: the end by one is an ordinary exit, which cleans up and shows no traceback."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
 
 
 def decide(arguments: list[str]) -> tuple[Launch, IO[str]]:
