@@ -54,6 +54,7 @@ def test_reasons_are_for_loopback_only_and_a_proxy_is_no_loopback(client: Client
     for stranger in (
         client.get("/readyz", REMOTE_ADDR=FAR),
         client.get("/readyz", headers={"x-forwarded-for": FAR}),
+        client.get("/readyz", headers={"cf-connecting-ip": FAR}),
         client.get("/readyz", headers={"authorization": "Bearer wrong"}, REMOTE_ADDR=FAR),
     ):
         assert (stranger.status_code, stranger.json()) == (503, {"status": "not ready"})

@@ -171,9 +171,10 @@ def test_csv_is_streamed_whole_safe_marked_and_audited(settings: Settings) -> No
     assert {row[0] for row in rows[1:]} == {"app-01-nic", "app-02-nic", "app-03-nic", "nic-packetlog"}
     assert {row[-1] for row in rows[1:]} == {"DEMO (simulated Azure)"}
     assert "'=cmd" in signed_in().get("/table/nics.csv").getvalue().decode()
-    entry = AuditEntry.objects.filter(action="inventory.exported").first()
+    entry = AuditEntry.objects.filter(action="access.exported").first()
     assert entry is not None
     assert entry.target == "nics"
+    assert ",4789," in signed_in().get("/table/taps.csv").getvalue().decode()  # not "4,789": numbers stay numbers
 
 
 def test_unknown_kind_is_404() -> None:

@@ -4,7 +4,6 @@ Answered before any other middleware, so that a probe needs no allowed Host, ses
 figure, is told only to loopback or to a bearer token: strangers get the bare status.
 """
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
 
 from vtapweb.access.authentication import viewer_of_authorization
+from vtapweb.access.demo import is_forwarded, is_peer_loopback
 from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
 from vtapweb.inventory.models import SyncRun
@@ -28,7 +28,6 @@ from vtapweb.web.problem import ProblemError
 QUEUES = ("work", "clock")
 HEARTBEAT_TTL_S = 20
 SYNC_AGE_FLOOR_S = 900.0
-FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +106,9 @@ def lacks() -> list[Lack]:
     return [*redis_lacks(), *([sync] if sync else [])]
 
 
-def is_loopback(request: HttpRequest) -> bool:
-    """Whether the peer itself is this machine: a loopback address and no sign of a proxy in between."""
-    try:
-        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:
-        return False
-    return address.is_loopback and not any(name in request.headers for name in FORWARDING_HEADERS)
-
-
 def may_know_reasons(request: HttpRequest) -> bool:
     """Whether the caller may read reasons and figures, which tell about every subscription: loopback, or a live token for all of them."""
-    if is_loopback(request):
+    if is_peer_loopback(request) and not is_forwarded(request):
         return True
     try:
         return viewer_of_authorization(request.headers.get("Authorization", "")).scope.is_everything

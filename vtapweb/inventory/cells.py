@@ -356,10 +356,10 @@ def subscription_rows(scope: Scope, rows: Sequence[Subscription]) -> list[TableR
 
 def csv_cells(row: TableRow) -> list[object]:
     """The row as plain values: the name, then each cell with everything it holds."""
-    return [row.name, *("; ".join((cell.text, *cell.more)) for cell in row.cells)]
+    return [row.name, *(_csv_number(cell.text) if cell.is_number else "; ".join((cell.text, *cell.more)) for cell in row.cells)]
 
 
-def csv_number(text: str) -> object:
-    """A counted cell's text as a number again."""
+def _csv_number(text: str) -> object:
+    """A counted cell's text as a number again: "12,345" would be text to a spreadsheet, and "unknown" is."""
     bare = text.replace(",", "")
-    return int(bare) if bare.isdigit() else text
+    return int(bare) if bare.isdecimal() else text

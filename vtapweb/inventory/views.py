@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import transaction
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from vtapweb.access.actions import audit_record
+from vtapweb.access.actions import export_record
 from vtapweb.access.viewer import ViewerRequest
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory import browse, cells
@@ -144,14 +143,7 @@ def table_csv(request: ViewerRequest, slug: str) -> StreamingHttpResponse:
     is_demo = settings.CLOUD == "simulator"
     source = "DEMO (simulated Azure)" if is_demo else settings.CLOUD
     columns = kind.columns if kind else SUBSCRIPTION_COLUMNS
-    with transaction.atomic():
-        audit_record(
-            action="inventory.exported",
-            acting_user=request.viewer,
-            target=slug,
-            detail={"format": "csv", "filters": dict(query.filters)},
-            request=request,
-        )
+    export_record(request=request, what=slug, detail={"format": "csv", "filters": dict(query.filters)})
 
     def chunks() -> Iterator[list[list[object]]]:
         if kind is None:
