@@ -12,6 +12,7 @@ export function backoff(attempt, spread) {
   return Math.round(Math.min(30_000, 1000 * 2 ** Math.min(attempt, 6)) * (0.75 + spread / 2));
 }
 
+const SIGNED_OUT = 4401; // the server's close code: not signed in, or no longer; trying again would not help
 const QUIET_MS = 15_000; // the server speaks every 5 s
 
 /**
@@ -42,7 +43,11 @@ export function startLive(page) {
       const kind = JSON.parse(event.data).kind;
       if (kind === "sync" || kind === "sync_progress") page.dispatchEvent(new CustomEvent("vtap:sync"));
     });
-    socket.addEventListener("close", () => {
+    socket.addEventListener("close", ({ code }) => {
+      if (code === SIGNED_OUT) {
+        say("off", "Signed out");
+        return;
+      }
       const wait_ms = backoff(attempt++, Math.random());
       say("stale", `Not live · next try in ${Math.round(wait_ms / 1000)} s`);
       setTimeout(connect, wait_ms);
