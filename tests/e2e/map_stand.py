@@ -119,6 +119,8 @@ class MapStand:
             return 200, "application/json", json.dumps({"items": self._find(query.partition("=")[2])}).encode()
         if path == "/api/v1/topology/selection":
             return 200, "application/json", json.dumps({"select": "kept", "ids": self.selected, "is_gone": False}).encode()
+        if path == "/map/empty":
+            return 200, "text/html; charset=utf-8", render_to_string("topology/empty.html", {"why": "nothing_readable"}).encode()
         if path == "/table/nics":
             return 200, "text/html; charset=utf-8", b"<!doctype html><title>table</title>"
         if path.startswith("/map/panel/"):

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from tests.inventory.factories import NOW, SUBSCRIPTION, make_estate, make_nic, make_tap
+from tests.inventory.factories import NOW, SUBSCRIPTION, make_estate, make_nic, make_run, make_tap
 from tests.topology.test_api import two_subscriptions
 from vtapweb.access.models import SubscriptionGrant, User
 from vtapweb.access.role import Role
@@ -23,6 +23,18 @@ def viewer(client: Client) -> Client:
     SubscriptionGrant.objects.create(user=user, subscription_id=SUBSCRIPTION)
     client.force_login(user)
     return client
+
+
+def test_an_empty_map_says_whether_nothing_is_granted_read_or_readable(client: Client, viewer: Client) -> None:
+    assert "The first sync is on its way." in viewer.get("/map/empty").content.decode()
+    make_estate()
+    make_run(finished_at=NOW)
+    admin = Client()
+    admin.force_login(User.objects.create_user("ada", role=Role.ADMIN))
+    assert "no subscription is readable" in admin.get("/map/empty").content.decode()
+    stranger = Client()
+    stranger.force_login(User.objects.create_user("nobody", role=Role.VIEWER))
+    assert "An admin grants you some" in stranger.get("/map/empty").content.decode()
 
 
 def panel(client: Client, key: str) -> str:

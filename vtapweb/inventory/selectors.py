@@ -117,6 +117,11 @@ def sync_runs(scope: Scope) -> QuerySet[SyncRun]:
     return runs.filter(Exists(SubscriptionSync.objects.filter(run=OuterRef("pk"), subscription_id__in=sorted(scope.subscription_ids))))
 
 
+def is_read_once(scope: Scope) -> bool:
+    """Whether a sync came to its end, well or not; one query. Until then nothing found means nothing yet."""
+    return sync_runs(scope).filter(finished_at__isnull=False).exists()
+
+
 def subscription_syncs(scope: Scope, run_ids: Iterable[int]) -> QuerySet[SubscriptionSync]:
     """The parts in scope of these runs, with their subscription; one query."""
     parts = SubscriptionSync.objects.filter(run_id__in=list(run_ids)).select_related("subscription").defer("subscription__raw")

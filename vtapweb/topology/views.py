@@ -6,6 +6,7 @@ from django.shortcuts import render
 from vtapweb.access.role import Role
 from vtapweb.access.selectors import scope_of_request, viewer_of
 from vtapweb.inventory.partners import partners
+from vtapweb.inventory.selectors import is_read_once
 from vtapweb.topology.panel import panel_of
 
 
@@ -13,6 +14,14 @@ def map_page(request: HttpRequest) -> HttpResponse:
     """The page holds no data: the picture comes from the API, so that the page itself differs by role only."""
     may_rearrange = viewer_of(request).role.includes(Role.OPERATOR)
     return render(request, "topology/map.html", {"map": {"crumb": "", "partners": partners(), "may_rearrange": may_rearrange}})
+
+
+def empty(request: HttpRequest) -> HttpResponse:
+    """Why a map without any subscription is empty, and what comes next; asked for by maps that are."""
+    viewer = viewer_of(request)
+    has_any = viewer.scope.subscription_ids != frozenset()
+    why = "not_granted" if not has_any else "nothing_readable" if is_read_once(viewer.scope) else "first_read"
+    return render(request, "topology/empty.html", {"why": why, "name": viewer.name})
 
 
 def panel(request: HttpRequest, node_id: int) -> HttpResponse:

@@ -229,6 +229,7 @@ export class MapPage {
   /** @param {Graph} graph @param {Message} message @param {number[]} added @returns {boolean} whether the graph changed */
   applyMessage(graph, message, added) {
     if (message.kind === "sync" || message.kind === "sync_progress") document.dispatchEvent(new CustomEvent("vtap:sync"));
+    if (message.kind === "sync" && graph.counts.subscriptions === 0) this.askWhyEmpty();
     if (message.kind !== "topology" || !message.delta) return false;
     const before = { mirrors: graph.mirrors.size, nics: graph.nics.size };
     added.push(...graph.apply(message.delta));
@@ -353,6 +354,11 @@ export class MapPage {
     document.dispatchEvent(new CustomEvent("vtap:live", { detail: { state, words } }));
   }
 
+  /** The server knows why there is nothing: nothing granted, nothing read yet, nothing readable. */
+  askWhyEmpty() {
+    document.getElementById("map-empty-why")?.dispatchEvent(new CustomEvent("vtap:empty"));
+  }
+
   /** Empty states teach what is missing and what to do. */
   showEmpty() {
     const graph = this.mustGraph();
@@ -363,6 +369,7 @@ export class MapPage {
     };
     const isBare = graph.vnets.size === 0;
     show("map-empty-subscriptions", counts.subscriptions === 0);
+    if (counts.subscriptions === 0) this.askWhyEmpty();
     show("map-empty-vnets", counts.subscriptions > 0 && isBare);
     show("map-empty-mirrors", !isBare && graph.mirrors.size === 0 && graph.collectors.size > 0 && counts.nics > 0);
     show("map-empty-collectors", !isBare && graph.collectors.size === 0 && counts.nics > 0);
@@ -862,6 +869,13 @@ export class MapPage {
       idle: () => page.stage.idle(),
       pauseTime: (/** @type {number | null} */ t) => page.stage.pauseTime(t),
       boxes: () => page.boxes(),
+      pipes: () => page.stage.routes.pipes.map((pipe) => ({
+        id: pipe.id, a: page.mustGraph().nameOf(pipe.from), b: page.mustGraph().nameOf(pipe.to), state: pipe.state,
+        words: describePipe(page.mustGraph(), pipe).facts[0],
+      })),
+      strands: () => page.stage.routes.strands.map((strand) => ({
+        collector: page.mustGraph().nameOf(strand.collector), nics: strand.nics.map((row) => page.mustGraph().nics.texts.name[row]),
+      })),
       destroy: () => page.destroy(),
     };
   }
