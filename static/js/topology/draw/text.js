@@ -38,7 +38,7 @@ export function shorten(ctx, text, room) {
 }
 
 /**
- * As `shorten`, but a number at the end stays: names of a series differ there ("nic-collector-01", "nic-collector-02").
+ * As `shorten`, but a number at the end stays: names of a series differ there ("nic-sensor-01", "nic-sensor-02").
  *
  * @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} room @returns {string}
  */
