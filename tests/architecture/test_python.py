@@ -9,10 +9,22 @@ from pathlib import Path
 import pytest
 from celery import current_app
 
-from tests.architecture.source import PACKAGE, ROOT, modules_of, parameter_names, public_functions, python_files, rooms, tree, where
+from tests.architecture.source import PACKAGE, ROOT, all_functions, modules_of, parameter_names, public_functions, python_files, rooms, tree, where
 
 # The access room reads people, tokens and grants, not resources of subscriptions; it makes the scopes, and its readers are guarded by role.
 ROOMS_WITHOUT_SCOPE = {"access"}
+# Reading modules beside selectors.py, by room. Of their functions those must take a scope that ask the database: that name a model's manager.
+READING = {
+    "inventory": ("selectors", "browse", "cells", "details", "search", "run_pages", "freshness", "selection"),
+    "topology": ("selectors", "nodes", "panel", "picture", "placements"),
+}
+READS_WITHOUT_SCOPE = {
+    "_listed": "gets a query that its callers narrowed to the scope",
+    "_subscription": "names the subscription of a row that a scope chose before",
+    "current_revision": "a number that says nothing about resources",
+    "stored_places": "the layout of everything, for the task that draws it; each viewer's part is cut out by the picture",
+    "store_places": "writes",
+}
 
 
 def test_public_functions_of_the_inner_rooms_actions_and_selectors_say_what_they_do() -> None:
@@ -23,16 +35,29 @@ def test_public_functions_of_the_inner_rooms_actions_and_selectors_say_what_they
     assert silent == []
 
 
+def asks_the_database(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(node, ast.Attribute) and node.attr in {"objects", "_default_manager"} for node in ast.walk(function))
+
+
 def test_every_selector_takes_the_viewers_scope() -> None:
     blind = [
-        where(path, function.lineno)
+        f"{where(path, function.lineno)} {function.name}"
         for room in rooms()
         if room.name not in ROOMS_WITHOUT_SCOPE
-        for path in modules_of(room, "selectors")
-        for function in public_functions(path)
-        if "scope" not in parameter_names(function)
+        for name in READING.get(room.name, ("selectors",))
+        for path in modules_of(room, name)
+        for function in (public_functions(path) if name == "selectors" else all_functions(path))
+        if (name == "selectors" or asks_the_database(function)) and "scope" not in parameter_names(function)
     ]
-    assert blind == []
+    assert sorted(one for one in blind if one.split()[1] not in READS_WITHOUT_SCOPE) == []
+
+
+def test_no_reading_module_is_forgotten() -> None:
+    """A module of these rooms that asks the database outside of writing it is listed in READING."""
+    writing = {"actions", "batch", "bulk", "lease", "removal", "sync", "tasks", "api", "views", "sync_views"}
+    for room, names in READING.items():
+        asking = {path.stem for path in (PACKAGE / room).glob("*.py") if any(asks_the_database(function) for function in all_functions(path))}
+        assert asking - writing - set(names) == set(), room
 
 
 def exported(package: Path) -> set[str]:

@@ -123,3 +123,57 @@ def test_connect_says_who_the_demo_is_and_gives_whole_commands(quiet_page: Page)
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", object_id)
     expect(page.locator("[data-test=lack] pre").first).to_contain_text(f"--assignee-object-id {object_id} --assignee-principal-type ServicePrincipal")
     expect(page.locator("[data-test=may-read] tr", has_text="corp-shared").get_by_text("refused")).to_have_count(10)
+
+
+def test_all_kinds_are_in_sight_and_the_name_stays_when_the_table_scrolls(quiet_page: Page) -> None:
+    page = quiet_page
+    page.goto("/table/nics")
+    tabs = page.locator("nav.tabs > *")
+    for tab in tabs.all():
+        box = tab.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 1440
+    page.locator("[data-test=more-kinds] summary").click()
+    page.locator("[data-test=more-kinds]").get_by_text("Resource groups").click()
+    expect(page.locator("[data-test=table]")).to_contain_text("rg-hub-uks")
+    page.set_viewport_size({"width": 800, "height": 700})
+    page.goto("/table/nics")
+    name = page.locator("tbody td.name-cell").first
+    before = name.bounding_box()
+    page.locator(".table-scroll").evaluate("box => box.scrollLeft = 400")
+    assert before is not None
+    assert name.bounding_box() == before
+
+
+def test_keys_walk_over_rows_open_them_and_tell_of_themselves(quiet_page: Page) -> None:
+    page = quiet_page
+    page.goto("/table/vnets")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("k")
+    names = page.locator("tbody a.table__name")
+    expect(names.nth(1)).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.locator("#selection-bar")).to_contain_text("1 selected")
+    page.keyboard.press("Escape")
+    expect(page.locator("#selection-bar")).to_be_hidden()
+    page.keyboard.press("?")
+    expect(page.locator("[data-test=keys]")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-test=keys]")).to_be_hidden()
+    names.nth(1).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-test=detail-name]")).to_be_visible()
+    page.goto("/connect")
+    page.keyboard.press("/")
+    expect(page.locator("[data-test=search]")).to_be_focused()
+
+
+def test_the_feed_tells_a_first_run_in_one_line(quiet_page: Page) -> None:
+    page = quiet_page
+    page.goto("/feed")
+    folded = page.locator("[data-test=folded]").last
+    expect(folded).to_contain_text("resources first seen in run")
+    folded.get_by_text("show them").click()
+    expect(page.locator("[data-test=feed] tbody tr")).to_have_count(101)

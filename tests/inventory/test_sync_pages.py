@@ -214,3 +214,25 @@ def test_queries_do_not_grow(address: str) -> None:
         make_kind_state("network_interfaces", subscription=subscription, status="failed", failure="forbidden")
     make_feed(30, OTHER)
     assert queries_of(lambda: client.get(address)) == few
+
+
+def test_many_first_sightings_of_a_run_are_one_line_of_the_feed() -> None:
+    """Run 1 saw 30 first, run 2 changed one, run 3 saw 40 first: three groups, newest first, and nothing is lost behind "show them"."""
+    subscription = make_subscription()
+    runs = [make_run() for _ in range(3)]
+    for run, action, number in ((runs[0], "added", 30), (runs[1], "changed", 1), (runs[2], "added", 40)):
+        make_subscription_sync(run=run, subscription=subscription, added_count=number if action == "added" else 0)
+        ResourceChange.objects.bulk_create(
+            ResourceChange(
+                run=run, subscription_id=SUBSCRIPTION, kind="nics", key="k", arm_id="/a", name=f"{action}-{run.pk}-{one}-", action=action, at=NOW
+            )
+            for one in range(number)
+        )
+    client = signed_in()
+    page = text(client, "/feed")
+    places = [page.index(words) for words in (f"40 resources first seen in run {runs[2].pk}", f"changed-{runs[1].pk}-0-", "30 resources first seen")]
+    assert places == sorted(places)
+    assert f"added-{runs[2].pk}-0-" not in page
+    unfolded = text(client, f"/feed?run={runs[2].pk}&action=added")
+    assert unfolded.count(f"added-{runs[2].pk}-") == 40
+    assert "No change yet" in text(signed_in(only=(OTHER,)), "/feed")

@@ -53,7 +53,7 @@ class RowFilter:
     keys: frozenset[str] | None = None
 
 
-def _text_condition(kind: Kind, q: str) -> Q:
+def _text_condition(kind: Kind, q: str, scope: Scope) -> Q:
     """A row matches by its name, or by an address, prefix, MAC or ARM id where `q` is one."""
     term = classify(q)
     name = Q(name__icontains=q.strip())
@@ -64,13 +64,15 @@ def _text_condition(kind: Kind, q: str) -> Q:
     if term.kind in (TermKind.ADDRESS, TermKind.PREFIX):
         low, high = term.value, term.last or term.value
         inside = {"private_ip_hex__gte": low, "private_ip_hex__lte": high}
-        present = IpConfiguration.objects.filter(**inside)
+        present = IpConfiguration.objects.filter(in_scope(scope), **inside)
         if kind.model is NetworkInterface:
             return Q(key__in=present.values("network_interface_id"))
         if kind.model is VirtualMachine:
-            return Q(key__in=NetworkInterface.objects.filter(key__in=present.values("network_interface_id")).values("virtual_machine_key"))
+            return Q(
+                key__in=NetworkInterface.objects.filter(in_scope(scope), key__in=present.values("network_interface_id")).values("virtual_machine_key")
+            )
         if kind.model is LoadBalancer:
-            return Q(key__in=FrontendIpConfiguration.objects.filter(**inside).values("load_balancer_id"))
+            return Q(key__in=FrontendIpConfiguration.objects.filter(in_scope(scope), **inside).values("load_balancer_id"))
         if kind.slug in ("vnets", "subnets"):
             return name | Q(address_prefixes__icontains=q.strip())
     return name
@@ -147,7 +149,7 @@ def rows(kind: Kind, scope: Scope, wanted: RowFilter) -> QuerySet[Any]:
     if wanted.mirrored is not None and kind.mirrored_field:
         found = found.filter(**{kind.mirrored_field: wanted.mirrored})
     if wanted.q:
-        found = found.filter(_text_condition(kind, wanted.q))
+        found = found.filter(_text_condition(kind, wanted.q, scope))
     if wanted.keys is not None:
         found = found.filter(key__in=sorted(wanted.keys))
     return found

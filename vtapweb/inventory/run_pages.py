@@ -1,18 +1,21 @@
 """What the pages about syncs show: runs, their parts with live progress, held removals, what could not be understood. Fixed numbers of queries."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any
+
+from django.db.models import Q, QuerySet, Sum
 
 from vtapweb.cloud.advice import Advice, advise_of
 from vtapweb.cloud.port import Failure, ReadKind
 from vtapweb.cloud.types import Identity
 from vtapweb.domain.scope import Scope
-from vtapweb.inventory import selectors
+from vtapweb.inventory import browse, selectors
 from vtapweb.inventory.details import kind_status
-from vtapweb.inventory.kinds import READ_KIND_HEADS, read_kind_words
-from vtapweb.inventory.models import KindState, SubscriptionSync, SyncRun
+from vtapweb.inventory.kinds import READ_KIND_HEADS, SINGULARS, read_kind_words
+from vtapweb.inventory.models import KindState, ResourceChange, SubscriptionSync, SyncRun
 from vtapweb.inventory.whoami import identity_known
 from vtapweb.web.tables import Cell
 
@@ -199,3 +202,59 @@ def reading(scope: Scope) -> tuple[list[str], list[ReadingRow]]:
         lacking = _lacks(mine.values(), one.subscription_id, identity)
         rows.append(ReadingRow(one.subscription_id, one.key, str(one), one.tenant_id or "", one.not_listed_since, cells, lacking))
     return [READ_KIND_HEADS[kind] for kind in ReadKind], rows
+
+
+FOLDED_FROM = 20  # so many resources first seen in one run are one line of the feed
+
+
+@dataclass(frozen=True, slots=True)
+class FeedGroup:
+    """What one run changed, newest first; `run` is None for what an admin confirmed. `first_seen` resources are counted instead of listed."""
+
+    run: SyncRun | None
+    changes: list[tuple[ResourceChange, str, str | None]] = field(default_factory=list)  # subscription's name; the kind's word where it has a page
+    first_seen: int = 0
+
+
+def _folded_runs(scope: Scope, subscription_id: str) -> dict[int, int]:
+    """Run → how many resources it saw first, of runs that saw many. One query."""
+    parts = browse.in_scope(scope) & (Q(subscription_id=subscription_id) if subscription_id else Q())
+    found = SubscriptionSync.objects.filter(parts, added_count__gt=0).values("run_id").annotate(n=Sum("added_count")).filter(n__gt=FOLDED_FROM)
+    return dict(found.values_list("run_id", "n"))
+
+
+def feed_groups(
+    found: QuerySet[ResourceChange], scope: Scope, *, subscription_id: str = "", before: int | None, size: int, is_folded: bool
+) -> tuple[list[FeedGroup], int | None]:
+    """(up to `size` changes older than `before`, by run; what "older" continues from, None at the end). At most five queries.
+
+    With `is_folded` a run's many first sightings are one line; `found` must not be narrowed by kind or action then.
+    """
+    folded = _folded_runs(scope, subscription_id) if is_folded else {}
+    shown = found.exclude(action="added", run_id__in=list(folded)) if folded else found
+    if before is not None:
+        shown = shown.filter(pk__lt=before)
+    changes = list(shown[: size + 1])
+    older = changes[size - 1].pk if len(changes) > size else None
+    names = browse.subscription_names(scope)
+    groups: list[FeedGroup] = []
+    for run_id, some in groupby(changes[:size], key=lambda one: one.run_id):
+        told = [(one, names.get(one.subscription_id, one.subscription_id), SINGULARS.get(one.kind)) for one in some]
+        groups.append(FeedGroup(SyncRun(pk=run_id) if run_id else None, told, folded.pop(run_id or 0, 0)))
+    newest = None if before is None else found.filter(pk__gte=before).order_by("pk").values_list("run_id", flat=True).first()
+    oldest = (changes[size - 1].run_id or 0) if older else 0
+    alone = [FeedGroup(SyncRun(pk=run_id), first_seen=n) for run_id, n in folded.items() if run_id > oldest and (newest is None or run_id < newest)]
+    ordered = _in_order(groups, alone)
+    runs = SyncRun.objects.in_bulk([one.run.pk for one in ordered if one.run])
+    return [replace(one, run=runs.get(one.run.pk) if one.run else None) for one in ordered], older
+
+
+def _in_order(groups: list[FeedGroup], alone: list[FeedGroup]) -> list[FeedGroup]:
+    """Runs of which nothing is listed stand before the first older one."""
+    waiting = sorted(alone, key=lambda one: one.run.pk if one.run else 0, reverse=True)
+    ordered: list[FeedGroup] = []
+    for group in groups:
+        while waiting and group.run and waiting[0].run and waiting[0].run.pk > group.run.pk:
+            ordered.append(waiting.pop(0))
+        ordered.append(group)
+    return [*ordered, *waiting]

@@ -18,10 +18,9 @@ from vtapweb.cloud.connect import CloudSettingsError
 from vtapweb.cloud.port import CloudError
 from vtapweb.domain.search_terms import split
 from vtapweb.inventory import actions, browse, selectors
-from vtapweb.inventory.kinds import SINGULARS
 from vtapweb.inventory.models import RemovalHold, ResourceKind
 from vtapweb.inventory.partners import partners
-from vtapweb.inventory.run_pages import advice, reading, run_of, run_views
+from vtapweb.inventory.run_pages import advice, feed_groups, reading, run_of, run_views
 from vtapweb.inventory.whoami import identity_ask, identity_known
 from vtapweb.web.paging import number_of
 
@@ -115,20 +114,19 @@ def feed(request: ViewerRequest) -> HttpResponse:
     given = {name: request.GET.get(name, "").strip() for name in ("subscription", "kind", "action", "run")}
     run_id = number_of(given["run"])
     found = selectors.resource_changes(scope, kind=given["kind"], action=given["action"], run_id=run_id, subscription_id=given["subscription"])
+    is_whole = not (given["kind"] or given["action"] or given["run"])
     before = number_of(request.GET.get("before", ""))
-    if before is not None:
-        found = found.filter(pk__lt=before)
-    changes = list(found[: FEED_PAGE + 1])
+    groups, older = feed_groups(found, scope, subscription_id=given["subscription"].lower(), before=before, size=FEED_PAGE, is_folded=is_whole)
     query = request.GET.copy()
     query.pop("before", None)
     names = browse.subscription_names(scope)
     context = {
-        "changes": [(one, names.get(one.subscription_id, one.subscription_id), SINGULARS.get(one.kind)) for one in changes[:FEED_PAGE]],
+        "groups": groups,
         "given": given,
         "kinds": ResourceKind.choices,
         "actions": ("added", "changed", "removed"),
         "subscriptions": sorted(names.items(), key=lambda one: one[1].lower()),
-        "older": f"/feed?{query.urlencode()}{'&' if query else ''}before={changes[FEED_PAGE - 1].pk}" if len(changes) > FEED_PAGE else "",
+        "older": f"/feed?{query.urlencode()}{'&' if query else ''}before={older}" if older else "",
         "is_filtered": any(given.values()),
     }
     return render(request, "inventory/feed_part.html" if request.htmx else "inventory/feed.html", context)

@@ -109,6 +109,7 @@ def table(request: ViewerRequest, slug: str) -> HttpResponse:
         "read_words": read_kind_words(kind.read_kind) if kind else "",
         "tabs": [(one, LABELS[one], counts[one]) for one in TABS],
         "more": [(one, LABELS[one], counts[one]) for one in MORE],
+        "is_more": slug in MORE,
         "csv_href": f"/table/{slug}.csv{query.address()}",
         "map_select": query.filters.get("select", ""),
     }

@@ -16,11 +16,12 @@ NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
     ("Map", "/", "map", False, ("/map",)),
     ("Tables", "/table/nics", "table", False, ("/table", "/find", *(f"/{slug}/" for slug in (
         "subscriptions", "vnets", "subnets", "nics", "peerings", "virtual-machines", "load-balancers", "taps", "tap-configurations",
+        "network-security-groups", "availability-sets", "scale-sets", "resource-groups",
     )))),
     ("Changes feed", "/feed", "feed", False, ("/feed",)),
     ("Syncs", "/syncs", "sync", False, ("/syncs",)),
-    ("Connect", "/connect", "connect", False, ("/connect",)),
-    ("Audit", "/audit", "audit", True, ("/audit",)),
+    ("Connect", "/connect", "connect", False, ("/connect", "/partners")),
+    ("Audit", "/audit", "audit", True, ("/audit", "/tokens")),
 )  # fmt: skip
 ROLE_WORDS = {"viewer": "Viewer: sees, changes nothing", "operator": "Operator: may start syncs", "admin": "Admin: may do everything"}
 
@@ -38,6 +39,7 @@ class ShellViewer:
     name: str
     initials: str
     role_words: str
+    has_password: bool
 
 
 def theme_of(request: HttpRequest) -> str:
@@ -61,7 +63,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     shown = None
     if viewer is not None:
         name = str(viewer.name)
-        shown = ShellViewer(name, name[:2], ROLE_WORDS.get(str(viewer.role), str(viewer.role)))
+        has_password = viewer.user is not None and viewer.user.has_usable_password()
+        shown = ShellViewer(name, name[:2], ROLE_WORDS.get(str(viewer.role), str(viewer.role)), has_password)
     return {
         "shell": {
             "theme": theme_of(request),

@@ -1,5 +1,5 @@
 // @ts-check
-/** Keys of every page: "/" finds, Esc leaves a field or closes the open menu. Menus close on a click elsewhere. */
+/** Keys of every page: "/" finds, "?" tells the keys, j and k walk over a table's rows, Esc leaves a field or closes the open menu. */
 
 /** @param {EventTarget | null} target */
 export function isTyping(target) {
@@ -12,9 +12,43 @@ function closeMenus(page) {
 }
 
 /** @param {Document} page */
+function showKeys(page) {
+  closeMenus(page);
+  const dialog = page.getElementById("keys");
+  if (dialog instanceof HTMLDialogElement && !dialog.open) dialog.showModal();
+}
+
+/**
+ * The link of the row that is `step` rows from the focused one; without one in focus the first row's.
+ * @param {Document} page @param {number} step @returns {HTMLElement | null}
+ */
+function rowLink(page, step) {
+  const links = [...page.querySelectorAll("main tbody tr")].map((row) => row.querySelector("a.table__name, td a[href]"));
+  const rows = links.filter((link) => link instanceof HTMLElement);
+  const here = page.activeElement?.closest("tr");
+  const at = here ? rows.findIndex((link) => link.closest("tr") === here) : -1;
+  return rows[at < 0 ? 0 : at + step] ?? null;
+}
+
+/** @param {Document} page */
 export function startKeys(page) {
   page.addEventListener("keydown", (event) => {
-    if (event.key === "/" && !isTyping(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const isFree = !isTyping(event.target) && !page.querySelector("dialog[open]");
+    const isInRow = event.target instanceof Element && event.target.closest("main tbody tr");
+    const step = event.key === "j" || (event.key === "ArrowDown" && isInRow) ? 1 : event.key === "k" || (event.key === "ArrowUp" && isInRow) ? -1 : 0;
+    if (isFree && event.key === "?") {
+      event.preventDefault();
+      showKeys(page);
+    }
+    if (isFree && step && !event.shiftKey) {
+      const link = rowLink(page, step);
+      if (link) {
+        event.preventDefault();
+        link.focus();
+      }
+    }
+    if (isFree && event.key === "/") {
       const field = page.getElementById("search");
       if (field instanceof HTMLInputElement) {
         event.preventDefault();
@@ -28,6 +62,7 @@ export function startKeys(page) {
     }
   });
   page.addEventListener("click", (event) => {
+    if (event.target instanceof Element && event.target.closest("[data-show-keys]")) showKeys(page);
     for (const menu of page.querySelectorAll("details[data-menu][open]")) {
       if (event.target instanceof Node && !menu.contains(event.target)) menu.removeAttribute("open");
     }

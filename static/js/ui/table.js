@@ -90,13 +90,13 @@ document.addEventListener("keydown", (event) => {
   if (!(row instanceof HTMLTableRowElement)) return;
   const all = rows();
   const at = all.indexOf(row);
-  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+  if (event.shiftKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
     const next = all[at + (event.key === "ArrowDown" ? 1 : -1)];
     const link = next?.querySelector("a.table__name");
     if (next && link instanceof HTMLElement) {
       event.preventDefault();
       link.focus();
-      if (event.shiftKey) toggle(next, true, false);
+      toggle(next, true, false);
     }
   } else if (event.key === " " && !(event.target instanceof HTMLInputElement)) {
     event.preventDefault();
