@@ -10,6 +10,7 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 from hypothesis import HealthCheck, settings
 
 from tests.audit_triggers import audit_triggers_off
+from tests.rendered_templates import start_recording
 
 # How long an example takes says how busy the machine is; what must be fast is measured by bin/bench.
 settings.register_profile("vtapweb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,6 +24,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the full figures of soak, fuzz and fault drills too")
 
 
+def pytest_configure() -> None:
+    start_recording()
+
+
 def touches_database(item: pytest.Item) -> bool:
     """Whether a test reads or writes a database of its own process: by mark, by fixture or by Django's test case."""
     if item.get_closest_marker("e2e"):
@@ -34,6 +39,7 @@ def touches_database(item: pytest.Item) -> bool:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     is_long_wanted = config.getoption("--long") or "long" in (config.option.markexpr or "")
+    is_full = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not (config.option.keyword or config.option.markexpr)
     kept: list[pytest.Item] = []
     left_out: dict[str, list[pytest.Item]] = {}
     for item in items:
@@ -41,9 +47,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out.setdefault("without a database", []).append(item)
         elif item.get_closest_marker("long") and not is_long_wanted:
             left_out.setdefault("long, see --long", []).append(item)
+        elif item.get_closest_marker("full_run") and not is_full:
+            left_out.setdefault("of the full run", []).append(item)
         else:
             kept.append(item)
-    kept.sort(key=lambda item: item.get_closest_marker("e2e") is not None)  # stable: browser tests last, see tests/e2e/conftest.py
+    # Stable: what judges the whole run after all others, and browser tests last, see tests/e2e/conftest.py.
+    kept.sort(key=lambda item: (item.get_closest_marker("e2e") is not None, item.get_closest_marker("full_run") is not None))
     items[:] = kept
     config.stash[LEFT_OUT] = left_out
 

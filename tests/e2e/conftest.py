@@ -59,9 +59,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         )
 
 
+def found_browser() -> str | None:
+    """The browser of this machine; None: Playwright's own."""
+    return os.environ.get("VTAPWEB_CHROMIUM") or next((path for path in map(shutil.which, BROWSERS) if path), None)
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    found = os.environ.get("VTAPWEB_CHROMIUM") or next((path for path in map(shutil.which, BROWSERS) if path), None)
+    found = found_browser()
     return {**browser_type_launch_args, "args": FLAGS, **({"executable_path": found} if found else {})}
 
 
