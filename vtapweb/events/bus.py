@@ -11,13 +11,13 @@ from functools import cache
 from typing import Any, Final
 
 import redis
-import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from prometheus_client import Counter
 
+from vtapweb.events import outage
 from vtapweb.events.models import EventCounter, OutboxEvent
 from vtapweb.events.types import Message
 
@@ -26,7 +26,6 @@ PROGRESS_CHANNEL: Final = "vtapweb:progress"
 KEEP_AT_LEAST_S: Final = 24 * 3600
 KEEP_AT_LEAST_ROWS: Final = 10_000
 
-log = structlog.get_logger(__name__)
 published_total = Counter("vtapweb_events_published_total", "Messages handed to Redis, by channel and outcome", ["channel", "outcome"])
 
 
@@ -85,6 +84,7 @@ def _publish(channel: str, body: str) -> None:
         _client(settings.REDIS_URL).publish(channel, body)
     except (redis.RedisError, OSError) as problem:
         published_total.labels(channel, "failed").inc()
-        log.warning("events.publish_failed", channel=channel, problem=str(problem))
+        outage.redis.failed("events.publish_failed", channel=channel, problem=str(problem))
     else:
+        outage.redis.worked()
         published_total.labels(channel, "sent").inc()

@@ -9,6 +9,8 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
+from vtapweb.events import outage
+
 log = structlog.get_logger(__name__)
 enqueued_total = Counter("vtapweb_jobs_enqueued_total", "Tasks handed to the broker, by name and outcome", ["task", "outcome"])
 
@@ -34,7 +36,8 @@ def enqueue(task_name: str, **plain: Any) -> bool:
         task.apply_async(kwargs=plain, retry=False)
     except (OperationalError, OSError) as problem:
         enqueued_total.labels(task_name, "failed").inc()
-        log.warning("jobs.enqueue_failed", task=task_name, problem=str(problem))
+        outage.redis.failed("jobs.enqueue_failed", task=task_name, problem=str(problem))
         return False
+    outage.redis.worked()
     enqueued_total.labels(task_name, "sent").inc()
     return True

@@ -1,0 +1,26 @@
+"""A queue that is away for a while is two lines in the log, not hundreds."""
+
+import structlog
+
+from vtapweb.events.outage import Outage
+
+
+def told(entries: list[structlog.typing.EventDict]) -> list[tuple[str, str]]:
+    return [(str(one["log_level"]), str(one["event"])) for one in entries]
+
+
+def test_the_first_failure_is_told_and_the_end_of_it() -> None:
+    broker = Outage("the broker")
+    with structlog.testing.capture_logs() as entries:
+        broker.worked()
+        broker.failed("jobs.enqueue_failed", task="a")
+        broker.failed("jobs.enqueue_failed", task="b")
+        broker.worked()
+        broker.worked()
+        broker.failed("jobs.enqueue_failed", task="c")
+    assert told(entries) == [
+        ("warning", "jobs.enqueue_failed"),
+        ("debug", "jobs.enqueue_failed"),
+        ("info", "outage.over"),
+        ("warning", "jobs.enqueue_failed"),
+    ]
