@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
 
@@ -22,6 +22,7 @@ from tests.contract.other_arm import FIRST, OtherArm
 from tests.drills.truth import SLUGS, Rows, differences, shown_by, truth_of
 from tests.topology.people import bearer
 from vtapweb.cloud.port import ReadKind
+from vtapweb.inventory.models import SyncRun
 from vtapweb.simulator import changes, contoso
 from vtapweb.simulator.server import Request, Server
 from vtapweb.simulator.throttle import UNLIMITED
@@ -206,3 +207,10 @@ def test_what_stays_away_is_named_and_nothing_is_wrongly_removed(name: str, ever
         sync()
         left = [line for line in differences(truth, shown()) if name == "simulator" or not line.startswith(("nics:", "tap-configurations:"))]
         assert left == [], "what came back is complete again (the other server's NICs never are: items without an id)"
+
+
+def test_a_sync_without_a_cloud_is_refused_before_it_makes_a_run(settings: Settings) -> None:
+    settings.CLOUD = ""
+    with pytest.raises(CommandError, match=r"^VTAPWEB_CLOUD is not set\. "):
+        call_command("sync", json=True)
+    assert not SyncRun.objects.exists()

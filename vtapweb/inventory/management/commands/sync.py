@@ -4,7 +4,9 @@ import json
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from vtapweb.inventory.actions import sync_run_in_foreground
 from vtapweb.inventory.models import SyncRun
@@ -21,6 +23,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
     def handle(self, **options: Any) -> None:
+        if not settings.CLOUD:
+            raise CommandError("VTAPWEB_CLOUD is not set. Say public, usgov, china or custom, or run this beside bin/up on the same data directory.")
+        if SyncRun._meta.db_table not in connection.introspection.table_names():
+            raise CommandError(f"The database has no tables yet (data in {settings.DATA_DIR}). Run: bin/manage migrate")
         try:
             run = sync_run_in_foreground(subscription_ids=options["subscription"], actor="manage.py sync")
         except ValueError as error:
