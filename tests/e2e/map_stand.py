@@ -111,7 +111,9 @@ class MapStand:
     def _answer(self, path: str, query: str) -> tuple[int, str, bytes]:
         if path == "/":
             shell = {"theme": self.theme, "nav": [], "is_demo": True, "inventory": None}
-            html = render_to_string("topology/map.html", {"shell": shell, "CSP_NONCE": "stand", "csrf_token": "stand"})
+            html = render_to_string(
+                "topology/map.html", {"map": {"may_rearrange": True}, "shell": shell, "CSP_NONCE": "stand", "csrf_token": "stand"}
+            )
             return 200, "text/html; charset=utf-8", html.encode()
         if path == "/api/v1/topology":
             return 200, "application/json", json.dumps(self.snapshot).encode()
@@ -121,6 +123,8 @@ class MapStand:
             return 200, "application/json", json.dumps({"select": "kept", "ids": self.selected, "is_gone": False}).encode()
         if path == "/map/empty":
             return 200, "text/html; charset=utf-8", render_to_string("topology/empty.html", {"why": "nothing_readable"}).encode()
+        if path == "/api/v1/topology/rearrange":
+            return 202, "application/json", b"null"
         if path == "/table/nics":
             return 200, "text/html; charset=utf-8", b"<!doctype html><title>table</title>"
         if path.startswith("/map/panel/"):

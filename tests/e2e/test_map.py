@@ -125,6 +125,70 @@ def test_the_selection_comes_from_a_table_and_goes_back_to_it(new_page: Any, sta
     page.wait_for_url("**/table/nics?select=kept")
 
 
+def test_a_selection_too_long_for_the_address_is_kept_and_named_there(new_page: Any, stand: MapStand) -> None:
+    big = sent(Town().look(numbered(*SIZES["M"])), 1)
+    with MapStand(big) as crowded:
+        page = new_page()
+        open_map(page, crowded)
+        crowded.selected = page.evaluate("vtap.graph.visibleIds('nic').filter((_, index) => index % 2)")
+        page.evaluate("ids => vtap.graph.select(ids)", crowded.selected)
+        page.wait_for_url("**/*select=kept*")
+        assert "sel=" not in page.url
+        again = new_page()
+        open_map(again, crowded, "?" + page.url.partition("?")[2])
+        expect(again.get_by_test_id("selection-bar")).to_contain_text(f"{len(crowded.selected):,} NICs selected")
+        assert "select=kept" in again.url
+        assert again.evaluate("vtap.graph.view().k") == pytest.approx(page.evaluate("vtap.graph.view().k"), rel=1e-3)
+        again.keyboard.press("Escape")
+        again.wait_for_url(lambda address: "select=" not in address)
+
+
+def test_rearranging_is_explained_and_confirmed_first_and_then_everything_is_shown(new_page: Any, stand: MapStand) -> None:
+    page = new_page()
+    open_map(page, stand)
+    until(page, "vtap.graph.stats().line === 'open'")
+    fitted = page.evaluate("vtap.graph.view()")
+    page.evaluate("vtap.graph.setView({x: 100, y: 100, k: 2})")
+    page.get_by_test_id("rearrange").click()
+    expect(page.get_by_test_id("rearrange-dialog")).to_contain_text("for everybody")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("rearrange-dialog")).to_be_hidden()
+    assert not [path for path in stand.asked if "rearrange" in path]
+    page.get_by_test_id("rearrange").click()
+    page.get_by_test_id("rearrange-yes").click()
+    expect(page.locator("#announcer")).to_contain_text("packed anew")
+    stand.snapshot["revision"] = "r99"
+    stand.push({"kind": "topology", "revision": "r99", "is_refetch": True, "delta": None})
+    until(page, "vtap.graph.revision === 'r99' && Math.abs(vtap.graph.view().k - given.k) < 1e-6", fitted)
+
+
+def test_legend_is_one_line_until_it_is_opened_and_that_is_remembered(new_page: Any, stand: MapStand) -> None:
+    page = new_page()
+    open_map(page, stand)
+    legend = page.get_by_test_id("map-legend")
+    closed = legend.bounding_box()
+    assert closed is not None
+    assert closed["height"] <= 36
+    page.get_by_test_id("legend-switch").click()
+    opened = legend.bounding_box()
+    assert opened is not None
+    assert opened["height"] > 100
+    page.reload()
+    until(page, READY)
+    expect(page.get_by_test_id("legend-switch")).to_have_attribute("aria-expanded", "true")
+
+
+def test_a_small_estate_opens_with_readable_names_and_nothing_over_it(new_page: Any, stand: MapStand) -> None:
+    for (w, h), least in {(1440, 900): 0.75, (1920, 1080): 0.95}.items():
+        page = new_page(viewport={"width": w, "height": h})
+        open_map(page, stand)
+        assert page.evaluate("vtap.graph.view().k") >= least
+        below = page.locator("#map-legend-box").bounding_box()
+        assert below is not None
+        boxes = [page.evaluate("id => vtap.graph.find(id)", box["id"]) for box in page.evaluate("vtap.graph.boxes()") if box["kind"] == "region"]
+        assert all(box["y"] + box["h"] <= below["y"] for box in boxes)
+
+
 def test_drag_pans_and_the_wheel_zooms_at_the_pointer(new_page: Any, stand: MapStand) -> None:
     page = new_page()
     open_map(page, stand)
@@ -290,6 +354,60 @@ def test_a_destroyed_map_lets_go(new_page: Any, stand: MapStand) -> None:
     page.mouse.move(600, 400)
     until(page, "document.querySelector('canvas').width === 0")
     assert problems == []
+
+
+def listeners(page: Page, kept: dict[str, str]) -> list[str]:
+    """What the map's own modules listen to on document and window; `kept` collects the addresses of scripts."""
+    session = page.context.new_cdp_session(page)
+    session.on("Debugger.scriptParsed", lambda event: kept.__setitem__(event["scriptId"], event["url"]))
+    session.send("Debugger.enable")
+    found = []
+    for target in ("document", "window"):
+        remote = session.send("Runtime.evaluate", {"expression": target})["result"]["objectId"]
+        told = session.send("DOMDebugger.getEventListeners", {"objectId": remote})["listeners"]
+        found += [one["type"] for one in told if "/topology/" in kept.get(one["scriptId"], "")]
+    session.detach()
+    return found
+
+
+def test_a_long_session_keeps_nothing_that_grows(new_page: Any) -> None:
+    """A thousand deltas, each bringing a NIC and taking the last one, and as many zooms: every list stays as long as the estate needs it."""
+    case = json.loads((VECTORS / "topology_deltas.json").read_text(encoding="utf-8"))[0]
+    event = case["events"][0]
+    with MapStand({**case["before"], "seq": event["seq"] - 1}) as stand:
+        page = new_page()
+        problems = open_map(page, stand)
+        until(page, "vtap.graph.stats().line === 'open'")
+        stand.push(event)
+        row = event["delta"]["tables"]["nics"]["upsert"][0]
+        last = row["id"]
+        for number in range(1000):
+            fresh = {**row, "id": 100_000 + number, "name": f"come-{number:04}"}
+            delta = {**event["delta"], "revision": f"n{number}", "tables": {"nics": {"upsert": [fresh], "remove": [last]}}}
+            stand.push({**event, "seq": event["seq"] + 1 + number, "revision": f"n{number}", "delta": delta})
+            last = fresh["id"]
+            if number % 50 == 0:
+                page.evaluate("given => vtap.graph.setView({...vtap.graph.view(), k: 0.2 + given % 13 / 10})", number)
+        until(page, "vtap.graph.revision === 'n999'")
+        page.evaluate("""async () => {
+          for (let i = 0; i < 1000; i++) {
+            vtap.graph.setView({...vtap.graph.view(), k: 0.05 + (i % 97) / 40});
+            if (i % 20 === 0) await new Promise(requestAnimationFrame);
+          }
+          await vtap.graph.idle();
+        }""")
+        kept = page.evaluate("vtap.graph.stats().kept")
+        nics = page.evaluate("vtap.graph.boxes().filter(box => box.kind === 'nic').length")
+        assert nics == page.evaluate("vtap.graph.stats().counts.nics")
+        assert kept["widths"] <= 20_000
+        assert (kept["newcomers"], kept["waiting"], kept["canvases"], kept["hits"]) == (0, 0, 4, 0)
+        assert kept["toSay"] <= 1000
+        assert kept["labels"] <= 100
+        scripts: dict[str, str] = {}
+        assert listeners(page, scripts)
+        page.evaluate("vtap.graph.destroy()")
+        assert listeners(page, scripts) in ([], ["pagehide"])
+        assert problems == []
 
 
 PAN = """async () => {

@@ -122,6 +122,24 @@ test("no strand runs along the hub's edge", () => {
   }
 });
 
+test("a pipe between neighbours is short and straight; none runs over a box unless it is painted faintly", () => {
+  const graph = graphS();
+  const boxes = [...graph.vnets.rowOf.keys()].map((id) => ({ id, box: graph.boxOf(id) }));
+  const { pipes } = routesOf(graph);
+  for (const pipe of pipes) {
+    if (pipe.start.side === "bottom" && pipe.end.side === "top") assert.equal(pipe.start.x, pipe.end.x);
+    if (pipe.isBehind || pipe.mirrors) continue;
+    for (const { id, box } of boxes) {
+      if (id === pipe.from || id === pipe.to) continue;
+      for (let i = 0; i < pipe.points.length; i += 2) {
+        const isInside = pipe.points[i] > box.x + 3 && pipe.points[i] < box.x + box.w - 3 && pipe.points[i + 1] > box.y + 3 && pipe.points[i + 1] < box.y + box.h - 3;
+        assert.ok(!isInside, `${graph.nameOf(pipe.from)} - ${graph.nameOf(pipe.to)} runs through ${graph.nameOf(id)}`);
+      }
+    }
+  }
+  assert.ok(pipes.some((pipe) => pipe.start.side === "bottom" || pipe.start.side === "top"));
+});
+
 test("ports keep their distance and lie on the edge of their VNet", () => {
   const graph = graphS();
   const ports = new Map();

@@ -9,9 +9,10 @@ from tests.topology.test_api import two_subscriptions
 from vtapweb.access.models import SubscriptionGrant, User
 from vtapweb.access.role import Role
 from vtapweb.domain.graph import pair_key
-from vtapweb.inventory.models import NetworkInterface, VirtualMachine, VirtualNetworkPeering
+from vtapweb.inventory.models import KindState, NetworkInterface, VirtualMachine, VirtualNetworkPeering
 from vtapweb.topology.actions import topology_refresh
 from vtapweb.topology.models import Placement
+from vtapweb.topology.selectors import LISTS
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +59,7 @@ def test_each_kind_of_node_has_its_panel(viewer: Client) -> None:
         pair_key(mine.hub.key, theirs.hub.key): ("Only hub’s side is known",),
         mine.collector.ip_configurations.get().key: ("Collector NIC", "VXLAN on UDP 4789", "app-01-nic"),
         theirs.hub.key: ("VNet that cannot be read", "Until we know, the answer is no."),
-        theirs.tap.key: ("Collector that cannot be seen", "unknown"),
+        theirs.tap.key: ("Collector that cannot be read", "unknown"),
         mine.nics[0].tap_configurations.get().key: ("Mirror", "app-01-nic"),
     }
     for key, words in expected.items():
@@ -91,7 +92,11 @@ def test_the_panel_says_what_is_wrong_and_what_to_do(viewer: Client) -> None:
     type(estate.collector).objects.filter(pk=estate.collector.pk).update(removed_at=NOW)
     estate.collector.ip_configurations.update(removed_at=NOW)
     topology_refresh()
-    assert "gone or cannot be read" in panel(viewer, estate.tap.destination_key)
+    KindState.objects.all().delete()
+    assert "cannot be read here" in panel(viewer, estate.tap.destination_key)
+    for kind in LISTS:
+        KindState.objects.create(subscription_id=estate.subscription.pk, kind=kind, status=KindState.Status.COMPLETE, last_complete_at=NOW)
+    assert "is not in Azure any more" in panel(viewer, estate.tap.destination_key)
     bare = make_tap("tap-bare", destination_id="")
     topology_refresh()
     shown = panel(viewer, bare.key)

@@ -29,7 +29,7 @@ PIPE_GAP = 48  # above and below a hub: room for a short pipe and its words
 HUB_GUTTER = 112  # room for the pipes between a hub and its spokes
 ROW_GUTTER = 52
 GROUP_GAP = 64
-REGION_GAP = 36
+REGION_GAP, REGION_GAP_SHARE = 36, 0.014  # at least so many units, and so much of the side of a square world
 HEAD_ROOM = 1.35  # slots a NIC that is there
 FEWEST_COLUMNS, USUAL_COLUMNS = 2, 3  # of a subnet with up to four slots, of all others
 SUBNET_SHAPE, VNET_SHAPE, HUB_SHAPE, WORLD_SHAPE = 1.6, 1.05, 0.62, 1.8  # width : height
@@ -426,11 +426,13 @@ class _Outside:
             return
         regions = [members for _, members in sorted(of_region.items())]
         ways = [[self._pack_region(members, shape) for shape in REGION_SHAPES] for members in regions]
+        area = sum(w * h for (w, h), _ in (way[REGION_SHAPES.index(1.0)] for way in ways))
+        gap = max(REGION_GAP, int(REGION_GAP_SHARE * area**0.5))  # far away a region's name stands in it
 
         def boxes_of(chosen: Sequence[int]) -> list[Box]:
             sizes = [ways[index][way][0] for index, way in enumerate(chosen)]
             order = sorted(range(len(sizes)), key=lambda index: (-sizes[index][1], index))
-            boxes = pack_to_shape([sizes[index] for index in order], WORLD_SHAPE, REGION_GAP)
+            boxes = pack_to_shape([sizes[index] for index in order], WORLD_SHAPE, gap)
             return [box for _, box in sorted(zip(order, boxes, strict=True))]
 
         def cost(chosen: Sequence[int]) -> tuple[float, int]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vtapweb.domain.graph import name_in
+from vtapweb.domain.graph import name_in, subscription_in
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import (
     NetworkInterface,
@@ -18,11 +18,11 @@ from vtapweb.inventory.models import (
 )
 from vtapweb.topology.models import Placement
 from vtapweb.topology.nodes import MOST_LISTED, Node, node_find
-from vtapweb.topology.selectors import present
+from vtapweb.topology.selectors import present, subscriptions_read_whole
 
 WORDS = {
     "vnet": "VNet", "ghost": "VNet that cannot be read", "subnet": "Subnet", "nic": "NIC", "peering": "Peering", "collector": "Collector",
-    "unreadable": "Collector that cannot be seen", "mirror": "Mirror",
+    "unreadable": "Collector that cannot be read", "gone": "Collector that is gone", "mirror": "Mirror",
 }  # fmt: skip
 
 
@@ -192,11 +192,16 @@ def _collector(node: Node, scope: Scope) -> Panel:
     return Panel(node, WORDS["collector"], owner, (), facts, sections)
 
 
-def _unreadable(node: Node, scope: Scope) -> Panel:  # noqa: ARG001 - all that may be known is in the node
-    note = ("◌", f"{node.name} is gone or cannot be read here, so whether anything arrives is unknown.")
+def _unreadable(node: Node, scope: Scope) -> Panel:
+    target = node.more["taps"][0].destination_id if node.more["taps"] else node.arm_id
+    is_gone = subscription_in(target) in subscriptions_read_whole(scope)
+    note = ("◌", f"{node.name} cannot be read here, so whether anything arrives is unknown. Until we know, the answer is no.")
+    if is_gone:
+        lost = f"{node.name} is not in Azure any more: its subscription was read to the end without it. Whatever is mirrored to it is lost."
+        note = ("✕", f"{lost} Fix: end those mirrors, or point them at another collector, then sync.")
     taps = [Item(tap.name, f"/taps/{tap.key}", tap.provisioning_state) for tap in node.more["taps"]]
     facts = [("ARM id", Item(node.arm_id)), ("Mirrors to it", Item(f"{node.more['mirror_count']:,}"))]
-    return Panel(node, WORDS["unreadable"], "", [note], facts, (Section("TAPs", taps, len(taps), "None that may be read."),))
+    return Panel(node, WORDS["gone" if is_gone else "unreadable"], "", [note], facts, (Section("TAPs", taps, len(taps), "None that may be read."),))
 
 
 def _mirror(node: Node, scope: Scope) -> Panel:  # noqa: ARG001 - all that may be known is in the node

@@ -165,6 +165,11 @@ def _freshness(scope: Scope) -> tuple[dict[tuple[str, str], int], frozenset[str]
     return stale, frozenset(sub for sub, count in read.items() if count == len(LISTS))
 
 
+def subscriptions_read_whole(scope: Scope) -> frozenset[str]:
+    """The subscriptions whose lists were all read to their ends the last time: what is missing there is gone. One query."""
+    return _freshness(scope)[1]
+
+
 def _subscription_stale(subscription_id: str, not_listed: datetime | None, stale: Mapping[tuple[str, str], int]) -> int:
     found = [since for (sub, _), since in stale.items() if sub == subscription_id]
     if not_listed is not None:

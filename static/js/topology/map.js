@@ -14,7 +14,7 @@ import { boxToScreen, fit, levelOf, overlaps, pan, toScreen, toWorld, visibleBox
 import { describe, describePipe, fillLegend, fillTree, make, putAt, Tooltip } from "./draw/chrome.js";
 import { Finder } from "./draw/finder.js";
 import { startGestures } from "./draw/gestures.js";
-import { clock } from "./draw/names.js";
+import { areRegionNamesAbove, clock } from "./draw/names.js";
 import { Stage } from "./draw/stage.js";
 import { addressOf, readAddress } from "./wire/address.js";
 import { fetchHits, fetchSelection, fetchSnapshot, postRearrange, postSelection } from "./wire/fetches.js";
@@ -384,7 +384,10 @@ export class MapPage {
 
   fitted() {
     const bottom = part("map-legend-box", HTMLElement).offsetHeight;
-    return fit(this.mustGraph().bounds(), this.stage.size, { pad: FIT_PAD, bottom: bottom ? bottom + 8 : 0 });
+    const room = { pad: FIT_PAD, bottom: bottom ? bottom + 8 : 0 };
+    const view = fit(this.mustGraph().bounds(), this.stage.size, room);
+    // Far away the names of regions stand above them.
+    return areRegionNamesAbove(this.mustGraph(), view.k) ? fit(this.mustGraph().bounds(), this.stage.size, { ...room, top: 14 }) : view;
   }
 
   handleView() {
@@ -858,7 +861,8 @@ export class MapPage {
       },
       stats: () => ({
         ...page.stage.figures, level: levelOf(page.stage.view.k), counts: page.graph?.counts ?? null, line: page.line.phase,
-        pipes: page.stage.routes.pipes.length, strands: page.stage.routes.strands.length, labels: page.stage.labels.map((label) => label.text),
+        pipes: page.stage.routes.pipes.length, strands: page.stage.routes.strands.length,
+        kept: { ...page.stage.kept(), toSay: page.toSay.length, tree: page.tree.childElementCount, hits: page.hits?.size ?? 0 }, labels: page.stage.labels.map((label) => label.text),
       }),
       find: (/** @type {number | string} */ id) => page.screenBox(typeof id === "string" ? page.idOfName(id) : id),
       visibleIds: (/** @type {string} */ kind) => page.visibleIds(kind),

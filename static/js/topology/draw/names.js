@@ -7,7 +7,7 @@ import { boxAt } from "../store/graph.js";
 import { placeLabels } from "../store/labels.js";
 import { count, GHOST, peeringState, STALE } from "../store/states.js";
 import { boxToScreen, toScreen } from "../store/view.js";
-import { shorten, widthOf } from "./text.js";
+import { LAST_WORD, shorten, shortenName, widthOf } from "./text.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
 /** @typedef {import("../store/types.js").Box} Box */
@@ -30,18 +30,28 @@ function clamp(value, low, high) {
   return Math.min(high, Math.max(low, value));
 }
 
+/** @param {number} k @returns {number} px */
+function regionNameSize(k) {
+  return clamp(16 * k, 12, 18);
+}
+
+/** Whether there is no room for a region's name in its head. @param {Graph} graph @param {number} k */
+export function areRegionNamesAbove(graph, k) {
+  return (graph.geometry.region_head ?? 40) * k < regionNameSize(k) + 10;
+}
+
 /** @param {NamePen} pen @param {number} row */
 export function paintRegionName(pen, row) {
   const { ctx, palette, graph } = pen;
   const box = boxToScreen(pen.view, pen.size, boxAt(graph.regions, row));
-  const size = clamp(16 * pen.view.k, 12, 18);
+  const size = regionNameSize(pen.view.k);
   ctx.font = `600 ${size}px ${palette.font}`;
   ctx.fillStyle = palette.ink2;
   ctx.textAlign = "left";
   const head = (graph.geometry.region_head ?? 40) * pen.view.k;
-  const isAbove = head < size + 10; // no room in the frame's head: the name stands on its rim
+  const isAbove = areRegionNamesAbove(graph, pen.view.k);
   const x = Math.max(box.x + (isAbove ? 2 : 20 * pen.view.k + 4), 14);
-  const y = isAbove ? box.y - 6 : Math.max(box.y + head / 2 + size * 0.36, 22);
+  const y = isAbove ? box.y - 4 : Math.max(box.y + head / 2 + size * 0.36, 22);
   if (!isAbove && y > box.y + head) return;
   ctx.fillText(shorten(ctx, graph.regions.texts.name[row], box.x + box.w - x - 4), x, y);
 }
@@ -56,8 +66,8 @@ export function paintVnetName(pen, row) {
   const role = graph.vnets.texts.role[row];
   const staleSince = graph.vnets.numbers.stale_since[row];
   const head = graph.geometry.vnet_head * k;
-  const pad = clamp(15 * k, 7, 20);
-  const size = clamp(15 * k, 12, 20);
+  const pad = pen.level === 1 ? 6 : clamp(15 * k, 7, 20);
+  const size = pen.level === 1 ? 11 : clamp(15 * k, 12, 20);
   const small = clamp(12 * k, 11, 16);
   ctx.globalAlpha = pen.alphaOf(id);
   ctx.textAlign = "left";
@@ -79,7 +89,7 @@ export function paintVnetName(pen, row) {
   }
 
   ctx.font = `600 ${size}px ${palette.font}`;
-  const name = shorten(ctx, graph.vnets.texts.name[row], room);
+  const name = shortenName(ctx, graph.vnets.texts.name[row], room, LAST_WORD);
   if (!name) {
     ctx.globalAlpha = 1;
     return;
@@ -204,8 +214,11 @@ export function paintPipeLabels(pen, pipes, obstacles) {
     ctx.globalAlpha = pen.alphaOf(of.label.id);
     ctx.beginPath();
     ctx.roundRect(box.x, box.y, box.w, box.h, Math.min(12, box.h / 2));
+    ctx.save();
+    ctx.globalAlpha = 1; // nothing shines through
     ctx.fillStyle = palette.panel;
     ctx.fill();
+    ctx.restore();
     ctx.strokeStyle = palette[of.label.color];
     ctx.lineWidth = 1.25;
     if (of.label.color === "stale") ctx.setLineDash([4, 3]);

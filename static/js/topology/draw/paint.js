@@ -428,14 +428,17 @@ export function paintCollector(pen, row) {
   ctx.stroke();
   ctx.setLineDash([]);
 
+  if (box.w * pen.k < 90) { // no room for words
+    paintEmblem(pen, box.x + box.w / 2, box.y + box.h / 2, Math.min(box.h * 0.36, box.w / 2), state.key, color);
+    return;
+  }
   const isFree = box.h < 80; // a collector that is gone or cannot be read
   const isSmall = isFree || box.h * pen.k < 88;
   const isTiny = box.h * pen.k < (isFree ? 34 : 46);
-  const hasEmblem = box.w * pen.k > 90;
   const emblemX = box.x + (isFree ? 24 : isSmall ? 30 : 46);
   const middle = box.y + box.h / 2;
-  if (hasEmblem) paintEmblem(pen, emblemX, isSmall ? middle : box.y + Math.min(52, box.h / 2), isFree ? 13 : isSmall ? Math.min(15, box.h / 4) : 24, state.key, color);
-  const left = hasEmblem ? emblemX + (isFree ? 21 : isSmall ? 26 : 44) : box.x + px(pen, 8);
+  paintEmblem(pen, emblemX, isSmall ? middle : box.y + Math.min(52, box.h / 2), isFree ? 13 : isSmall ? Math.min(15, box.h / 4) : 24, state.key, color);
+  const left = emblemX + (isFree ? 21 : isSmall ? 26 : 44);
   const room = box.x + box.w - left - 8;
   ctx.textAlign = "left";
   const line = (/** @type {string} */ text, /** @type {number} */ y, /** @type {string} */ ink) => {

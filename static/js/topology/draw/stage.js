@@ -17,7 +17,7 @@ import { between, boxToScreen, levelOf, overlaps, visibleBox } from "../store/vi
 import { hatchTile, isCut, isStill, paintChip, paintCollector, paintDots, paintPipe, paintPorts, paintRegion, paintSelected, paintStrand, paintSubnet, paintVnet, trace } from "./paint.js";
 import { paintPipeLabels, paintRegionName, paintSubnetName, paintVnetName } from "./names.js";
 import { readPalette } from "./palette.js";
-import { forgetWidths } from "./text.js";
+import { forgetWidths, widthsKept } from "./text.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
 /** @typedef {import("../store/types.js").Box} Box */
@@ -114,6 +114,11 @@ export class Stage {
     this.index = null;
     this.waiting.forEach((resolve) => resolve());
     this.waiting = [];
+  }
+
+  /** @returns {Record<string, number>} sizes of what could grow in a long session */
+  kept() {
+    return { newcomers: this.newcomers.size, waiting: this.waiting.length, widths: widthsKept(), labels: this.labels.length, canvases: this.host.querySelectorAll("canvas").length };
   }
 
   now() {
@@ -342,7 +347,7 @@ export class Stage {
     const index = /** @type {SpatialIndex} */ (this.index);
     const inPicture = new Set(level >= 2 ? index.vnetRows(box).map((row) => graph.vnets.numbers.id[row]) : []);
     return pipes.filter((pipe) => overlaps(pipe.box, box)
-      && (level >= 2 ? inPicture.has(pipe.from) || inPicture.has(pipe.to) : (pipe.mirrors > 0 && pipe.state !== "missing") || this.#isHubToHub(pipe)));
+      && (level >= 2 ? inPicture.has(pipe.from) || inPicture.has(pipe.to) : pipe.state !== "missing" && (pipe.mirrors > 0 || this.#isHubToHub(pipe))));
   }
 
   /** @param {Pipe} pipe */

@@ -18,6 +18,11 @@ export function widthOf(ctx, text) {
   return width;
 }
 
+/** @returns {number} widths in memory, 20,000 at most */
+export function widthsKept() {
+  return widths.size;
+}
+
 /** A face that arrives late changes every width. */
 export function forgetWidths() {
   widths.clear();
@@ -37,14 +42,17 @@ export function shorten(ctx, text, room) {
   return low < 2 ? "" : `${letters.slice(0, low).join("")}…`;
 }
 
+const LAST_NUMBER = /(?<=[-_.])\d{1,4}$/;
+export const LAST_WORD = /[-_.][^-_.]{1,6}$/;
+
 /**
- * As `shorten`, but a number at the end stays: names of a series differ there ("nic-sensor-01", "nic-sensor-02").
+ * As `shorten`, but a tail stays: names of a series differ there ("nic-sensor-01", "nic-sensor-02").
  *
- * @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} room @returns {string}
+ * @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} room @param {RegExp} [tailOf] finds what stays @returns {string}
  */
-export function shortenName(ctx, text, room) {
+export function shortenName(ctx, text, room, tailOf = LAST_NUMBER) {
   if (widthOf(ctx, text) <= room) return text;
-  const tail = /\d{1,4}$/.exec(text)?.[0] ?? "";
+  const tail = tailOf.exec(text)?.[0] ?? "";
   const letters = [...text];
   for (let head = tail ? letters.length - tail.length - 1 : 0; head >= 3; head--) {
     const short = `${letters.slice(0, head).join("")}…${tail}`;

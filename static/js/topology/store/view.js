@@ -11,7 +11,7 @@ export const K_MIN = 0.01;
 export const K_MAX = 4;
 
 /** From these px per world unit on the next level of detail is drawn. */
-export const LEVEL = Object.freeze({ subnets: 0.12, dots: 0.35, chips: 0.58 });
+export const LEVEL = Object.freeze({ subnets: 0.1, dots: 0.35, chips: 0.58 });
 
 /** @param {number} k @returns {0 | 1 | 2 | 3} heat tiles, subnet tiles, NIC dots, NIC chips */
 export function levelOf(k) {
