@@ -181,3 +181,13 @@ def test_unknown_kind_is_404() -> None:
     client = signed_in()
     assert client.get("/table/unicorns").status_code == 404
     assert client.get("/table/unicorns.csv").status_code == 404
+
+
+def test_subscriptions_that_failed_alike_are_one_notice() -> None:
+    for number in range(5):
+        subscription = make_subscription(f"5c000000-0000-0000-0000-00000000000{number}", name=f"sub-{number}")
+        code = "ServiceUnavailable" if number else "Other"
+        make_kind_state("network_interfaces", subscription=subscription, status="failed", failure="server", code=code)
+    page = text(signed_in(), "/table/nics")
+    assert page.count("could not be read (") == 2
+    assert "<b>sub-1, sub-2 and 2 more</b>" in page

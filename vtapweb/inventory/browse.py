@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -201,18 +201,34 @@ class Trouble:
 
 
 def troubles(scope: Scope, read_kind: str) -> list[Trouble]:
-    """The subscriptions whose list of this kind is not complete or holds what could not be understood, in the order of their names. One query."""
+    """The subscriptions whose list of this kind is not complete or holds what could not be understood, in the order of their names. One query.
+
+    Those that failed alike are one trouble: its subscription is named "a, b and 3 more", its last complete read is the oldest.
+    """
     states = (
         KindState.objects.filter(in_scope(scope), kind=read_kind)
         .filter(Q(status__in=[*KindState.INCOMPLETE_STATUSES, KindState.Status.NOT_AVAILABLE]) | Q(not_understood_count__gt=0))
         .select_related("subscription")
         .order_by("subscription__name", "subscription_id")
     )
-    return [
+    found = [
         Trouble(one.subscription_id, str(one.subscription), one.status, one.failure, one.code, one.message, one.last_complete_at,
                 one.last_attempt_at, one.not_understood_count)
         for one in states
     ]  # fmt: skip
+    alike: dict[tuple[str, str, bool, str], list[Trouble]] = {}
+    for one in found:
+        own = one.subscription_id if one.not_understood_count else ""
+        alike.setdefault((one.status, one.code, one.last_complete_at is None, own), []).append(one)
+    return [_together(some) for some in alike.values()]
+
+
+def _together(alike: list[Trouble]) -> Trouble:
+    names = [one.subscription for one in alike]
+    shown = names if len(names) < 4 else [*names[:2], f"{len(names) - 2} more"]
+    words = " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part)
+    oldest = min((one.last_complete_at for one in alike if one.last_complete_at), default=None)
+    return replace(alike[0], subscription=words, last_complete_at=oldest)
 
 
 @dataclass(frozen=True, slots=True)

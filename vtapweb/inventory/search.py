@@ -95,6 +95,9 @@ class _Found:
     def hit(self, slug: str, row: Any, detail: str = "") -> Hit:
         where = vnet_id_of(row.arm_id) if slug in ("subnets", "peerings") else getattr(row, "virtual_network_id", "") if slug == "nics" else ""
         parts = [name_of(where)] if where else []
+        if "/virtualmachinescalesets/" in row.arm_id.lower():  # its members' NICs have all one name
+            words = row.arm_id.split("/")
+            parts.append(f"{words[8]} no. {words[10]}" if len(words) > 10 else words[-1])
         parts.append(self.names.get(row.subscription_id, row.subscription_id))
         return Hit(slug, row.key, row.name, row.arm_id, " · ".join(parts), detail, removed_at=row.removed_at)
 
