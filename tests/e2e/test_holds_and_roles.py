@@ -98,7 +98,8 @@ def test_a_removal_too_large_to_be_believed_waits_for_an_admin(
     assert {one: before[one] for one in after} == after, "those that stay have not moved"
     page.goto("/feed?action=removed&kind=nics")
     for name in (gone[0], gone[-1]):
-        expect(page.locator("[data-test=feed] tbody tr", has_text=name).first).to_contain_text("admin")
+        expect(page.locator("[data-test=feed] tbody tr", has_text=name).first).to_contain_text("removed")
+    expect(page.locator("[data-test=feed]")).to_contain_text("admin")
     page.goto("/audit")
     for action in ("inventory.removal_dismissed", "inventory.removal_confirmed"):
         expect(page.locator("main")).to_contain_text(action)
