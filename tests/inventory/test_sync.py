@@ -341,6 +341,22 @@ def test_a_list_of_subscriptions_that_fails_falls_back_to_those_known() -> None:
     assert NetworkInterface.objects.filter(removed_at=None).count() == 3
 
 
+@pytest.mark.parametrize("failure", [Failure.CONNECTION, Failure.UNAUTHENTICATED])
+def test_no_way_to_azure_is_found_out_once_a_run_and_takes_nothing_away(failure: Failure) -> None:
+    azure = azure_of()
+    assert sync(azure).state == "complete"
+    asked: list[ReadKind] = []
+    azure.on_page = lambda kind, _number: asked.append(kind)
+    azure.subscriptions_fail = Fails(failure=failure, code="", message="nobody answers")
+    azure.put(NICS, nic("a"))
+    run = sync(azure)
+    assert (run.state, asked) == ("failed", []), "each subscription would cost the same retries again"
+    assert state_of(NICS).status == "failed"
+    assert state_of(NICS).failure == failure
+    assert state_of(NICS).last_complete_at is not None
+    assert NetworkInterface.objects.filter(removed_at=None).count() == 4
+
+
 def test_members_of_a_scale_set_are_read_when_a_pool_names_it() -> None:
     azure = azure_of()
     named, unnamed = (compute_id("virtualMachineScaleSets", name) for name in ("vmss-collector", "vmss-other"))
