@@ -212,7 +212,7 @@ export function paintChip(pen, row, withName = true) {
 
   if (!withName) return;
   const marks = NIC_MARKS.filter((mark) => bits & mark.bit);
-  const size = font(pen, 12.5, 11, 500);
+  const size = font(pen, Math.min(12.5, px(pen, 17)), 11, 500);
   let right = x + box.w - 6;
   for (const mark of marks) {
     ctx.font = `700 ${Math.min(size, 11)}px ${palette.font}`;
@@ -221,7 +221,7 @@ export function paintChip(pen, row, withName = true) {
     ctx.fillText(mark.glyph, right, middle + size * 0.35);
     right -= widthOf(ctx, mark.glyph) + 3;
   }
-  font(pen, 12.5, 11, 500);
+  font(pen, Math.min(12.5, px(pen, 17)), 11, 500);
   ctx.textAlign = "left";
   ctx.fillStyle = isStale || bits & NIC.no_vm ? palette.ink2 : palette.ink;
   ctx.fillText(shortenName(ctx, graph.nics.texts.name[row], right - x - CHIP_TEXT_X), x + CHIP_TEXT_X, middle + size * 0.35);
