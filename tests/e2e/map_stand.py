@@ -126,7 +126,7 @@ class MapStand:
         if path == "/api/v1/topology/rearrange":
             return 202, "application/json", b"null"
         if path == "/table/nics":
-            return 200, "text/html; charset=utf-8", b"<!doctype html><title>table</title>"
+            return 200, "text/html; charset=utf-8", b'<!doctype html><title>table</title><link rel="icon" href="data:,">'
         if path.startswith("/map/panel/"):
             node = path.rpartition("/")[2]
             button = f'<button class="btn btn--s" type="button" data-map-select="{node}">Select its NICs</button>'

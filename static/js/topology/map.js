@@ -93,9 +93,11 @@ export class MapPage {
     this.refetchWait = REFETCH_PAUSE_MS;
     this.refetchTimer = 0;
     this.addressTimer = 0;
+    this.addressAt = -ADDRESS_PAUSE_MS;
     this.sayTimer = 0;
     /** @type {string[]} */
     this.toSay = [];
+    this.sayCount = 0;
     this.secondTimer = 0;
     /** @type {SocketState} */
     this.line = { phase: "connecting", lostAt: null, retryAt: null };
@@ -105,6 +107,8 @@ export class MapPage {
     this.isFitWanted = false;
     /** The selection that the server keeps, and its name in the address. */
     this.kept = { ids: /** @type {ReadonlySet<number>} */ (new Set()), select: "" };
+    /** The kept selection that the address names and that is not fetched yet. */
+    this.awaited = "";
     /** Ids of the stale subscriptions whose banner was dismissed. */
     this.dismissed = "";
 
@@ -160,6 +164,7 @@ export class MapPage {
     document.fonts.ready.then(() => !signal.aborted && this.stage.restyle(), () => undefined);
     document.fonts.addEventListener("loadingdone", () => this.stage.restyle(), { signal });
     window.addEventListener("popstate", () => this.restore(), { signal });
+    window.addEventListener("beforeunload", () => this.addressTimer && this.putAddress(), { signal });
     document.addEventListener("visibilitychange", () => !document.hidden && this.stage.touch(), { signal });
   }
 
@@ -279,13 +284,15 @@ export class MapPage {
     this.showBanners();
   }
 
-  /** Collects words for screen readers and says them at most every few seconds. @param {string} words */
+  /** Collects words for screen readers and says them at most every few seconds; of many it counts all and keeps two. @param {string} words */
   say(words) {
-    this.toSay.push(words);
+    this.sayCount++;
+    this.toSay = [...this.toSay.slice(-1), words];
     if (this.sayTimer) return;
     this.sayTimer = setTimeout(() => {
+      announce(this.sayCount > 2 ? `${this.sayCount} changes on the map. The last: ${this.toSay.at(-1)}` : this.toSay.join(" "));
       this.sayTimer = 0;
-      announce(this.toSay.length > 2 ? `${this.toSay.length} changes on the map. The last: ${this.toSay.at(-1)}` : this.toSay.join(" "));
+      this.sayCount = 0;
       this.toSay = [];
     }, SAY_PAUSE_MS);
   }
@@ -404,19 +411,21 @@ export class MapPage {
     if (this.graph) fillLegend(this.legend, this.graph, level);
   }
 
-  writeAddress() {
+  /** Writes the address once the view rests. What a person did is written at once, so that whoever leaves now comes back to it. */
+  writeAddress(isDeed = false) {
     clearTimeout(this.addressTimer);
     this.addressTimer = setTimeout(() => {
-      if (!this.isReady) return;
-      void this.putAddress();
+      this.addressTimer = 0;
+      void this.keepAddress();
     }, ADDRESS_PAUSE_MS);
+    // Browsers refuse an address that changes too often.
+    if (isDeed && performance.now() - this.addressAt >= ADDRESS_PAUSE_MS) this.putAddress();
   }
 
   /** A selection that is too long for the address is kept by the server and named there. */
-  async putAddress() {
+  async keepAddress() {
     const { selection } = this;
-    const isLong = idsToText(selection).length > LONGEST_SELECTION;
-    if (isLong && this.kept.ids !== selection) {
+    if (this.isReady && this.isLong() && this.kept.ids !== selection) {
       try {
         const select = await postSelection(this.urls.selection, [...selection]);
         if (this.selection !== selection || this.stop.signal.aborted) return; // another one meanwhile: it writes the address
@@ -427,7 +436,20 @@ export class MapPage {
         toast(`This selection is too long for the address and could not be kept: ${error instanceof Error ? error.message : "no answer"} A bookmark will not hold it.`, "warn");
       }
     }
-    const state = { view: this.stage.view, selection: isLong ? new Set() : selection, select: isLong ? this.kept.select : "", node: this.openNode };
+    this.putAddress();
+  }
+
+  isLong() {
+    return idsToText(this.selection).length > LONGEST_SELECTION;
+  }
+
+  /** Puts into the address what is known now: of a flight its end, of a long selection its name if the server keeps it already. */
+  putAddress() {
+    if (!this.isReady) return;
+    this.addressAt = performance.now();
+    const isLong = this.isLong();
+    const select = isLong && this.kept.ids === this.selection ? this.kept.select : this.awaited;
+    const state = { view: this.stage.flight?.to ?? this.stage.view, selection: isLong ? new Set() : this.selection, select, node: this.openNode };
     history.replaceState(null, "", location.pathname + addressOf(location.search, state));
   }
 
@@ -459,11 +481,13 @@ export class MapPage {
     const query = new URLSearchParams(location.search);
     const select = query.get("select");
     if (!select) return;
+    this.awaited = select;
     try {
       const { ids, is_gone } = await fetchSelection(this.urls.selection, select);
       if (is_gone) toast("This selection is older than a week and no longer kept.", "warn");
       this.select(ids);
       this.kept = { ids: this.selection, select };
+      this.awaited = "";
       if (!this.asked.view) this.showTogether(ids);
       if (ids.length > this.selection.size) toast(`${count(ids.length - this.selection.size, "selected NIC")} not on the map yet.`, "warn");
     } catch (error) {
@@ -509,7 +533,7 @@ export class MapPage {
     this.stage.selection = this.selection;
     this.stage.touch();
     this.showSelection();
-    this.writeAddress();
+    this.writeAddress(true);
   }
 
   showSelection() {
@@ -543,10 +567,11 @@ export class MapPage {
     /** @type {{ajax: (verb: string, path: string, spec: object) => Promise<void>} | undefined} */
     const htmx = /** @type {any} */ (window).htmx;
     const done = () => body.removeAttribute("aria-busy");
-    htmx?.ajax("GET", `${this.urls.panel}${id}`, { target: body, swap: "innerHTML" }).then(done, done);
+    // Its own source: htmx keeps one request per source under way and would let this one wait for a slow one of a panel that is gone.
+    htmx?.ajax("GET", `${this.urls.panel}${id}`, { source: body, target: body, swap: "innerHTML" }).then(done, done);
     if (ref) this.focus = ref;
     this.placeRing();
-    this.writeAddress();
+    this.writeAddress(true);
     this.stage.touch();
   }
 
@@ -556,7 +581,7 @@ export class MapPage {
     delete this.panel.dataset.node;
     this.panel.replaceChildren();
     this.placeRing();
-    this.writeAddress();
+    this.writeAddress(true);
   }
 
   /** @param {NodeRef | Pipe | null} what @returns {Highlight | null} the way from NIC to collector; null = dim nothing */
