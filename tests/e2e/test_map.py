@@ -332,14 +332,15 @@ def test_a_lost_line_is_said_counted_down_and_resumed(new_page: Any, stand: MapS
 
 def test_each_kind_of_old_has_its_own_words(new_page: Any, stand: MapStand) -> None:
     stand.snapshot["subscriptions"][1]["stale_since"] = 1_767_268_980  # 2026-01-01 12:03 UTC
-    page = new_page()
+    page = new_page(timezone_id="Asia/Kolkata")
     open_map(page, stand)
-    expect(page.get_by_test_id("banner-subscription")).to_contain_text("Contoso Apps not read since 12:03 UTC.")
+    expect(page.get_by_test_id("banner-subscription")).to_contain_text("Contoso Apps not read since 2026-01-01 17:33:00.")
+    expect(page.get_by_test_id("banner-subscription").locator("time")).to_have_attribute("title", "2026-01-01 12:03:00 UTC")
     expect(page.get_by_test_id("banner-inventory")).to_have_count(0)
     stand.snapshot["subscriptions"][0]["stale_since"] = 1_767_268_980
     page.reload()
     until(page, READY)
-    expect(page.get_by_test_id("banner-inventory")).to_contain_text("Inventory not synced since 12:03 UTC.")
+    expect(page.get_by_test_id("banner-inventory")).to_contain_text("Inventory not synced since 2026-01-01 17:33:00.")
 
 
 def test_empty_states_teach(new_page: Any, stand: MapStand) -> None:

@@ -14,11 +14,12 @@ import { boxToScreen, fit, levelOf, overlaps, pan, toScreen, toWorld, visibleBox
 import { describe, describePipe, fillLegend, fillTree, make, putAt, Tooltip } from "./draw/chrome.js";
 import { Finder } from "./draw/finder.js";
 import { startGestures } from "./draw/gestures.js";
-import { areRegionNamesAbove, clock } from "./draw/names.js";
+import { areRegionNamesAbove } from "./draw/names.js";
 import { Stage } from "./draw/stage.js";
 import { addressOf, readAddress } from "./wire/address.js";
 import { fetchHits, fetchSelection, fetchSnapshot, postRearrange, postSelection } from "./wire/fetches.js";
 import { LiveSocket } from "./wire/socket.js";
+import { instant } from "../ui/time.js";
 import { announce, toast } from "../ui/toast.js";
 
 /** @typedef {import("./store/types.js").NodeRef} NodeRef */
@@ -321,30 +322,30 @@ export class MapPage {
       this.tell("off", "Signed out");
     } else if (this.line.phase === "waiting" || (this.line.phase === "connecting" && this.line.lostAt !== null)) {
       const at = this.line.lostAt ?? Date.now();
-      const lost = new Date(at + this.clockOffset).toISOString();
+      const lost = instant(new Date(at + this.clockOffset), "clock");
       const ago = Math.max(0, Math.round((Date.now() - at) / 1000));
       const wait = Math.max(0, Math.ceil(((this.line.retryAt ?? Date.now()) - Date.now()) / 1000));
       const next = this.line.phase === "waiting" ? `Reconnecting in ${wait} s.` : "Reconnecting…";
       const retry = make("button", "btn btn--s", "Reconnect now");
       retry.type = "button";
       retry.dataset.action = "reconnect";
-      banner("stale", "◌", "connection", make("strong", "", `Updates stopped at ${lost.slice(11, 19)} UTC, ${ago} s ago.`), ` You are seeing the last picture we trust. ${next} `, retry);
+      banner("stale", "◌", "connection", make("strong", "", "Updates stopped at ", lost, `, ${ago} s ago.`), ` You are seeing the last picture we trust. ${next} `, retry);
       this.tell("stale", next);
       this.secondTimer = setTimeout(() => this.showBanners(), 1000);
     } else this.tell(this.line.phase === "open" ? "live" : "connecting", this.line.phase === "open" ? "Map is live" : "Connecting…");
     const stale = (graph?.subscriptions ?? []).filter((one) => one.stale_since > 0);
-    const since = stale.length ? clock(new Date(Math.min(...stale.map((one) => one.stale_since)) * 1000).toISOString()) : "";
+    const since = stale.length ? instant(new Date(Math.min(...stale.map((one) => one.stale_since)) * 1000), "moment") : "";
     const link = make("a", "", "See why");
     link.href = "/syncs";
     if (graph && stale.length && stale.length === graph.subscriptions.length) {
-      banner("warn", "◌", "inventory", make("strong", "", `Inventory not synced since ${since}.`), " Azure may look different by now. Nothing here was removed because of it. ", link);
+      banner("warn", "◌", "inventory", make("strong", "", "Inventory not synced since ", since, "."), " Azure may look different by now. Nothing here was removed because of it. ", link);
     } else if (stale.length && this.dismissed !== stale.map((one) => one.id).join(" ")) {
       const close = make("button", "btn btn--quiet btn--s", "✕");
       close.type = "button";
       close.dataset.action = "dismiss-stale";
       close.setAttribute("aria-label", "Dismiss until other subscriptions are concerned");
       const names = stale.slice(0, 3).map((one) => one.name).join(", ") + (stale.length > 3 ? ` and ${stale.length - 3} more` : "");
-      banner("stale", "◌", "subscription", make("strong", "", `${names} not read since ${since}.`), " What you see of it may have changed. ", link, close);
+      banner("stale", "◌", "subscription", make("strong", "", `${names} not read since `, since, "."), " What you see of it may have changed. ", link, close);
     }
     const wasSaid = this.banners.dataset.words ?? "";
     const kinds = items.map((item) => item.dataset.test).join(" ");

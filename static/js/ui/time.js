@@ -36,6 +36,21 @@ function paint(element, now) {
   if (element.textContent !== shown) element.textContent = shown;
 }
 
+/**
+ * An instant as the server's pages write it: in the viewer's zone, UTC in its title.
+ * @param {Date} at
+ * @param {"moment" | "clock"} style
+ */
+export function instant(at, style) {
+  const element = document.createElement("time");
+  const stamp = at.toISOString();
+  element.dateTime = `${stamp.slice(0, 19)}Z`;
+  element.title = `${stamp.slice(0, 10)} ${stamp.slice(11, 19)} UTC`;
+  element.dataset.time = style;
+  paint(element, new Date());
+  return element;
+}
+
 /** @param {Document} page */
 export function startTimes(page) {
   const all = () => {
