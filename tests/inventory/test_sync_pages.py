@@ -158,6 +158,30 @@ def test_connect_compares_expected_subscriptions_and_gives_commands(settings: Se
     assert f"/subscriptions/{OTHER}" in page
 
 
+def test_connect_tells_a_limited_person_what_the_grants_lack_and_nothing_else() -> None:
+    make_subscription()
+    make_subscription(OTHER, name="corp-secret")
+    unheard_of = "99999999-0000-4000-8000-000000000000"
+    granted_unseen = "99999999-0000-4000-8000-000000000001"
+    client = signed_in(only=(SUBSCRIPTION, granted_unseen))
+
+    def told(*expected: str) -> str:
+        page = client.post("/connect", {"expected": "\n".join((SUBSCRIPTION, *expected))}).content.decode()
+        return page.partition('data-test="expected"')[2].partition("<form")[0]
+
+    exists = told(OTHER)
+    assert "1 of 2" in exists
+    assert "Not among the subscriptions granted to you" in exists
+    assert "az role assignment" not in exists
+    for other in (unheard_of, "corp-secret"):
+        assert told(other).replace(other, "ID") == exists.replace(OTHER, "ID"), "alike whether it exists or not"
+    granted = told(granted_unseen)
+    assert f"--scope /subscriptions/{granted_unseen}" in granted
+    assert "Not among" not in granted
+    assert "Not among" not in signed_in().post("/connect", {"expected": unheard_of}).content.decode()
+    assert "No subscription that you may see" in text(signed_in(only=()), "/connect")
+
+
 def test_who_we_are_or_why_we_can_not_tell(settings: Settings) -> None:
     settings.CLOUD = ""
     assert "VTAPWEB_CLOUD is not set" in text(signed_in(), "/connect/identity")

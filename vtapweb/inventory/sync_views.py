@@ -147,6 +147,7 @@ def connect(request: ViewerRequest) -> HttpResponse:
         "lists": lists,
         "rows": rows,
         "pasted": pasted,
+        "is_limited": not scope.is_everything,
         "is_admin": request.viewer.may(Role.ADMIN),
         "may_start": request.viewer.may(Role.OPERATOR),
     }
@@ -159,7 +160,9 @@ def connect(request: ViewerRequest) -> HttpResponse:
         context |= {
             "expected": len(wanted),
             "found": len(wanted) - len(missing),
-            "missing": [(one, role_assignment_command(one, identity)) for one in missing],
+            # What a grant lacks is told from the grants alone: nobody learns here whether such a subscription exists.
+            "missing": [(one, role_assignment_command(one, identity)) for one in missing if scope.allows(one)],
+            "not_granted": [one for one in missing if not scope.allows(one)],
         }
     return render(request, "inventory/connect.html", context)
 
