@@ -100,6 +100,8 @@ class SmallAzure:
     on_page: Any = None
     name_of: Callable[[str], str] = lambda subscription_id: f"sub {subscription_id[-1]}"
     asked_for_members: list[str] = field(default_factory=list)
+    members_fail: dict[str, Fails] = field(default_factory=dict)  # by scale set id
+    spoiled: frozenset[str] = frozenset()  # ids of items that come, but that nobody can read
 
     def put(self, kind: ReadKind, *documents: Any, subscription_id: str = SUBSCRIPTION) -> None:
         self.lists[kind, subscription_id] = list(documents)
@@ -124,12 +126,19 @@ class SmallAzure:
             if self.on_page:
                 self.on_page(kind, number)
             page = _page(parsing.READERS[kind], items)
-            yield Page(items=page.items, not_understood=page.not_understood, sent_count=page.sent_count + self.uncounted)
+            unread = tuple(NotUnderstood(arm_id=one.arm_id, reason="spoiled", raw=one.raw) for one in page.items if one.arm_id in self.spoiled)
+            yield Page(
+                items=tuple(one for one in page.items if one.arm_id not in self.spoiled),
+                not_understood=(*page.not_understood, *unread),
+                sent_count=page.sent_count + self.uncounted,
+            )
         if fails:
             raise fails.error()
 
     def scale_set_network_interfaces(self, scale_set_id: str) -> Iterator[Page[NetworkInterface]]:
         self.asked_for_members.append(scale_set_id)
+        if scale_set_id in self.members_fail:
+            raise self.members_fail[scale_set_id].error()
         for items in self._cut(self.members.get(scale_set_id, [])):
             yield _page(parsing.NETWORK_INTERFACES, items)
 

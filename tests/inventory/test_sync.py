@@ -376,6 +376,41 @@ def test_members_of_a_scale_set_are_read_when_a_pool_names_it() -> None:
     assert not NetworkInterface.objects.filter(removed_at=None, scale_set_id=named).exists()
 
 
+def test_members_of_a_scale_set_that_cannot_be_read_stay_while_those_of_another_go() -> None:
+    azure = azure_of()
+    sets = [compute_id("virtualMachineScaleSets", name) for name in ("vmss-a", "vmss-b")]
+    members = {one: f"{one}/virtualMachines/0/networkInterfaces/nic0" for one in sets}
+    balancer = network_id("loadBalancers", "ilb")
+    named = [{"id": f"{one}/ipConfigurations/ipconfig1"} for one in members.values()]
+    azure.put(ReadKind.SCALE_SETS, *(document(one) for one in sets))
+    azure.put(
+        ReadKind.LOAD_BALANCERS,
+        document(balancer, backendAddressPools=[child(balancer, "backendAddressPools", "pool", backendIPConfigurations=named)]),
+    )
+    azure.members = {one: [{**nic("nic0"), "id": member}] for one, member in members.items()}
+    assert sync(azure).state == "complete"
+    azure.members = {}
+    azure.members_fail = {sets[0]: Fails()}
+    assert sync(azure).state == "partial"
+    left = NetworkInterface.objects.filter(removed_at=None).exclude(scale_set_id="")
+    assert list(left.values_list("scale_set_id", flat=True)) == [sets[0]]
+    azure.members_fail = {}
+    assert sync(azure).state == "complete"
+    assert not left.exists()
+
+
+def test_an_item_that_came_but_cannot_be_read_is_there_all_the_same() -> None:
+    azure = azure_of()
+    assert sync(azure).state == "complete"
+    azure.spoiled = frozenset({nic("a")["id"]})
+    assert sync(azure).state == "complete"
+    assert state_of(NICS).not_understood_count == 1
+    assert NetworkInterface.objects.filter(removed_at=None, name="a").exists()
+    azure.put(NICS, *(nic(name) for name in "bcd"))
+    sync(azure)
+    assert not NetworkInterface.objects.filter(removed_at=None, name="a").exists()
+
+
 def test_a_server_without_connection_is_not_asked_for_every_list() -> None:
     azure = azure_of()
     asked: list[ReadKind] = []

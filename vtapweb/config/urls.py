@@ -1,4 +1,4 @@
-"""The URL table: one include a room. INTERFACES names in docs/interfaces.md are kept."""
+"""The URL table: one include a room. Others rely on these names: they are kept."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
