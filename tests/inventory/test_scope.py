@@ -1,6 +1,7 @@
 """Two subscriptions entangled in every way Azure allows: who may read one gets the same bytes whether or not the other is stored.
 
-mine:   hub [apps: web-01 … web-03, behind lb-mine]   tap-mine → their collector   web-01 is mirrored to their tap
+mine:   hub [apps: web-01 … web-03, behind lb-mine]   tap-mine → their collector, tap-mine-2 → their frontend   web-01 is mirrored to their tap,
+        web-02 to their TAP without a destination   a NIC in their VNet
 theirs: VNet peered with hub, NICs in hub's subnet, at my NSG, VM, pool and availability set, mirrored to tap-mine, TAPs that send to my NIC and
         my frontend; changes, syncs, holds and items not understood besides
 """
@@ -32,6 +33,7 @@ from tests.inventory.factories import (
 )
 from tests.inventory.pages import signed_in
 from vtapweb.domain.arm_id import arm_key
+from vtapweb.domain.scope import Scope
 from vtapweb.inventory.kinds import KINDS, TABS
 from vtapweb.inventory.models import (
     FrontendIpConfiguration,
@@ -40,10 +42,14 @@ from vtapweb.inventory.models import (
     NotUnderstoodItem,
     RemovalHold,
     ResourceChange,
+    Subscription,
+    SyncRun,
     VirtualNetworkPeering,
 )
+from vtapweb.inventory.search import find
 from vtapweb.topology.actions import topology_refresh
 from vtapweb.topology.models import Placement
+from vtapweb.topology.nodes import nic_keys_of_nodes, nodes_of_nics
 
 pytestmark = pytest.mark.django_db
 THEIRS = "5a000000-0000-0000-0000-000000000002"
@@ -63,6 +69,16 @@ def mine() -> Estate:
     theirs = arm_id("virtualNetworkTaps", "their-tap", subscription_id=THEIRS)
     make_tap_configuration(nic=estate.nics[0], tap_id=theirs)
     NetworkInterface.objects.filter(pk=estate.nics[0].pk).update(is_mirrored=True, tap_ids=[theirs])
+    make_tap("tap-mine-2", destination_id=arm_id("loadBalancers", "their-lb", subscription_id=THEIRS) + "/frontendIPConfigurations/frontend")
+    idle = arm_id("virtualNetworkTaps", "their-idle-tap", subscription_id=THEIRS)
+    make_tap_configuration(nic=estate.nics[1], tap_id=idle)
+    NetworkInterface.objects.filter(pk=estate.nics[1].pk).update(is_mirrored=True, tap_ids=[idle])
+    partner = arm_id("virtualNetworks", "partner", subscription_id=THEIRS)
+    guest = make_nic("guest-nic", subnet=estate.spoke_subnet, address="10.9.0.4", mac="00-0D-3A-00-09-01")
+    NetworkInterface.objects.filter(pk=guest.pk).update(
+        subnet_id=f"{partner}/subnets/guests", subnet_key=arm_key(f"{partner}/subnets/guests"), virtual_network_id=partner,
+        virtual_network_key=arm_key(partner),
+    )  # fmt: skip
     run = make_run(requested_subscription_ids=[SUBSCRIPTION])
     make_subscription_sync(run=run, subscription=estate.subscription)
     return estate
@@ -90,6 +106,10 @@ def store_theirs(estate: Estate) -> None:
     frontend = FrontendIpConfiguration.objects.get(subscription_id=SUBSCRIPTION)
     make_tap(f"{SECRET}-tap-2", destination_id=frontend.arm_id, subscription_id=THEIRS)
     make_load_balancer(f"{SECRET}-lb", subnet=subnet, members=(estate.nics[0],))
+    make_load_balancer("their-lb", subnet=subnet, address="10.0.1.251")
+    make_tap("their-idle-tap", destination_id="", subscription_id=THEIRS)
+    for number, tap in enumerate(("their-tap", "their-idle-tap")):
+        make_tap_configuration(f"{SECRET}-{number}", nic=collector, tap_id=arm_id("virtualNetworkTaps", tap, subscription_id=THEIRS))
     assert IpConfiguration.objects.filter(subscription_id=THEIRS).count() == 2
     run = make_run(actor=f"{SECRET}-person", requested_subscription_ids=[THEIRS])
     make_subscription_sync(run=run, subscription=subscription, state="failed", message=SECRET)
@@ -105,7 +125,16 @@ def store_theirs(estate: Estate) -> None:
 
 def addresses_of() -> list[str]:
     """Every page and list that somebody limited to my subscription can ask for."""
-    terms = (SECRET, "partner", "app-01", "10.0.0.0/8", "10.1.1.4", "00-0D-3A-00-01-01", arm_id("virtualNetworks", "partner", subscription_id=THEIRS))
+    terms = (
+        SECRET,
+        "partner",
+        "guest",
+        "app-01",
+        "10.0.0.0/8",
+        "10.1.1.4",
+        "00-0D-3A-00-01-01",
+        arm_id("virtualNetworks", "partner", subscription_id=THEIRS),
+    )
     found = ["/", "/feed", "/syncs", "/connect", "/partners", "/feed?kind=nics", f"/feed?subscription={THEIRS}", "/api/v1/syncs"]
     found += [f"/{where}?q={term}" for where in ("find", "api/v1/topology/find") for term in terms]
     found += [f"/table/nics?{query}" for query in (f"subscription={SECRET}-subscription", f"region={SECRET}land", "vnet=partner", "vnet=spoke")]
@@ -155,3 +184,39 @@ def test_what_one_may_not_read_does_not_exist_by_its_key_either() -> None:
     assert len(theirs) > 15
     assert {all_seeing.get(address).status_code for address in theirs} == {200}
     assert {client.get(address).status_code for address in theirs} == {404}
+    runs = SyncRun.objects.filter(requested_subscription_ids=[THEIRS]).values_list("pk", flat=True)
+    pages = [f"/{where}/{run}" for run in runs for where in ("syncs", "api/v1/syncs")]
+    assert len(pages) == 2
+    assert {all_seeing.get(address).status_code for address in pages} == {200}
+    assert {client.get(address).status_code for address in pages} == {404}
+
+
+def test_what_is_pasted_finds_only_what_one_may_read() -> None:
+    store_theirs(mine())
+    ids = [Subscription.objects.get(pk=THEIRS).arm_id, *NetworkInterface.objects.filter(subscription_id=THEIRS).values_list("arm_id", flat=True)]
+    pasted = "\n".join([*ids, f"{SECRET}-lb", f"{SECRET}-tap-1", "10.0.1.251"])
+    assert [one.state for one in find(Scope.everything(), pasted).outcomes] == ["matched"] * 6
+    assert [one.state for one in find(Scope.of([SUBSCRIPTION]), pasted).outcomes] == ["not_found"] * 6
+
+
+def test_the_nics_of_a_selection_are_only_those_one_may_read() -> None:
+    estate = mine()
+    store_theirs(estate)
+    topology_refresh()
+    limited, own = Scope.of([SUBSCRIPTION]), estate.nics[0].key
+    keys = [*NetworkInterface.objects.filter(subscription_id=THEIRS).values_list("key", flat=True), own]
+    nodes = nodes_of_nics(keys, Scope.everything())
+    assert len(nodes) == len(keys) == 3
+    assert sorted(nic_keys_of_nodes(nodes, Scope.everything())) == sorted(keys)
+    assert nodes_of_nics(keys, limited) == [Placement.objects.get(kind="nic", key=own).pk]
+    assert nic_keys_of_nodes(nodes, limited) == [own]
+
+
+def test_the_choices_kept_for_one_viewer_are_not_those_of_another() -> None:
+    store_theirs(mine())
+    client, all_seeing = signed_in("operator", only=(SUBSCRIPTION,)), signed_in("viewer")
+    cache.clear()
+    for slug in KINDS:  # nothing is cleared between the two
+        seen, limited = (one.get(f"/table/{slug}").content.decode() for one in (all_seeing, client))
+        assert f"{SECRET}-subscription" in seen
+        assert SECRET not in limited
