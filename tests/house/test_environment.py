@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from vtapweb.config.environment import celery_broker_url, database_of, env_count, env_flag, env_seconds
+from vtapweb.config.environment import cache_of, celery_broker_url, database_of, env_count, env_flag, env_seconds
 
 
 def test_sqlite_waits_for_its_lock_at_the_start_of_a_transaction() -> None:
@@ -36,6 +36,11 @@ def test_another_database_is_refused_without_telling_its_password(url: str) -> N
 )
 def test_celery_spells_the_queues_address_its_own_way(redis_url: str, broker_url: str) -> None:
     assert celery_broker_url(redis_url) == broker_url
+
+
+def test_without_redis_each_process_remembers_for_itself() -> None:
+    assert cache_of("redis://cache:6379/2")["LOCATION"] == "redis://cache:6379/2"
+    assert cache_of("")["BACKEND"].endswith("LocMemCache")
 
 
 def test_numbers_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,18 @@ def database_of(url: str) -> dict[str, Any]:
     return database
 
 
+def cache_of(redis_url: str) -> dict[str, Any]:
+    """Django's cache on this Redis; with an empty address (a benchmark, a command by itself) each process remembers for itself alone."""
+    if not redis_url:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": redis_url,
+        "KEY_PREFIX": "vtapweb:cache",
+        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
+    }
+
+
 def celery_broker_url(redis_url: str) -> str:
     """REDIS_URL in Celery's spelling: `unix:///path?db=1` is `redis+socket:///path?virtual_host=1` there."""
     parts = urlsplit(redis_url)

@@ -6,6 +6,7 @@ from pathlib import Path
 from csp.constants import NONCE, NONE, SELF
 
 from vtapweb.config.environment import (
+    cache_of,
     celery_broker_url,
     database_of,
     env,
@@ -106,14 +107,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # `manage.py up` sets it to the socket of the Valkey that it runs, unless the environment names a server.
 REDIS_URL = env("REDIS_URL", "redis://127.0.0.1:6379/0")
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "vtapweb:cache",
-        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
-    }
-}
+CACHES = {"default": cache_of(REDIS_URL)}
 
 # The database row is the truth of every job and a message only a nudge: nothing is lost with the broker, so no results are kept in it.
 CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
