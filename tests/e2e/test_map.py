@@ -334,7 +334,7 @@ def test_each_kind_of_old_has_its_own_words(new_page: Any, stand: MapStand) -> N
     stand.snapshot["subscriptions"][1]["stale_since"] = 1_767_268_980  # 2026-01-01 12:03 UTC
     page = new_page(timezone_id="Asia/Kolkata")
     open_map(page, stand)
-    expect(page.get_by_test_id("banner-subscription")).to_contain_text("Contoso Apps not read since 2026-01-01 17:33:00.")
+    expect(page.get_by_test_id("banner-subscription")).to_contain_text("Contoso Apps not completely read since 2026-01-01 17:33:00.")
     expect(page.get_by_test_id("banner-subscription").locator("time")).to_have_attribute("title", "2026-01-01 12:03:00 UTC")
     expect(page.get_by_test_id("banner-inventory")).to_have_count(0)
     stand.snapshot["subscriptions"][0]["stale_since"] = 1_767_268_980

@@ -345,7 +345,7 @@ export class MapPage {
       close.dataset.action = "dismiss-stale";
       close.setAttribute("aria-label", "Dismiss until other subscriptions are concerned");
       const names = stale.slice(0, 3).map((one) => one.name).join(", ") + (stale.length > 3 ? ` and ${stale.length - 3} more` : "");
-      banner("stale", "◌", "subscription", make("strong", "", `${names} not read since `, since, "."), " What you see of it may have changed. ", link, close);
+      banner("stale", "◌", "subscription", make("strong", "", `${names} not completely read since `, since, "."), " What you see of it may have changed. ", link, close);
     }
     const wasSaid = this.banners.dataset.words ?? "";
     const kinds = items.map((item) => item.dataset.test).join(" ");

@@ -56,7 +56,7 @@ export function describe(graph, ref) {
     if (owner) facts.push(owner);
     if (graph.vnets.texts.role[row] === "ghost") facts.push(`${GHOST.glyph} ${GHOST.meaning}`);
     else facts.push(`${count(nics[row], "NIC")} · ${mirrored[row]} mirrored`);
-    if (stale_since[row] > 0) facts.push(`${STALE.glyph} not read since ${clock(new Date(stale_since[row] * 1000).toISOString())}`);
+    if (stale_since[row] > 0) facts.push(`${STALE.glyph} not completely read since ${clock(new Date(stale_since[row] * 1000).toISOString())}`);
     return { title: graph.vnets.texts.name[row] ?? "", facts: facts.filter(Boolean) };
   }
   if (ref.kind === "collector") {
