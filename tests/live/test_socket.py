@@ -23,7 +23,7 @@ from vtapweb.access.models import ApiToken
 from vtapweb.config.asgi import application
 from vtapweb.events.bus import EVENTS_CHANNEL, announce, record_event
 from vtapweb.events.models import OutboxEvent
-from vtapweb.events.types import SyncEvent, SyncProgress, TopologyEvent
+from vtapweb.events.types import ChangeEvent, ChangeProgress, StepProgress, SyncEvent, SyncProgress, TopologyEvent
 from vtapweb.live import consumers, hub
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -295,3 +295,25 @@ async def test_a_sync_event_reaches_those_it_concerns(valkey: Valkey) -> None:
         await in_thread(run_state)()
         assert await mine.hears_event() == {"kind": "sync", "seq": 1, "run_id": 7, "state": "running"}
         assert await theirs.hears_event() == {"kind": "tick", "seq": 1}
+
+
+async def test_a_change_is_told_to_those_alone_who_may_read_all_it_touches(valkey: Valkey) -> None:
+    def moves() -> None:
+        with transaction.atomic():
+            record_event(ChangeEvent(change_id=4, state="applying"), subscription_ids=[MINE, THEIRS])
+        for step_id in (1, 2):
+            step = StepProgress(step_id=step_id, ordinal=step_id, wave=1, nic_key="n", target_key="t", state="sent")
+            message = ChangeProgress(change_id=4, state="applying", counts={"sent": step_id}, step=step, at=datetime(2026, 1, 1, tzinfo=UTC))
+            announce(message, subscription_ids=[MINE, THEIRS])
+        with transaction.atomic():
+            record_event(SyncEvent(run_id=7, state="running"), subscription_ids=[MINE])
+
+    async with opened(await in_thread(bearer)()) as everything, opened(await in_thread(bearer)(MINE)) as mine:
+        await everything.hears_event()
+        await mine.hears_event()
+        await in_thread(moves)()
+        assert await everything.hears_event() == {"kind": "change_state", "seq": 1, "change_id": 4, "state": "applying", "stop_code": ""}
+        heard = [await everything.hears_event() for _ in range(3)]  # each step has a place of its own among the latest; the numbered may overtake
+        assert sorted(one["step"]["step_id"] for one in heard if one["kind"] == "change") == [1, 2]
+        assert await mine.hears_event() == {"kind": "tick", "seq": 1}
+        assert (await mine.hears_event())["kind"] == "sync"

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "vtapweb.events",
     "vtapweb.inventory",
     "vtapweb.live",
+    "vtapweb.taps",
     "vtapweb.topology",
     "vtapweb.ui",
     "vtapweb.web",

@@ -30,6 +30,10 @@ class Scope:
         """Whether any of these subscriptions may be read."""
         return any(self.allows(one) for one in subscription_ids)
 
+    def covers(self, subscription_ids: Iterable[str]) -> bool:
+        """Whether all of these subscriptions may be read (true of none at all)."""
+        return all(self.allows(one) for one in subscription_ids)
+
     @property
     def digest(self) -> str:
         """A short name of the scope for cache keys and ETags: equal scopes have equal digests."""

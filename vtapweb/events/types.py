@@ -53,7 +53,45 @@ class SyncProgress(Message):
     at: datetime
 
 
-Event = Annotated[TopologyEvent | SyncEvent, Field(discriminator="kind")]
-ProgressEvent = SyncProgress
+ChangeStateName = Literal["planned", "applying", "paused", "applied", "partly_applied", "failed", "cancelled", "handed_over"]
+StepStateName = Literal["pending", "sent", "polling", "verified", "failed", "skipped"]
 
-event_adapter: TypeAdapter[TopologyEvent | SyncEvent] = TypeAdapter(Event)
+
+class ChangeEvent(Message):
+    """A change to Azure came into another state; `change_id` is what `GET /api/v1/changes/{id}` takes."""
+
+    kind: Literal["change_state"] = "change_state"
+    change_id: int
+    state: ChangeStateName
+    stop_code: str = ""  # why it paused or ended early, "" for no special reason
+
+
+class StepProgress(Message):
+    """Where one step of a change stands. `wait_code`: why it waits, "" when it does not."""
+
+    step_id: int
+    ordinal: int
+    wave: int
+    nic_key: str  # "" for a step about a TAP itself
+    target_key: str
+    state: StepStateName
+    wait_code: str = ""
+    error_code: str = ""
+    error_message: str = ""
+
+
+class ChangeProgress(Message):
+    """One step of a change moved (`step`), or the change as a whole did (None). The latest one of a step wins, nothing is replayed."""
+
+    kind: Literal["change"] = "change"
+    change_id: int
+    state: ChangeStateName
+    counts: dict[StepStateName, int] = {}  # steps by state, absent ones are 0
+    step: StepProgress | None = None
+    at: datetime
+
+
+Event = Annotated[TopologyEvent | SyncEvent | ChangeEvent, Field(discriminator="kind")]
+ProgressEvent = SyncProgress | ChangeProgress
+
+event_adapter: TypeAdapter[TopologyEvent | SyncEvent | ChangeEvent] = TypeAdapter(Event)

@@ -24,7 +24,7 @@ from vtapweb.domain.scope import Scope
 from vtapweb.events.bus import EVENTS_CHANNEL, PROGRESS_CHANNEL, current_seq
 from vtapweb.events.models import OutboxEvent
 from vtapweb.live.mailbox import Mailbox
-from vtapweb.live.messages import Numbered, refetch, text_of, tick
+from vtapweb.live.messages import Numbered, is_for, refetch, text_of, tick
 
 TICK_S = 5.0
 MOST_REPLAYED = 500
@@ -194,9 +194,10 @@ class Hub:
     def _progress(self, heard: dict[str, Any]) -> None:
         event, subscription_ids = heard["event"], heard["subscription_ids"]
         text = text_of(event)
-        key = f"{event['kind']} {event.get('run_id')} {event.get('subscription_id')}"
+        step = event.get("step") or {}
+        key = f"{event['kind']} {event.get('run_id')} {event.get('subscription_id')} {event.get('change_id')} {step.get('step_id')}"
         for client in self.clients:
-            if subscription_ids is None or client.scope.meets(subscription_ids):
+            if is_for(client.scope, event["kind"], subscription_ids):
                 client.mailbox.put_latest(key, text)
 
 

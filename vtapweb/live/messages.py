@@ -23,6 +23,13 @@ def refetch(seq: int) -> str:
     return text_of({"kind": "refetch", "seq": seq})
 
 
+def is_for(scope: Scope, kind: str, subscription_ids: Iterable[str] | None) -> bool:
+    """Whether an event about these subscriptions (None: about none) is for who reads `scope`. A change is one thing: its readers see all of it."""
+    if subscription_ids is None:
+        return True
+    return scope.covers(subscription_ids) if kind in {"change", "change_state"} else scope.meets(subscription_ids)
+
+
 class Numbered:
     """An event of the outbox on its way to clients. `subscription_ids` None means everybody."""
 
@@ -33,8 +40,7 @@ class Numbered:
 
     def text_for(self, scope: Scope) -> str:
         """A delta of the topology is made from everything, so who may not read everything is told to read his own picture again."""
-        is_for_scope = self.subscription_ids is None or scope.meets(self.subscription_ids)
-        if not is_for_scope:
+        if not is_for(scope, self.event["kind"], self.subscription_ids):
             return self._tick
         if self.event["kind"] == "topology" and not scope.is_everything:
             return self._refetch
