@@ -19,9 +19,11 @@ from vtapweb.cloud.types import (
     IpConfiguration,
     LoadBalancer,
     LoadBalancingRule,
+    Lock,
     NetworkInterface,
     NetworkSecurityGroup,
     NotUnderstood,
+    Permission,
     Resource,
     ResourceGroup,
     ScaleSet,
@@ -506,18 +508,55 @@ def _virtual_network_tap(item: wire.VirtualNetworkTapWire, raw: bytes) -> Virtua
 SUBSCRIPTIONS: Reader[Subscription] = Reader(wire.SubscriptionWire, _subscription, is_usable=_is_subscription_id)
 NETWORK_INTERFACES: Reader[NetworkInterface] = Reader(wire.NetworkInterfaceWire, _network_interface)
 
+VIRTUAL_MACHINES: Reader[VirtualMachine] = Reader(wire.VirtualMachineWire, _virtual_machine)
+VIRTUAL_NETWORK_TAPS: Reader[VirtualNetworkTap] = Reader(wire.VirtualNetworkTapWire, _virtual_network_tap)
+
 READERS: dict[ReadKind, Reader[Any]] = {
     ReadKind.RESOURCE_GROUPS: Reader(wire.ResourceGroupWire, _resource_group, is_usable=_is_group_id),
     ReadKind.VIRTUAL_NETWORKS: Reader(wire.VirtualNetworkWire, _virtual_network),
     ReadKind.NETWORK_SECURITY_GROUPS: Reader(wire.NetworkSecurityGroupWire, _network_security_group),
     ReadKind.VIRTUAL_MACHINE_STATUSES: Reader(wire.VirtualMachineWire, _virtual_machine_status),
-    ReadKind.VIRTUAL_MACHINES: Reader(wire.VirtualMachineWire, _virtual_machine),
+    ReadKind.VIRTUAL_MACHINES: VIRTUAL_MACHINES,
     ReadKind.AVAILABILITY_SETS: Reader(wire.AvailabilitySetWire, _availability_set),
     ReadKind.SCALE_SETS: Reader(wire.ScaleSetWire, _scale_set),
     ReadKind.LOAD_BALANCERS: Reader(wire.LoadBalancerWire, _load_balancer),
     ReadKind.NETWORK_INTERFACES: NETWORK_INTERFACES,
-    ReadKind.VIRTUAL_NETWORK_TAPS: Reader(wire.VirtualNetworkTapWire, _virtual_network_tap),
+    ReadKind.VIRTUAL_NETWORK_TAPS: VIRTUAL_NETWORK_TAPS,
 }
+
+
+class _IdlessReader(Reader[T]):
+    """Reads items that need no id of their own."""
+
+    def _finish(self, item: Any, raw: bytes) -> T | NotUnderstood:
+        return self._convert(item, raw)
+
+
+def _permission(item: wire.PermissionWire, _raw: bytes) -> Permission:
+    return Permission(actions=tuple(item.actions or ()), not_actions=tuple(item.not_actions or ()))
+
+
+_LOCK_PATH = "/providers/microsoft.authorization/locks/"
+
+
+def _lock(item: wire.LockWire, _raw: bytes) -> Lock:
+    p = item.properties or wire.LockProperties()
+    at = item.id.lower().rfind(_LOCK_PATH)
+    scope_id = item.id[:at] if at >= 0 else item.id
+    return Lock(scope_id=scope_id, level=p.level or "", name=_name_of(item), notes=p.notes or "")
+
+
+PERMISSIONS: Reader[Permission] = _IdlessReader(wire.PermissionWire, _permission)
+LOCKS: Reader[Lock] = _IdlessReader(wire.LockWire, _lock)
+
+
+def feature_state(body: bytes) -> str | None:
+    """The state in a feature's document, None where it holds none."""
+    try:
+        found = lenient.read(wire.FeatureWire, body)
+    except lenient.NotAnObjectError:
+        return None
+    return found.properties.state if found.properties else None
 
 
 def key_text(item: Resource | Subscription | NotUnderstood) -> str:

@@ -1,8 +1,8 @@
-"""The Azure SDK's HTTP pipeline, set up for reading: the only file that imports it, and the only one that sees a token.
+"""The Azure SDK's HTTP pipeline: the only file that imports it, and the only one that sees a token.
 
 Rule 1: the token goes to the configured origin and nowhere else: checked here once more, in the last step before the token is attached.
-Rule 2: no policy of the SDK's that retries (ours does), follows redirects, parses bodies (we do) or registers resource providers (a read must
-not write) is in the pipeline. Rule 3: what leaves here as an error holds no token, no query string and no proxy address.
+Rule 2: no policy of the SDK's that retries (ours does), follows redirects, parses bodies (we do) or registers resource providers (nobody asked
+for that write) is in the pipeline. Rule 3: what leaves here as an error holds no token, no query string and no proxy address.
 """
 
 import errno
@@ -103,7 +103,7 @@ class _Authentication(ARMChallengeAuthenticationPolicy):
 
 
 class Pipeline:
-    """GETs with a token. Not safe for use by several threads at once (one requests session)."""
+    """Requests with a token. Not safe for use by several threads at once (one requests session)."""
 
     def __init__(self, *, endpoint: str, scope: str, credential: Any, ca_file: str = "", transport: Any = None) -> None:
         home = origin_of(endpoint)
@@ -118,23 +118,32 @@ class Pipeline:
             transport=transport or _transport(home, ca_file),
         )
 
-    def get(self, url: str, *, request_id: str) -> Answer:
-        """One request, one answer of any status. Raises CloudError where no whole answer came."""
-        request = HttpRequest("GET", url.replace("{", "%7B").replace("}", "%7D"), headers={"Accept": "application/json"})
+    def send(self, method: str, url: str, *, request_id: str, body: bytes | None = None, if_match: str = "") -> Answer:
+        """One request, one answer of any status. Raises CloudError where no whole answer came; its `is_outcome_unknown` is for writes."""
+        request = HttpRequest(method, url.replace("{", "%7B").replace("}", "%7D"), headers={"Accept": "application/json"}, content=body)
         request.headers["x-ms-client-request-id"] = request_id
+        if body is not None:
+            request.headers["Content-Type"] = "application/json"
+        if if_match:
+            request.headers["If-Match"] = if_match
         try:
             with self._client.send_request(request, stream=True) as response:
-                body = response.read()
-                return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, body)
+                content = response.read()
+                return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()}, content)
         except CloudError:
             raise
-        except DecodeError as error:  # IncompleteReadError is one
-            raise CloudError(Failure.BROKEN_BODY, message=f"The answer of {self._home} ended early: {reason_of(error)}.") from error
-        except HttpResponseError as error:  # raised while reading a body: the connection broke between two chunks
-            raise CloudError(Failure.CONNECTION, message=f"The connection to {self._home} broke: {reason_of(error)}.") from error
         except AzureError as error:
-            verb = "cannot be reached" if isinstance(error, ServiceRequestError) else "did not finish its answer"
-            raise CloudError(Failure.CONNECTION, message=f"{self._home} {verb}: {reason_of(error)}.") from error
+            failure = self._failure(error)
+            failure.is_outcome_unknown = method != "GET" and not isinstance(error, ServiceRequestError)
+            raise failure from error
+
+    def _failure(self, error: AzureError) -> CloudError:
+        if isinstance(error, DecodeError):  # IncompleteReadError is one
+            return CloudError(Failure.BROKEN_BODY, message=f"The answer of {self._home} ended early: {reason_of(error)}.")
+        if isinstance(error, HttpResponseError):  # raised while reading a body: the connection broke between two chunks
+            return CloudError(Failure.CONNECTION, message=f"The connection to {self._home} broke: {reason_of(error)}.")
+        verb = "cannot be reached" if isinstance(error, ServiceRequestError) else "did not finish its answer"
+        return CloudError(Failure.CONNECTION, message=f"{self._home} {verb}: {reason_of(error)}.")
 
     def close(self) -> None:
         self._client.close()

@@ -1,32 +1,58 @@
 """`AzureCloud`: the port, over azure-mgmt-network's own pipeline, with raw JSON.
 
-Rule 1: one list a kind and subscription; never a call per VNet or NIC. Rule 2: a list is complete when its iterator ends; whatever else happens
-is a CloudError. Rule 3: the SDK (half a second, tens of MiB) is imported when the first request is made, not before.
+Rule 1: a sync costs one list a kind and subscription, never a call per VNet or NIC; single resources are read around a write. Rule 2: a list is
+complete when its iterator ends; whatever else happens is a CloudError. Rule 3: nothing but TAPs and TAP configurations is ever written, each write
+once. Rule 4: the SDK (half a second, tens of MiB) is imported when the first request is made, not before.
 """
 
 import random
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
-from uuid import uuid4
 
 import msgspec
 
-from vtapweb.cloud import parsing, versions, wire
+from vtapweb.cloud import metrics, operation, parsing, versions
 from vtapweb.cloud.claims import identity_of
-from vtapweb.cloud.origin import BadUrlError, is_at_home, origin_of, resolve
-from vtapweb.cloud.port import CloudError, Failure, ReadKind
-from vtapweb.cloud.retry import RetryPolicy, failure_of_status, parse_retry_after
-from vtapweb.cloud.types import Identity, NetworkInterface, Page, Subscription
+from vtapweb.cloud.port import CloudError, Failure, ReadKind, WriteMethod
+from vtapweb.cloud.requester import Budget, Requester, correlation_id_of, error_of
+from vtapweb.cloud.retry import RetryPolicy
+from vtapweb.cloud.types import (
+    Identity,
+    Lock,
+    MetricSeries,
+    NetworkInterface,
+    NotUnderstood,
+    Operation,
+    Page,
+    Permission,
+    PollAnswer,
+    Resource,
+    Subscription,
+    VirtualMachine,
+    VirtualNetworkTap,
+    WriteAnswer,
+)
 
 if TYPE_CHECKING:
-    from vtapweb.cloud.pipeline import Answer, Pipeline
+    from vtapweb.cloud.pipeline import Answer
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Resource)
 
-_MAX_REDIRECTS = 3
 _MAX_EMPTY_PAGES = 1_000  # in a row: a server that goes on for ever without an item
+_SINGLE_READS = RetryPolicy(max_attempts=4, request_budget_s=15.0)  # somebody waits for it, or a change that can come back later
+_ONCE = RetryPolicy(max_attempts=1)  # but for a 401, which says that our token is old and the request was not looked at
+
+_WRITABLE = re.compile(
+    r"(?i)/subscriptions/[^/?#]+/resourceGroups/[^/?#]+/providers/Microsoft\.Network/"
+    r"(virtualNetworkTaps/[^/?#]+|networkInterfaces/[^/?#]+/tapConfigurations/[^/?#]+)"
+)
+_VERSION_QUERY = re.compile(r"(?i)api-version=[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?")
+_DOTS = re.compile(r"/\.{1,2}(/|$)")
 
 
 class AzureCloud:
@@ -43,6 +69,7 @@ class AzureCloud:
         scope: str,
         make_credential: Callable[[], Any],
         ca_file: str = "",
+        metrics_place: metrics.Place | None = None,
         retry: RetryPolicy | None = None,
         transport: Any = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -52,15 +79,22 @@ class AzureCloud:
     ) -> None:
         self._cloud = cloud
         self._endpoint = endpoint.rstrip("/")
-        self._home = origin_of(endpoint)
         self._scope = scope
         self._make_credential = make_credential
-        self._ca_file = ca_file
-        self._retry = retry or RetryPolicy()
-        self._transport = transport
-        self._sleep, self._clock, self._now, self._dice = sleep, clock, now, dice
         self._credential: Any = None
-        self._pipeline: Pipeline | None = None
+        self._retry = retry or RetryPolicy()
+        self._metrics_place = metrics_place
+        self._how: dict[str, Any] = {
+            "use_credential": self._use_credential,
+            "ca_file": ca_file,
+            "transport": transport,
+            "sleep": sleep,
+            "clock": clock,
+            "now": now,
+            "dice": dice,
+        }
+        self._arm = Requester(endpoint=self._endpoint, scope=scope, **self._how)
+        self._metrics: dict[str, Requester] = {}  # by endpoint
 
     def __repr__(self) -> str:
         return f"AzureCloud({self._cloud!r}, {self._endpoint!r})"
@@ -81,24 +115,116 @@ class AzureCloud:
         """The NICs of a uniform scale set's members. Raises CloudError, also in the middle."""
         return self._list(parsing.NETWORK_INTERFACES, versions.SCALE_SET_NETWORK_INTERFACES, scale_set_id.strip().rstrip("/"))
 
+    def network_interface(self, arm_id: str) -> NetworkInterface | None:
+        """One NIC as it is now; None where the server says that there is none. Raises CloudError."""
+        return self._single(parsing.NETWORK_INTERFACES, arm_id)
+
+    def tap(self, arm_id: str) -> VirtualNetworkTap | None:
+        """One TAP as it is now; None where the server says that there is none. Raises CloudError."""
+        return self._single(parsing.VIRTUAL_NETWORK_TAPS, arm_id)
+
+    def virtual_machine(self, arm_id: str) -> VirtualMachine | None:
+        """One VM as it is now, without its power state; None where the server says that there is none. Raises CloudError."""
+        return self._single(parsing.VIRTUAL_MACHINES, arm_id)
+
+    def permissions(self, scope_id: str) -> tuple[Permission, ...]:
+        """What this credential may do at a scope. Raises CloudError."""
+        return tuple(self._all(parsing.PERMISSIONS, versions.PERMISSIONS, scope_id.strip().rstrip("/")))
+
+    def locks(self, subscription_id: str) -> tuple[Lock, ...]:
+        """Every management lock at and below the subscription. Raises CloudError."""
+        return tuple(self._all(parsing.LOCKS, versions.LOCKS, f"/subscriptions/{subscription_id}"))
+
+    def feature(self, subscription_id: str) -> str:
+        """The state of the feature AllowVirtualNetworkTap, as the server spells it. Raises CloudError."""
+        url = self._url(f"/subscriptions/{subscription_id}{versions.FEATURE.path}", versions.FEATURE.api_version)
+        state = parsing.feature_state(self._document(url))
+        if state is None:
+            raise CloudError(Failure.BROKEN_BODY, message="The answer names no state of the feature.")
+        return state
+
+    def metric_totals(
+        self, subscription_id: str, region: str, resource_ids: Sequence[str], names: Sequence[str], start: datetime, end: datetime, interval: str
+    ) -> tuple[MetricSeries, ...]:
+        """Azure Monitor's totals of at most 50 NICs of one subscription and region, a bucket an `interval`. Raises CloudError."""
+        place = self._metrics_place
+        if place is None:
+            raise CloudError(
+                Failure.MISSING, code=metrics.NOT_AVAILABLE, message="This cloud has no metrics: VTAPWEB_METRICS_ENDPOINT says where they are."
+            )
+        requester = self._metrics_requester(place, region)
+        url = requester.endpoint + metrics.path(subscription_id, names, start, end, interval)
+        body = metrics.body(resource_ids)
+
+        def ask() -> tuple[MetricSeries, ...]:
+            request_id = metrics.request_id()
+            answer = requester.send("POST", url, request_id=request_id, body=body)
+            if answer.status != 200:
+                raise requester.refusal(answer, correlation_id_of(answer, request_id))
+            return metrics.series(answer.body)
+
+        return requester.retried(ask, _SINGLE_READS)
+
+    def write(self, method: WriteMethod, path: str, body: dict[str, Any] | None, *, request_id: str, if_match: str = "") -> WriteAnswer:
+        """Sends one write of a TAP or a TAP configuration, once. Raises CloudError, and ValueError for any other path or method."""
+        url = self._write_url(method, path)
+        content = None if body is None else msgspec.json.encode(body)
+        answer = self._arm.send(method, url, request_id=request_id, body=content, if_match=if_match)
+        correlation_id = correlation_id_of(answer, request_id)
+        if answer.status not in {200, 201, 202, 204}:
+            refusal = self._arm.refusal(answer, correlation_id)
+            refusal.is_outcome_unknown = refusal.failure is Failure.SERVER
+            raise refusal
+        pending = operation.pending_of(method, url, answer.status, answer.headers, answer.body)
+        if pending is not None:
+            pending = self._pending_at_home(pending, correlation_id)
+        return WriteAnswer(
+            status=answer.status,
+            state="running" if pending else "done",
+            operation=pending.to_text() if pending else None,
+            body=answer.body,
+            correlation_id=correlation_id,
+            retry_after_s=self._arm.retry_after_s(answer.headers),
+        )
+
+    def poll(self, operation: str) -> PollAnswer:
+        """Asks once how far a write is. Raises CloudError where it could not be asked."""
+        return self._arm.retried(lambda: self._poll(operation), _ONCE)
+
     def close(self) -> None:
         """Gives the connections back. The object can be used again and opens new ones."""
-        if self._pipeline is not None:
-            self._pipeline.close()
-            self._pipeline = None
+        for requester in (self._arm, *self._metrics.values()):
+            requester.close()
+        self._metrics.clear()
+
+    # -- lists
 
     def _list(self, reader: parsing.Reader[T], listing: versions.Listing, below: str) -> Iterator[Page[T]]:
-        query = f"api-version={listing.api_version}" + (f"&{listing.query}" if listing.query else "")
-        url = f"{self._endpoint}{quote(below)}{listing.path}?{query}"
-        budget = _Budget()
-        seen_links = {url}
         seen_keys: set[str] = set()
+        for page in self._parsed(reader, listing, below):
+            yield _without_repeated(page, seen_keys)
+
+    def _all(self, reader: parsing.Reader[T], listing: versions.Listing, below: str) -> list[T]:
+        """Every item of a short list. Raises CloudError where one could not be understood: half of the rights or locks is none."""
+        items: list[T] = []
+        for page in self._parsed(reader, listing, below, retry=_SINGLE_READS):
+            if page.not_understood:
+                raise CloudError(Failure.BROKEN_BODY, message=f"An item of the list cannot be understood: {page.not_understood[0].reason}.")
+            items += page.items
+        return items
+
+    def _parsed(
+        self, reader: parsing.Reader[T], listing: versions.Listing, below: str, *, retry: RetryPolicy | None = None
+    ) -> Iterator[parsing.ParsedPage[T]]:
+        url = self._url(f"{below}{listing.path}", listing.api_version, listing.query)
+        budget = Budget()
+        seen_links = {url}
         empty_in_a_row = 0
         while True:
-            page = self._page(reader, url, budget, is_first=len(seen_links) == 1)
+            page = self._page(reader, url, budget, retry or self._retry, is_first=len(seen_links) == 1)
             is_empty = not (page.items or page.not_understood)
             empty_in_a_row = empty_in_a_row + 1 if is_empty else 0
-            yield _without_repeated(page, seen_keys)
+            yield page
             url = self._next(page.next_link, url, seen_links, empty_in_a_row)
             if not url:
                 return
@@ -107,122 +233,129 @@ class AzureCloud:
         """The next page's URL, "" after the last. Raises CloudError for a link that leads elsewhere or in a circle."""
         if not link.strip():
             return ""
-        url = self._follow(link, page_url, "nextLink")
+        url = self._arm.at_home(link, base_url=page_url, what="nextLink")
         if url in seen or empty_in_a_row >= _MAX_EMPTY_PAGES:
             raise CloudError(Failure.BROKEN_BODY, code="EndlessList", message="The server's pages go in a circle, so this list has no end.")
         seen.add(url)
         return url
 
-    def _follow(self, link: str, page_url: str, what: str) -> str:
-        """`link` as a URL at home. Raises CloudError: our token goes nowhere else."""
-        url = resolve(link, base_url=page_url)
-        if is_at_home(url, self._home):
-            return url
-        try:
-            there = str(origin_of(url))
-        except BadUrlError:
-            there = "a place that cannot be told"
-        raise CloudError(Failure.FOREIGN_LINK, message=f"A {what} leads to {there}; our token goes to {self._home} only.")
-
-    def _page(self, reader: parsing.Reader[T], url: str, budget: "_Budget", *, is_first: bool) -> parsing.ParsedPage[T]:
-        """One page, tried again as the policy says. Raises the last CloudError."""
-        budget.begin_request()
-        attempt = 0
-        while True:
-            attempt += 1
-            started = self._clock()
+    def _page(self, reader: parsing.Reader[T], url: str, budget: Budget, retry: RetryPolicy, *, is_first: bool) -> parsing.ParsedPage[T]:
+        def read() -> parsing.ParsedPage[T]:
+            answer, correlation_id = self._arm.get(url)
+            if answer.status != 200:
+                refusal = self._arm.refusal(answer, correlation_id)
+                if refusal.failure is Failure.MISSING and not is_first:
+                    refusal.failure = Failure.REFUSED  # the list is there; its next page is not
+                raise refusal
             try:
-                return self._read(reader, url, is_first=is_first)
-            except CloudError as error:
-                error.attempts = attempt
-                budget.lose(self._clock() - started)
-                wait_s = self._retry.decide(
-                    failure=error.failure,
-                    attempt=attempt,
-                    request_lost_s=budget.request_lost_s,
-                    list_lost_s=budget.list_lost_s,
-                    retry_after_s=error.retry_after_s,
-                    dice=self._dice(),
+                return parsing.parse_page(reader, answer.body)
+            except parsing.BrokenPageError as error:
+                raise CloudError(Failure.BROKEN_BODY, message=str(error), status=answer.status, correlation_id=correlation_id) from error
+
+        return self._arm.retried(read, retry, budget)
+
+    # -- single documents
+
+    def _single(self, reader: parsing.Reader[R], arm_id: str) -> R | None:
+        place = arm_id.strip().rstrip("/")
+        url = self._url(place, versions.resource_version(place))
+
+        def read() -> R | None:
+            answer, correlation_id = self._arm.get(url)
+            if _says_it_is_gone(answer):
+                return None
+            if answer.status != 200:
+                raise self._arm.refusal(answer, correlation_id)
+            item = reader.read(answer.body.strip().removeprefix(b"\xef\xbb\xbf"))
+            if isinstance(item, NotUnderstood):
+                raise CloudError(
+                    Failure.BROKEN_BODY, message=f"The answer is no such resource: {item.reason}.", status=200, correlation_id=correlation_id
                 )
-                if wait_s is None:
-                    raise
-            self._sleep(wait_s)
-            budget.lose(wait_s)
+            return item
 
-    def _read(self, reader: parsing.Reader[T], url: str, *, is_first: bool) -> parsing.ParsedPage[T]:
-        request_id = str(uuid4())
-        answer = self._get(url, request_id)
-        for _ in range(_MAX_REDIRECTS):
-            if answer.status not in {301, 302, 307, 308} or not answer.headers.get("location"):
-                break
-            url = self._follow(answer.headers["location"], url, "redirect")
-            answer = self._get(url, request_id)
-        correlation_id = _correlation_id(answer, request_id)
-        if answer.status != 200:
-            raise self._refusal(answer, correlation_id, is_first=is_first)
-        try:
-            return parsing.parse_page(reader, answer.body)
-        except parsing.BrokenPageError as error:
-            raise CloudError(Failure.BROKEN_BODY, message=str(error), status=answer.status, correlation_id=correlation_id) from error
+        return self._arm.retried(read, _SINGLE_READS)
 
-    def _get(self, url: str, request_id: str) -> "Answer":
+    def _document(self, url: str) -> bytes:
+        def read() -> bytes:
+            answer, correlation_id = self._arm.get(url)
+            if answer.status != 200:
+                raise self._arm.refusal(answer, correlation_id)
+            return answer.body
+
+        return self._arm.retried(read, _SINGLE_READS)
+
+    # -- writes
+
+    def _write_url(self, method: str, path: str) -> str:
+        place, _, query = path.partition("?")
+        if method not in {"PUT", "PATCH", "DELETE"} or not _WRITABLE.fullmatch(place) or _DOTS.search(place):
+            raise ValueError(f"vtapweb writes TAPs and TAP configurations only, not {method} {path}")
+        if query and not _VERSION_QUERY.fullmatch(query):
+            raise ValueError(f"A write's query holds its api-version only, not {query}")
+        return f"{self._endpoint}{quote(place)}?{query or f'api-version={versions.NETWORK_VERSION}'}"
+
+    def _pending_at_home(self, pending: operation.Pending, correlation_id: str) -> operation.Pending:
+        """The same with absolute URLs. Raises CloudError FOREIGN_LINK: the write was taken, but we must not ask how far it is."""
         try:
-            return self._use_pipeline().get(url, request_id=request_id)
+            return msgspec.structs.replace(
+                pending,
+                operation_url=pending.operation_url and self._arm.at_home(pending.operation_url, base_url=pending.resource_url, what="operation URL"),
+                location_url=pending.location_url and self._arm.at_home(pending.location_url, base_url=pending.resource_url, what="Location"),
+            )
         except CloudError as error:
-            error.correlation_id = error.correlation_id or request_id
+            error.correlation_id, error.is_outcome_unknown = correlation_id, True
             raise
 
-    def _refusal(self, answer: "Answer", correlation_id: str, *, is_first: bool) -> CloudError:
+    def _poll(self, text: str) -> PollAnswer:
+        pending = operation.of_text(text)
+        if pending is None:
+            return PollAnswer(state="lost", operation=Operation(text), code="UnreadableOperation", message="What was stored is no operation of ours.")
+        self._arm.at_home(pending.url, base_url=pending.resource_url, what="stored operation")
+        answer, correlation_id = self._arm.get(pending.url)
+        progress = operation.progress_of(pending, answer.status, answer.body)
+        if progress is None:
+            raise self._arm.refusal(answer, correlation_id)
+        moved = answer.headers.get("location", "").strip() if not pending.operation_url and pending.location_url and answer.status == 202 else ""
+        if moved:
+            pending = msgspec.structs.replace(pending, location_url=self._arm.at_home(moved, base_url=pending.url, what="Location"))
         from vtapweb.cloud.pipeline import scrub
 
-        code, message = _error_of(answer.body)
-        failure = failure_of_status(answer.status, code)
-        if failure is Failure.MISSING and not is_first:
-            failure = Failure.REFUSED  # the list is there; its next page is not
-        return CloudError(
-            failure,
-            code=scrub(code, limit=200),
-            message=scrub(message) or f"The server answered {answer.status} without saying why.",
-            status=answer.status,
+        return PollAnswer(
+            state=progress.state,
+            operation=pending.to_text(),
+            code=scrub(progress.code, limit=200),
+            message=scrub(progress.message),
             correlation_id=correlation_id,
-            retry_after_s=self._retry_after_s(answer.headers),
+            retry_after_s=self._arm.retry_after_s(answer.headers),
         )
 
-    def _retry_after_s(self, headers: dict[str, str]) -> float | None:
-        for name in ("retry-after-ms", "x-ms-retry-after-ms"):
-            wait_ms = parse_retry_after(headers.get(name), now_unix_s=self._now())
-            if wait_ms is not None:
-                return wait_ms / 1000
-        return parse_retry_after(headers.get("retry-after"), now_unix_s=self._now())
+    # -- means
+
+    def _url(self, path: str, api_version: str, query: str = "") -> str:
+        return f"{self._endpoint}{quote(path)}?api-version={api_version}" + (f"&{query}" if query else "")
 
     def _use_credential(self) -> Any:
         if self._credential is None:
             self._credential = self._make_credential()
         return self._credential
 
-    def _use_pipeline(self) -> "Pipeline":
-        if self._pipeline is None:
-            from vtapweb.cloud.pipeline import Pipeline
-
-            self._pipeline = Pipeline(
-                endpoint=self._endpoint, scope=self._scope, credential=self._use_credential(), ca_file=self._ca_file, transport=self._transport
-            )
-        return self._pipeline
+    def _metrics_requester(self, place: metrics.Place, region: str) -> Requester:
+        endpoint = place.endpoint_of(region)
+        if endpoint not in self._metrics:
+            self._metrics[endpoint] = Requester(endpoint=endpoint, scope=place.scope, **self._how)
+        return self._metrics[endpoint]
 
 
-class _Budget:
-    """Seconds lost on failures and waits, of one request and of its whole list."""
+def _says_it_is_gone(answer: "Answer") -> bool:
+    """Whether the server itself says that the resource is not there: a proxy's 404 page, a missing API and a missing subscription do not."""
+    if answer.status != 404:
+        return False
+    code, _ = error_of(answer.body)
+    return code.lower() in _GONE or not answer.body.strip()
 
-    def __init__(self) -> None:
-        self.request_lost_s = 0.0
-        self.list_lost_s = 0.0
 
-    def begin_request(self) -> None:
-        self.request_lost_s = 0.0
-
-    def lose(self, seconds: float) -> None:
-        self.request_lost_s += seconds
-        self.list_lost_s += seconds
+# 404s of ARM and of Microsoft.Network; recorded ones are the first two, the others from "Troubleshoot common Azure deployment errors".
+_GONE = frozenset({"resourcenotfound", "notfound", "resourcegroupnotfound", "parentresourcenotfound"})
 
 
 def _without_repeated(page: parsing.ParsedPage[Any], seen: set[str]) -> Page[Any]:
@@ -238,20 +371,3 @@ def _without_repeated(page: parsing.ParsedPage[Any], seen: set[str]) -> Page[Any
         items.append(item)
     sent = len(items) + len(page.not_understood)
     return Page(items=tuple(items), not_understood=tuple(page.not_understood), sent_count=sent, repeated_count=repeated)
-
-
-_ERROR = msgspec.json.Decoder(wire.ErrorEnvelope)
-
-
-def _error_of(body: bytes) -> tuple[str, str]:
-    """ARM's code and message, ("", "") where the body is no error envelope (a proxy's page, nothing at all)."""
-    try:
-        error = _ERROR.decode(body).error
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "", ""
-    return error.code or "", error.message or ""
-
-
-def _correlation_id(answer: "Answer", request_id: str) -> str:
-    names = ("x-ms-correlation-request-id", "x-ms-request-id")
-    return next((answer.headers[name][:100] for name in names if answer.headers.get(name)), request_id)

@@ -4,7 +4,7 @@ Rule 1: an ARM id is kept as Azure spelled it; `vtapweb.domain.arm_id.arm_key` c
 or false. Rule 3: a state we do not know stays the text it came as. Rule 4: nothing is lost: `raw` holds the resource's own JSON.
 """
 
-from typing import Generic, TypeVar
+from typing import Generic, Literal, NewType, TypeVar
 
 import msgspec
 
@@ -208,3 +208,55 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     not_understood: tuple[NotUnderstood, ...] = ()
     sent_count: int
     repeated_count: int = 0
+
+
+Operation = NewType("Operation", str)  # our own continuation token, see `vtapweb.cloud.operation`: text of any length for a database column
+
+
+class WriteAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server said to a write that it took. Whether it did what we wanted is only known from a re-read."""
+
+    status: int
+    state: Literal["done", "running"]
+    operation: Operation | None = None  # what to poll; there whenever `state` is "running"
+    body: bytes = b""
+    correlation_id: str = ""
+    retry_after_s: float | None = None
+
+
+class PollAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a write is. "lost": the server no longer knows the operation, so only a re-read of the resource tells.
+
+    `code` and `message` are the server's own words where it sent any. `operation` is what to poll next: mostly the one that was asked for.
+    """
+
+    state: Literal["running", "succeeded", "failed", "cancelled", "lost"]
+    operation: Operation
+    code: str = ""
+    message: str = ""
+    correlation_id: str = ""
+    retry_after_s: float | None = None
+
+
+class Permission(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a scope's permissions: an action is allowed when an entry's `actions` match it and the same entry's `not_actions` do not."""
+
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+
+
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
+    """A management lock. It holds for `scope_id` and everything below."""
+
+    scope_id: str  # a subscription's, resource group's or resource's id, as Azure spelled it
+    level: str  # CanNotDelete | ReadOnly, or what came
+    name: str
+    notes: str = ""
+
+
+class MetricSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """The totals of one metric of one resource. A bucket without data has the total None, which is not zero."""
+
+    resource_id: str
+    name: str  # BytesReceivedRate, … in the metric's unit a bucket, whatever the name says
+    totals: tuple[tuple[float, float | None], ...] = ()  # (begin of the bucket in seconds since 1970, total), oldest first

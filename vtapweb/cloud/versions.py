@@ -1,4 +1,4 @@
-"""The lists we read and the api-version of each, with where that version comes from.
+"""What we ask for and the api-version of each, with where that version comes from.
 
 A version is only as good as the oldest cloud that must answer it: sovereign clouds get new ones later, so none is newer than its examples
 require. A server that lacks a list or a version answers with an error that callers show as "unknown" (`Failure.MISSING`).
@@ -44,3 +44,39 @@ SUBSCRIPTIONS = Listing("/subscriptions", "2021-01-01", "azure-rest-api-specs, M
 SCALE_SET_NETWORK_INTERFACES = Listing(
     "/networkInterfaces", "2018-10-01", "azure-mgmt-network 33.1.0, list_virtual_machine_scale_set_network_interfaces"
 )
+
+# Single resources are asked in their list's version, so that a re-read and a sync see the same fields; writes likewise.
+NETWORK_VERSION = _NETWORK
+COMPUTE_VERSION = _COMPUTE
+
+PERMISSIONS = Listing(
+    "/providers/Microsoft.Authorization/permissions",
+    "2015-07-01",
+    "azure-rest-api-specs, Microsoft.Authorization/stable/2015-07-01 (example GetPermissions)",
+)
+LOCKS = Listing(
+    "/providers/Microsoft.Authorization/locks",
+    "2016-09-01",
+    "azure-rest-api-specs, Microsoft.Authorization/stable/2016-09-01 (ManagementLocks_ListAtSubscriptionLevel)",
+)
+FEATURE = Listing(
+    "/providers/Microsoft.Features/providers/Microsoft.Network/features/AllowVirtualNetworkTap",
+    "2015-12-01",
+    "azure-rest-api-specs, Microsoft.Features/stable/2015-12-01 (example getFeature)",
+)
+METRICS = Listing(
+    "/metrics:getBatch", "2023-10-01", "learn.microsoft.com, Migrate from the metrics API to the getBatch API; not verified in sovereign clouds"
+)
+
+
+def resource_version(arm_id: str) -> str:
+    """The api-version in which a single resource is read."""
+    folded = arm_id.lower()
+    if "/virtualmachinescalesets/" in folded and "/networkinterfaces/" in folded:
+        return SCALE_SET_NETWORK_INTERFACES.api_version
+    return COMPUTE_VERSION if "/providers/microsoft.compute/" in folded else NETWORK_VERSION
+
+
+def write_path(arm_id: str) -> str:
+    """The path and query of a write, as it is sent and shown: the ARM id with our api-version behind it."""
+    return f"{arm_id}?api-version={NETWORK_VERSION}"

@@ -580,3 +580,47 @@ class ErrorBody(Struct, gc=False):
 
 class ErrorEnvelope(Struct, gc=False):
     error: ErrorBody
+
+
+# What stands beside resources: permissions, locks, features, operations, metrics
+
+
+class PermissionWire(Wire):
+    actions: Texts = None
+    not_actions: Texts = None
+    data_actions: Kept = UNSET
+    not_data_actions: Kept = UNSET
+
+
+class LockProperties(Wire):
+    level: str | None = None
+    notes: str | None = None
+    owners: Kept = UNSET
+
+
+class LockWire(Named):
+    properties: LockProperties | None = None
+
+
+class FeatureProperties(Wire):
+    state: str | None = None
+
+
+class FeatureWire(Named):
+    properties: FeatureProperties | None = None
+
+
+class ErrorWire(Wire):
+    code: str | None = None
+    message: str | None = None
+    target: Kept = UNSET
+    details: Kept = UNSET
+    additional_info: Kept = UNSET
+
+
+class StatusWire(Wire):
+    """What an operation's URL answers, or the resource itself where it is asked instead."""
+
+    status: str | None = None
+    error: ErrorWire | None = None
+    properties: State | None = None
