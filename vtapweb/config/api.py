@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from vtapweb.access.api import router as access_router
 from vtapweb.access.authentication import bearer_or_session
 from vtapweb.inventory.api import router as inventory_router
+from vtapweb.taps.api import router as taps_router
 from vtapweb.topology.api import router as topology_router
 from vtapweb.web.problem import ProblemError, problem_response, register_handlers
 
@@ -41,4 +42,5 @@ api = NinjaAPI(
 register_handlers(api)
 api.add_router("", access_router)
 api.add_router("", topology_router)
+api.add_router("", taps_router)
 api.add_router("", inventory_router)

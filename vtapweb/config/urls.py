@@ -9,6 +9,7 @@ from vtapweb.web.problem import too_many_requests
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("vtapweb.access.urls")),
     path("", include("vtapweb.inventory.urls")),
+    path("", include("vtapweb.taps.urls")),
     path("", include("vtapweb.topology.urls")),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),

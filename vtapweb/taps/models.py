@@ -1,14 +1,15 @@
 """The tables of what is written to Azure: changes and their steps, who may write where, what is mirrored and why.
 
 Rule 1: resources are referred to softly, as the inventory does (`…_id` as spelled, `…_key` to join by, "" for none): a change outlives what it
-changed. Rule 2: nothing here is deleted. Rule 3: what must never happen twice is a constraint, not a hope: of one target, and of one NIC, there
-is at most one request under way, whichever change it belongs to.
+changed. Rule 2: nothing that was done is deleted; what an admin sets may be, and the audit record remembers it. Rule 3: what must never happen
+twice is a constraint, not a hope: of one target, and of one NIC, there is at most one request under way, whichever change it belongs to.
 """
 
 import uuid
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 
 from vtapweb.access.models import User
 from vtapweb.domain.change import FINAL_CHANGE_STATES, IN_FLIGHT_STEP_STATES, ChangeAction, ChangeState, StepAction, StepState
@@ -195,3 +196,194 @@ class WriteBudget(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subscription_id}: {self.tokens:.1f}"
+
+
+# -- what an admin sets: whether, when and from where vtapweb may mirror
+
+
+class SubscriptionWrites(models.Model):
+    """Whether vtapweb may write to one subscription. Without a row: yes on the simulator, no anywhere else (`selectors.writes`)."""
+
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH, primary_key=True)
+    is_enabled = models.BooleanField(default=False)
+    preview_accepted_by = models.CharField(max_length=200, default="", blank=True)  # a name: who accepted that this is a preview without SLA
+    preview_accepted_at = models.DateTimeField(null=True, blank=True)
+    requires_window = models.BooleanField(default=False)  # a change here must name a change window
+    reason = models.TextField(default="", blank=True)
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(subscription_id=Lower("subscription_id")), name="taps_writes_sub_lower"),
+            models.CheckConstraint(condition=~Q(subscription_id=""), name="taps_writes_has_sub"),
+            models.CheckConstraint(
+                condition=Q(is_enabled=False) | (Q(preview_accepted_at__isnull=False) & ~Q(preview_accepted_by="")),
+                name="taps_writes_notice_accepted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id}: {'writes enabled' if self.is_enabled else 'read-only'}"
+
+
+class WriteStop(models.Model):
+    """One row, id 1: the emergency stop over every write, whatever the subscriptions say."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    is_stopped = models.BooleanField(default=False)
+    reason = models.TextField(default="", blank=True)
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="taps_writestop_one_row")]
+
+    def __str__(self) -> str:
+        return "all writes are stopped" if self.is_stopped else "writes are not stopped"
+
+
+class ChangeWindow(models.Model):
+    """A span of the week in which changes may run: on `weekdays` (0 = Monday) from `opens` to `closes`, local time in `zone`.
+
+    One that closes at or before the time it opens ends on the next day.
+    """
+
+    name = models.CharField(max_length=100, unique=True)
+    weekdays = models.JSONField(default=list)
+    opens = models.TimeField()
+    closes = models.TimeField()
+    zone = models.CharField(max_length=64)  # IANA
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.CheckConstraint(condition=~Q(name=""), name="taps_window_has_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProtectedScope(models.Model):
+    """Sources that must not be mirrored: at all, or (`for_collector_key`) not to one collector. `owner` and `contact` go into the verdict.
+
+    `value` is what the admin wrote (an ARM id, a subscription id, `name=value` of a tag), `key` what it is compared by: the ARM key,
+    the lower-case subscription id, the case-folded `name=value` or `name`. Kind `collector`: this collector receives from nobody.
+    """
+
+    class Kind(models.TextChoices):
+        SUBSCRIPTION = "subscription", "Subscription"
+        VNET = "vnet", "VNet"
+        SUBNET = "subnet", "Subnet"
+        TAG = "tag", "Tag"
+        COLLECTOR = "collector", "Collector"
+
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    value = models.TextField()
+    key = models.CharField(max_length=600)
+    for_collector_id = models.TextField(default="", blank=True)  # ARM id of a TAP's destination, "" = no collector may
+    for_collector_key = models.CharField(max_length=KEY_LENGTH, default="", blank=True)
+    owner = models.CharField(max_length=200)
+    contact = models.CharField(max_length=200)
+    note = models.TextField(default="", blank=True)
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["kind", "value", "pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=["subscription", "vnet", "subnet", "tag", "collector"]), name="taps_protected_kind_known"),
+            models.CheckConstraint(condition=~Q(key="") & ~Q(owner="") & ~Q(contact=""), name="taps_protected_named"),
+            models.CheckConstraint(condition=~Q(kind="collector") | Q(for_collector_key=""), name="taps_protected_collector_alone"),
+            models.UniqueConstraint(fields=["kind", "key", "for_collector_key"], name="taps_protected_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"
+
+
+class CollectorAssignment(models.Model):
+    """What the operator says about a collector (a TAP's destination): which product it is and how much it takes. Goes before any recognition."""
+
+    destination_key = models.CharField(max_length=KEY_LENGTH, primary_key=True)
+    destination_id = models.TextField()
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)
+    name = models.CharField(max_length=200, default="", blank=True)
+    partner = models.CharField(max_length=100, default="", blank=True)  # a partner's slug, "" = not said
+    capacity_bits_per_s = models.PositiveBigIntegerField(null=True, blank=True)
+    owner = models.CharField(max_length=200, default="", blank=True)
+    note = models.TextField(default="", blank=True)
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["destination_id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(destination_key=""), name="taps_assignment_has_key"),
+            models.CheckConstraint(condition=Q(subscription_id=Lower("subscription_id")), name="taps_assignment_sub_lower"),
+            models.CheckConstraint(condition=Q(capacity_bits_per_s=None) | Q(capacity_bits_per_s__gt=0), name="taps_assignment_capacity"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.destination_id
+
+
+# -- what Azure lets us do there, read beside the inventory
+
+
+class ConditionStatus(models.TextChoices):
+    """What reading one condition came to. Everything but `read` means: unknown."""
+
+    NEVER = "never", "Never read"
+    READ = "read", "Read"
+    NOT_AVAILABLE = "not_available", "Not available"  # this server has no such API
+    FORBIDDEN = "forbidden", "Forbidden"
+    FAILED = "failed", "Failed"
+
+
+class SubscriptionConditions(models.Model):
+    """Feature flag and management locks of one subscription, as last read; each part with its own status and Azure's own words."""
+
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH, primary_key=True)
+    feature_state = models.TextField(default="", blank=True)  # Registered, NotRegistered, Registering, …
+    feature_status = models.CharField(max_length=13, choices=ConditionStatus.choices, default=ConditionStatus.NEVER)
+    feature_problem = models.TextField(default="", blank=True)
+    locks = models.JSONField(default=list)  # [{scope_id, level, name, notes}]
+    locks_status = models.CharField(max_length=13, choices=ConditionStatus.choices, default=ConditionStatus.NEVER)
+    locks_problem = models.TextField(default="", blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(subscription_id=Lower("subscription_id")), name="taps_conditions_sub_lower"),
+            models.CheckConstraint(
+                condition=Q(feature_status__in=ConditionStatus.values) & Q(locks_status__in=ConditionStatus.values), name="taps_conditions_status"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"conditions of {self.subscription_id}"
+
+
+class ScopePermissions(models.Model):
+    """What the credential may do at one ARM scope (a subscription, a resource group, or one NIC or TAP), as last read."""
+
+    scope_key = models.CharField(max_length=KEY_LENGTH, primary_key=True)
+    scope_id = models.TextField()
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)
+    permissions = models.JSONField(default=list)  # [{actions: […], not_actions: […]}]
+    status = models.CharField(max_length=13, choices=ConditionStatus.choices, default=ConditionStatus.NEVER)
+    problem = models.TextField(default="", blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(scope_key=""), name="taps_permissions_has_key"),
+            models.CheckConstraint(condition=Q(subscription_id=Lower("subscription_id")), name="taps_permissions_sub_lower"),
+            models.CheckConstraint(condition=Q(status__in=ConditionStatus.values), name="taps_permissions_status"),
+        ]
+        indexes = [models.Index(fields=["subscription_id"], name="taps_permissions_sub")]
+
+    def __str__(self) -> str:
+        return f"permissions at {self.scope_id}"
