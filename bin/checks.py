@@ -6,12 +6,16 @@ pytest's own summary is the last line in both cases.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
@@ -70,13 +74,39 @@ def main(arguments: list[str]) -> int:
     if run_static_checks():
         print("bin/test: failed before any test ran; see FAIL above.", flush=True)
         return 1
-    print("-- tests that touch the database, on PostgreSQL", flush=True)
-    code = subprocess.run([PYTHON, "-m", "tests.on_postgresql", *long], cwd=ROOT, check=False).returncode
-    if code not in {0, 5}:  # 5: none collected
-        print("bin/test: failed on PostgreSQL; SQLite was not tried.", flush=True)
-        return code
-    print("-- all tests, on SQLite", flush=True)
-    return subprocess.run([PYTHON, "-m", "pytest", *long], cwd=ROOT, check=False).returncode
+    return run_on_both_databases(long)
+
+
+def run_on_both_databases(arguments: list[str]) -> int:
+    """Both runs at once, as each keeps one core busy; PostgreSQL's is shown first, and SQLite's summary is the last line."""
+    with tempfile.TemporaryFile() as told:
+        on_sqlite = subprocess.Popen([PYTHON, "-m", "pytest", *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT)
+        try:
+            print("-- tests that touch the database, on PostgreSQL (all tests on SQLite run beside them, and are shown below)", flush=True)
+            code = subprocess.run([PYTHON, "-m", "tests.on_postgresql", *arguments], cwd=ROOT, check=False).returncode
+            if code not in {0, 5}:  # 5: none collected
+                print("bin/test: failed on PostgreSQL; the run on SQLite is ended.", flush=True)
+                return code
+            print("-- all tests, on SQLite", flush=True)
+            place = 0
+            while on_sqlite.poll() is None:
+                place = show_more(told, place)
+                with suppress(subprocess.TimeoutExpired):
+                    on_sqlite.wait(1)
+            show_more(told, place)
+            return on_sqlite.returncode
+        finally:
+            if on_sqlite.poll() is None:
+                on_sqlite.send_signal(signal.SIGINT)  # its fixtures end what they started
+                on_sqlite.wait(60)
+
+
+def show_more(told: IO[bytes], place: int) -> int:
+    """Prints what was told behind `place`; returns the new place. Reads without moving the file's position, which the writing process shares."""
+    text = os.pread(told.fileno(), 1 << 24, place)
+    sys.stdout.write(text.decode(errors="replace"))
+    sys.stdout.flush()
+    return place + len(text)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out.setdefault("of the full run", []).append(item)
         else:
             kept.append(item)
-    # Stable: what judges the whole run after all others, and browser tests last, see tests/e2e/conftest.py.
-    kept.sort(key=lambda item: (item.get_closest_marker("e2e") is not None, item.get_closest_marker("full_run") is not None))
+    # Stable: what judges the whole run after all others; then what starts the whole product, when the other database's run beside this one has
+    # ended; browser tests last, see tests/e2e/conftest.py.
+    kept.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("e2e", "stack", "full_run")])
     items[:] = kept
     config.stash[LEFT_OUT] = left_out
 

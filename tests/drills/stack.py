@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests.drills.truth import differences, shown_by, truth_of
-from tests.house.processes import ROOT, Up, processes_of
+from tests.house.processes import ROOT, Up, kill_all, processes_named
 from tests.waiting import eventually
 
 CHILDREN = {"worker": ("celery", "work@"), "clock": ("celery", "clock@"), "web": ("vtapweb.config.web",), "valkey": ("valkey-server",)}
@@ -118,25 +118,13 @@ class Installation:
         return differences(truth_of(endpoint), shown_by(self.ask))
 
     def processes(self, child: str) -> list[psutil.Process]:
-        found = []
-        for process in processes_of(self.data_dir):
-            try:
-                if all(word in " ".join(process.cmdline()) for word in CHILDREN[child]):
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
+        return processes_named(self.data_dir, *CHILDREN[child])
 
     def kill(self, *children: str) -> set[int]:
         """kill -9 of every process of these children, workers' own included; returns their ids."""
         victims = [victim for child in children for victim in self.processes(child)]
         assert victims
-        for victim in victims:
-            try:
-                victim.kill()
-            except psutil.NoSuchProcess:
-                continue  # it went with its parent
-        return {victim.pid for victim in victims}
+        return kill_all(victims)
 
     def empty_the_broker(self) -> None:
         import redis

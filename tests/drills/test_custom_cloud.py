@@ -6,10 +6,14 @@ import urllib.request
 from http.cookiejar import CookieJar
 from pathlib import Path
 
+import pytest
+
 from tests.contract.http import serving
 from tests.contract.other_arm import OtherArm
 from tests.drills.stack import custom, up
 from tests.house.processes import refusal
+
+pytestmark = pytest.mark.stack
 
 # Where it tells how to connect a real Azure, the page /connect names the option --no-demo.
 DEMO = re.compile(r"(?<!--no-)\bdemo\b|simulat", re.IGNORECASE)

@@ -14,6 +14,8 @@ from tests.drills.stack import Installation, custom, simulator, up
 from tests.house.processes import Up
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.stack
+
 RECOVERED_WITHIN_S = 60
 DISASTERS: dict[str, Callable[[Installation], object]] = {
     "worker": lambda one: one.kill("worker"),

@@ -13,14 +13,14 @@ from tests.e2e.conftest import Stack, sign_in
 from tests.e2e.estate import OVER, Client, order
 from tests.e2e.test_map import until
 from tests.e2e.test_walk import admin_client, as_at_first, boxes, has, open_map
-from tests.house.processes import Up, processes_of
+from tests.house.processes import Up, processes_named
 from tests.waiting import eventually
 
 __all__ = ["admin_client", "as_at_first"]  # fixtures
 
 
 def web_process(stack: Stack) -> psutil.Process:
-    return next(one for one in processes_of(stack.data_dir) if "vtapweb.config.web" in one.cmdline())
+    return next(iter(processes_named(stack.data_dir, "vtapweb.config.web")))
 
 
 def test_a_killed_web_process_costs_a_countdown_and_no_event(admin_page: Page, stack: Stack, admin_client: Any, as_at_first: None) -> None:

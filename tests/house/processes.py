@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +31,29 @@ def processes_of(data_dir: Path) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+def processes_named(data_dir: Path, *words: str) -> list[psutil.Process]:
+    """Those of them whose command line holds all the words. One that ends meanwhile is not among them."""
+    found = []
+    for process in processes_of(data_dir):
+        try:
+            command = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if all(word in command for word in words):
+            found.append(process)
+    return found
+
+
+def kill_all(victims: Iterable[psutil.Process]) -> set[int]:
+    """kill -9; returns their ids. One that is gone already, perhaps with its parent, is no error."""
+    ids = set()
+    for victim in victims:
+        ids.add(victim.pid)
+        with suppress(psutil.NoSuchProcess):
+            victim.kill()
+    return ids
 
 
 def up_command(data_dir: Path, arguments: tuple[str, ...], environment: dict[str, str]) -> tuple[list[str], dict[str, str]]:
@@ -102,5 +127,4 @@ class Up:
                 self.process.kill()
                 self.process.wait()
         self._reader.join(5)
-        for left in processes_of(self.data_dir):
-            left.kill()
+        kill_all(processes_of(self.data_dir))

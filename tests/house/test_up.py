@@ -11,10 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import psutil
+import pytest
 
-from tests.house.processes import ROOT, Up, processes_of, refusal
+from tests.house.processes import ROOT, Up, kill_all, processes_named, processes_of, refusal
 from tests.waiting import eventually
+
+pytestmark = pytest.mark.stack
 
 
 def get(address: str, path: str, **headers: str) -> tuple[int, bytes]:
@@ -33,10 +35,6 @@ def lacking(address: str) -> list[str]:
         return [reason["part"] for reason in json.loads(get(address, "/readyz")[1])["reasons"]]
     except (OSError, http.client.HTTPException, ValueError):
         return ["web"]
-
-
-def named(data_dir: Path, *words: str) -> list[psutil.Process]:
-    return [process for process in processes_of(data_dir) if all(word in " ".join(process.cmdline()) for word in words)]
 
 
 def test_a_start_works_recovers_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -86,13 +84,9 @@ def test_a_start_works_recovers_and_leaves_nothing_behind(tmp_path: Path) -> Non
 
         # kill -9 of everything but the supervisor, one kind after the other: each comes back.
         for words in (("vtapweb.config.web",), ("celery", "work@"), ("valkey-server",), ("vtapweb.simulator",)):
-            victims = named(data_dir, *words)
-            assert victims
-            for victim in victims:
-                if victim.is_running():
-                    victim.kill()
-            gone = {victim.pid for victim in victims}
-            eventually(lambda words=words, gone=gone: {process.pid for process in named(data_dir, *words)} - gone, within_s=20)  # type: ignore[misc]
+            gone = kill_all(processes_named(data_dir, *words))
+            assert gone
+            eventually(lambda words=words, gone=gone: {one.pid for one in processes_named(data_dir, *words)} - gone, within_s=20)  # type: ignore[misc]
         eventually(lambda: lacking(address) == [], within_s=40, why="everything works again")
 
         up.process.send_signal(signal.SIGTERM)
