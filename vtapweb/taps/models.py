@@ -387,3 +387,126 @@ class ScopePermissions(models.Model):
 
     def __str__(self) -> str:
         return f"permissions at {self.scope_id}"
+
+
+# -- the ledger: what is mirrored, since when, by whom and why
+
+
+class LedgerEntry(models.Model):
+    """One life of something that mirrors: from when it came (or was first seen) until it went. `ended_at` null: it is there.
+
+    States: `live`; `ended` by a change of ours, or by others where nobody here answers for it; of those that somebody answers for, `vanished`
+    and `changed` in Azure without us. The last two are drift until `drift_decision` says what became of it.
+    """
+
+    class Origin(models.TextChoices):
+        CHANGE = "change", "A change of ours"
+        ADOPTED = "adopted", "Adopted"
+        OUTSIDE = "outside", "Made outside vtapweb"
+
+    class State(models.TextChoices):
+        LIVE = "live", "Live"
+        ENDED = "ended", "Ended"
+        VANISHED = "vanished", "Vanished in Azure"
+        CHANGED = "changed", "Changed in Azure"
+
+    class Decision(models.TextChoices):
+        NONE = "", "Open"
+        ACCEPTED = "accepted", "Accepted"
+        RE_CREATED = "re_created", "Re-created"
+        RETURNED = "returned", "Came back"
+
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)
+    tap_id = _text()
+    tap_key = _key()
+    tap_name = _text()
+    origin = models.CharField(max_length=8, choices=Origin.choices)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.LIVE)
+    began_change = models.ForeignKey(Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    ended_change = models.ForeignKey(Change, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    began_by = models.CharField(max_length=200, default="", blank=True)  # who applied, adopted or handed over; "" = not known
+    ended_by = models.CharField(max_length=200, default="", blank=True)
+    end_reason = _text()
+    owner = models.CharField(max_length=200, default="", blank=True)
+    reason = _text()
+    ticket = _text()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    first_seen_at = models.DateTimeField()
+    began_at = models.DateTimeField(null=True, blank=True)  # null: it was there when it was first seen, nobody knows since when
+    ended_at = models.DateTimeField(null=True, blank=True)  # for what others ended: when a sync saw that it is gone
+    adopted_at = models.DateTimeField(null=True, blank=True)
+    drift_decision = models.CharField(max_length=10, choices=Decision.choices, default="", blank=True)
+    drift_decided_by = models.CharField(max_length=200, default="", blank=True)
+    drift_decided_at = models.DateTimeField(null=True, blank=True)
+    drift_reason = _text()
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(condition=Q(origin__in=["change", "adopted", "outside"]), name="%(class)s_origin"),
+            models.CheckConstraint(condition=Q(state__in=["live", "ended", "vanished", "changed"]), name="%(class)s_state"),
+            models.CheckConstraint(condition=Q(state="live", ended_at=None) | (~Q(state="live") & Q(ended_at__isnull=False)), name="%(class)s_ended"),
+            models.CheckConstraint(condition=Q(origin="outside") | ~Q(reason=""), name="%(class)s_has_reason"),
+            models.CheckConstraint(condition=Q(subscription_id=Lower("subscription_id")), name="%(class)s_sub_lower"),
+        ]
+        indexes = [
+            models.Index(fields=["subscription_id", "state", "origin"], name="%(class)s_standing"),
+            models.Index(fields=["tap_key", "state"], name="%(class)s_of_tap"),
+        ]
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def is_drift(self) -> bool:
+        """Whether somebody still has to say what becomes of it."""
+        return self.state in {self.State.VANISHED, self.State.CHANGED} and not self.drift_decision
+
+
+class Mirror(LedgerEntry):
+    """One life of a TAP configuration: this NIC's traffic went to this TAP from then until then."""
+
+    tap_configuration_id = models.TextField()
+    tap_configuration_key = models.CharField(max_length=KEY_LENGTH)
+    nic_id = models.TextField()
+    nic_key = models.CharField(max_length=KEY_LENGTH)
+    nic_name = models.TextField()
+    vnet_id = _text()
+    vnet_key = _key()
+    subnet_id = _text()
+    subnet_key = _key()
+    replaces = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")  # the life that drifted into it
+
+    class Meta(LedgerEntry.Meta):
+        constraints = [
+            *LedgerEntry.Meta.constraints,
+            models.CheckConstraint(condition=~Q(tap_configuration_key="") & ~Q(nic_key=""), name="mirror_has_keys"),
+            models.UniqueConstraint(fields=["tap_configuration_key"], condition=Q(ended_at=None), name="mirror_one_open_a_configuration"),
+        ]
+        indexes = [
+            *LedgerEntry.Meta.indexes,
+            models.Index(fields=["nic_key", "ended_at"], name="mirror_of_nic"),
+            models.Index(fields=["vnet_key", "first_seen_at"], name="mirror_of_vnet"),
+            models.Index(fields=["subnet_key", "first_seen_at"], name="mirror_of_subnet"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.nic_name} → {self.tap_name}: {self.state}"
+
+
+class TapLife(LedgerEntry):
+    """One life of a TAP with one destination."""
+
+    destination_id = _text()
+    destination_key = _key()
+
+    class Meta(LedgerEntry.Meta):
+        constraints = [
+            *LedgerEntry.Meta.constraints,
+            models.CheckConstraint(condition=~Q(tap_key=""), name="taplife_has_key"),
+            models.UniqueConstraint(fields=["tap_key"], condition=Q(ended_at=None), name="taplife_one_open_a_tap"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tap_name}: {self.state}"
