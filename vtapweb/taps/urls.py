@@ -1,5 +1,10 @@
 """URLs of the taps room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from vtapweb.taps.views import changes
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("changes", changes.changes, name="changes"),
+    path("changes/<int:number>", changes.change_detail, name="change"),
+]

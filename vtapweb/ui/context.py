@@ -18,6 +18,7 @@ NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
         "subscriptions", "vnets", "subnets", "nics", "peerings", "virtual-machines", "load-balancers", "taps", "tap-configurations",
         "network-security-groups", "availability-sets", "scale-sets", "resource-groups",
     )))),
+    ("Changes", "/changes", "changes", False, ("/changes", "/mirror")),
     ("Changes feed", "/feed", "feed", False, ("/feed",)),
     ("Syncs", "/syncs", "sync", False, ("/syncs",)),
     ("Connect", "/connect", "connect", False, ("/connect", "/partners")),

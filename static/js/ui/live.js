@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * A listening socket for pages without a canvas: tells the top bar whether this page is live, and the parts of the page (as a `vtap:sync`
- * event on the document) that a sync moved on. Without a socket those parts poll by themselves.
+ * A listening socket for pages without a canvas: tells the top bar whether this page is live, and the parts of the page what moved on, as
+ * events on the document: `vtap:sync`, `vtap:change` for any change to Azure, `vtap:change-N` for change N. Without a socket those parts poll
+ * by themselves.
  */
 
 /** Milliseconds until the next try: doubling, up to half a minute, spread so that a restarted server is not stormed.
@@ -10,6 +11,15 @@
  */
 export function backoff(attempt, spread) {
   return Math.round(Math.min(30_000, 1000 * 2 ** Math.min(attempt, 6)) * (0.75 + spread / 2));
+}
+
+/** The names of the events on the document that a message becomes.
+ * @param {{kind: string, change_id?: number}} message
+ */
+export function eventsOf({ kind, change_id }) {
+  if (kind === "sync" || kind === "sync_progress") return ["vtap:sync"];
+  if (kind === "change" || kind === "change_state") return ["vtap:change", `vtap:change-${change_id}`];
+  return kind === "refetch" ? ["vtap:sync", "vtap:change", "vtap:missed"] : [];
 }
 
 const SIGNED_OUT = 4401; // the server's close code: not signed in, or no longer; trying again would not help
@@ -40,8 +50,7 @@ export function startLive(page) {
       if (typeof event.data !== "string") return;
       attempt = 0;
       say("live", "Live");
-      const kind = JSON.parse(event.data).kind;
-      if (kind === "sync" || kind === "sync_progress") page.dispatchEvent(new CustomEvent("vtap:sync"));
+      for (const name of eventsOf(JSON.parse(event.data))) page.dispatchEvent(new CustomEvent(name));
     });
     socket.addEventListener("close", ({ code }) => {
       if (code === SIGNED_OUT) {

@@ -1,0 +1,162 @@
+"""The list of changes and the page of one: what each viewer sees, hostile text, counts of queries."""
+
+import re
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from tests.inventory.factories import SUBSCRIPTION, Estate, make_estate
+from tests.inventory.pages import queries_of, signed_in
+from tests.taps.factories import make_change, make_step
+from vtapweb.inventory.models import NetworkInterface
+from vtapweb.taps.models import Change, ChangeStep
+
+HOSTILE = "x</td><script>alert(1)</script>\u202egpj"
+OTHER = "5a000000-0000-0000-0000-0000000000ff"
+
+
+def change_of(estate: Estate, **fields: Any) -> Change:
+    tap = {"tap_id": estate.tap.arm_id, "tap_key": estate.tap.key, "tap_name": estate.tap.name, "subscription_ids": [SUBSCRIPTION]}
+    if fields.get("state") in {"applied", "partly_applied", "failed", "cancelled"}:
+        fields.setdefault("finished_at", timezone.now())
+    return make_change(**{**tap, **fields})
+
+
+def step_of(change: Change, nic: NetworkInterface, **fields: Any) -> ChangeStep:
+    """A step about a NIC of the inventory; what a state needs besides is filled in."""
+    now = timezone.now()
+    of_state = {"sent": {"sent_at": now}, "polling": {"sent_at": now}, "verified": {"sent_at": now, "verified_at": now}, "failed": {"sent_at": now}}
+    about = {"nic_id": nic.arm_id, "nic_key": nic.key, "vm_key": nic.virtual_machine_key, "vm_name": nic.name.removesuffix("-nic")}
+    return make_step(change, nic.name, **{**about, **of_state.get(fields.get("state", ""), {}), **fields})
+
+
+def text_of(answer: Any) -> str:
+    """The answer's words, without tags and doubled blanks."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+@pytest.mark.django_db
+def test_a_plan_says_in_a_sentence_what_it_does_what_it_leaves_out_and_what_it_costs() -> None:
+    estate = make_estate()
+    change = change_of(estate, left_out=[{"nic": "…", "name": "web-01", "rule_id": "one-config-per-nic", "message": "It is mirrored already."}])
+    step_of(change, estate.nics[1], groups=["availability set dc"])
+    step_of(change, estate.nics[2], wave=2, groups=["availability set dc"])
+    answer = signed_in().get(f"/changes/{change.pk}")
+    words = text_of(answer)
+    assert "2 of 3 NICs → tap-collector. Left out: web-01. It is mirrored already. 2 requests in 2 waves. Nothing has been sent to Azure." in words
+    assert "Each of these 2 VMs may lose its network for up to 60 seconds. Once a step is sent, it can&#x27;t be called back." in words
+    assert "app-02 and app-03 back each other up, so we change them one after the other." in words
+    assert "PUT" in words
+    assert "/tapConfigurations/tap-one?api-version=" in words
+    assert f"/nics/{estate.nics[1].key}" in answer.content.decode()
+    assert "INC-1: look at odd DNS" in words
+    assert "Being read from Azure Monitor" in words
+
+
+@pytest.mark.django_db
+def test_each_state_of_a_step_is_told_in_words_and_flowing_is_never_claimed() -> None:
+    estate = make_estate(nics=6)
+    change = change_of(estate, state="applying", checked_at=timezone.now())
+    for nic, state in zip(estate.nics, ("verified", "polling", "sent", "failed", "skipped", "pending"), strict=True):
+        more = {"skip_reason": "the window closed."} if state == "skipped" else {}
+        step_of(
+            change, nic, state=state, error_code="NicBusy" if state == "failed" else "", correlation_id="c-1" if state == "failed" else "", **more
+        )
+    answer = signed_in().get(f"/changes/{change.pk}", headers={"HX-Request": "true"})
+    words = text_of(answer)
+    for said in ("1 of 6 verified", "2 with Azure now", "1 to go", "1 failed", "1 skipped", "NicBusy", "Not sent: the window closed.", "c-1"):
+        assert said in words
+    page = answer.content.decode()
+    assert page.count('data-tick="yes"') == 1  # the configured one of the verified step
+    assert 'data-copy-text="c-1"' in page
+    assert page.lstrip().startswith("<div")
+    assert "hx-trigger" in page
+    assert f"vtap:change-{change.pk} from:document" in page
+
+
+@pytest.mark.django_db
+def test_a_limited_viewer_sees_only_changes_whose_subscriptions_he_may_all_read() -> None:
+    estate = make_estate()
+    mine = change_of(estate, reason="mine alone")
+    both = change_of(estate, reason="of both", subscription_ids=[SUBSCRIPTION, OTHER])
+    limited, everything = signed_in(only=(SUBSCRIPTION,)), signed_in()
+    assert limited.get(f"/changes/{mine.pk}").status_code == 200
+    assert limited.get(f"/changes/{both.pk}").status_code == 404
+    assert everything.get(f"/changes/{both.pk}").status_code == 200
+    assert "of both" not in text_of(limited.get("/changes"))
+    assert "1–1 of 1 shown" in text_of(limited.get("/changes"))
+    assert "of both" in text_of(everything.get("/changes"))
+
+
+@pytest.mark.django_db
+def test_foreign_text_is_shown_never_obeyed() -> None:
+    estate = make_estate()
+    change = change_of(estate, reason=HOSTILE, ticket=HOSTILE, tap_name=HOSTILE, created_by_name=HOSTILE, stop_reason=HOSTILE,
+                       left_out=[{"name": HOSTILE, "message": HOSTILE, "rule_id": "x"}], state="partly_applied",
+                       differences=[{"name": HOSTILE, "was": HOSTILE, "now": HOSTILE, "message": HOSTILE}],
+                       plan={"warnings": [{"message": HOSTILE, "remedy": HOSTILE, "rule_id": "x", "count": 2}]})  # fmt: skip
+    step_of(change, estate.nics[0], state="failed", error_code=HOSTILE, error_message=HOSTILE, correlation_id=HOSTILE, groups=[HOSTILE],
+            body={HOSTILE: HOSTILE}, path=HOSTILE, vm_name=HOSTILE)  # fmt: skip
+    for address in (f"/changes/{change.pk}", "/changes"):
+        page = signed_in().get(address).content.decode()
+        assert "<script>alert" not in page
+        assert "\u202e" not in page
+        assert "⟨U+202E⟩" in page
+
+
+@pytest.mark.django_db
+def test_the_number_of_queries_does_not_grow_with_steps_or_changes() -> None:
+    estate = make_estate(nics=6)
+    client = signed_in()
+    small = change_of(estate)
+    step_of(small, estate.nics[0])
+    client.get(f"/changes/{small.pk}")
+    few = queries_of(lambda: client.get(f"/changes/{small.pk}"))
+    list_few = queries_of(lambda: client.get("/changes"))
+    large = change_of(estate)
+    for nic in estate.nics:
+        step_of(large, nic)
+    assert queries_of(lambda: client.get(f"/changes/{large.pk}")) == few
+    for _ in range(5):
+        step_of(change_of(estate), estate.nics[1])
+    assert queries_of(lambda: client.get("/changes")) == list_few
+
+
+@pytest.mark.django_db
+def test_the_list_filters_pages_and_says_when_nothing_is_there() -> None:
+    client = signed_in()
+    assert "No change yet" in text_of(client.get("/changes"))
+    estate = make_estate()
+    first = change_of(estate, reason="the first one", created_by_name="ada")
+    step_of(first, estate.nics[2])
+    change_of(estate, reason="the second one", ticket="CHG-XY", state="cancelled", action="untap")
+    of_first = ("by=ad", "q=app-03", f"q={first.pk}")
+    of_second = ("state=cancelled", "action=untap", "q=chg-xy")
+    for query, shown in (*((one, "first") for one in of_first), *((one, "second") for one in of_second)):
+        words = text_of(client.get(f"/changes?{query}", headers={"HX-Request": "true"}))
+        assert f"the {shown} one" in words, query
+        assert "1–1 of 1 shown, of 2 in all" in words, query
+    assert "No such change" in text_of(client.get("/changes?state=failed"))
+    for _ in range(60):
+        change_of(estate)
+    assert "1–50 of 62 shown" in text_of(client.get("/changes?size=50"))
+    assert "51–62 of 62 shown" in text_of(client.get("/changes?size=50&page=2"))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", ["planned", "applying", "paused", "applied", "partly_applied", "failed", "cancelled", "handed_over"])
+@pytest.mark.parametrize("action", ["tap", "untap", "move", "create_tap", "update_tap_tags", "delete_tap"])
+def test_every_change_has_a_page(state: str, action: str) -> None:
+    estate = make_estate()
+    change = change_of(estate, state=state, action=action)
+    if action in {"tap", "untap", "move"}:
+        step_of(change, estate.nics[0], action="delete" if action == "untap" else "put", state="verified", before={"tap_id": estate.tap.arm_id})
+    else:
+        verb = {"create_tap": "put", "update_tap_tags": "patch", "delete_tap": "delete"}[action]
+        make_step(change, "", nic_id="", nic_key="", target_id=estate.tap.arm_id, target_key=estate.tap.key, action=verb, body=None)
+    assert signed_in().get(f"/changes/{change.pk}").status_code == 200
+
+
+def test_a_change_that_there_is_not_is_not_found(db: None) -> None:
+    assert signed_in().get("/changes/99999").status_code == 404
