@@ -181,6 +181,23 @@ def test_three_lost_workers_are_enough() -> None:
     assert SyncRun.objects.get(pk=part.run_id).state == "failed"
 
 
+def test_a_worker_that_fails_says_with_what_and_is_tried_again_at_once() -> None:
+    def broken() -> SmallAzure:
+        raise RuntimeError("no such luck\0")
+
+    with time_machine.travel("2026-11-22 12:00:00Z", tick=False) as clock:
+        part = started(azure_of())
+        for _ in range(3):
+            with pytest.raises(RuntimeError):
+                subscription_sync_perform(sync_id=part.pk, opener=broken)
+            clock.shift(1)
+            done = sync_reap(now=timezone.now())
+    assert done["given_up"] == 1
+    part.refresh_from_db()
+    assert (part.state, part.failure) == ("failed", "internal")
+    assert part.message == "vtapweb failed at it 3 times, last with “RuntimeError: no such luck\ufffd”. The worker's log has the whole story."
+
+
 def test_a_run_whose_worker_died_over_the_list_of_subscriptions_goes_on() -> None:
     azure = azure_of()
     with time_machine.travel("2026-11-22 12:00:00Z", tick=False) as clock:

@@ -79,7 +79,7 @@ def cache_of(redis_url: str) -> dict[str, Any]:
     if not redis_url:
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     return {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "vtapweb.config.cache.ForgivingRedisCache",
         "LOCATION": redis_url,
         "KEY_PREFIX": "vtapweb:cache",
         "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},

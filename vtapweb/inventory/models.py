@@ -412,7 +412,9 @@ class Leased(models.Model):
     fence = models.PositiveBigIntegerField(default=0)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    failure = models.CharField(max_length=20, default="", blank=True)  # cloud.port.Failure, "worker" for a lost one
+    failure = models.CharField(
+        max_length=20, default="", blank=True
+    )  # cloud.port.Failure, "worker" for a lost one, "internal" for one that failed itself
     code = _text()
     message = _text()
 

@@ -135,9 +135,10 @@ def sync_reap(*, now: datetime) -> dict[str, int]:
 
 def _take_over_sync(sync: SubscriptionSync, now: datetime) -> str:
     if sync.attempts >= ATTEMPTS:
-        close_sync(
-            sync, "failed", failure="worker", message=f"Its worker was lost {sync.attempts} times. Look into the worker's log, then sync again."
-        )
+        lost = f"Its worker was lost {sync.attempts} times. Look into the worker's log, then sync again."
+        if sync.failure == "internal":  # a worker told why, see actions.work
+            lost = f"vtapweb failed at it {sync.attempts} times, last with “{sync.message}”. The worker's log has the whole story."
+        close_sync(sync, "failed", failure=sync.failure or "worker", message=lost)
         finish_run_if_over(sync.run_id)
         return "given_up"
     sync.state, sync.enqueued_at, sync.lease_until = "queued", now, None

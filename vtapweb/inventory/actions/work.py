@@ -239,6 +239,16 @@ def subscription_sync_perform(*, sync_id: int, opener: OpenCloud = open_cloud) -
     except LeaseLostError as lost:
         log.warning("sync.lease_lost", sync=sync_id, problem=str(lost))
         return ""
+    except Exception as unexpected:
+        _give_back(lease, unexpected)
+        raise
+
+
+def _give_back(lease: Lease, unexpected: Exception) -> None:
+    """Let the reaper try again at once, and let it say what happened when no further attempt is left."""
+    message = storable(f"{type(unexpected).__name__}: {unexpected}")[:500]
+    mine = SubscriptionSync.objects.filter(pk=lease.sync_id, fence=lease.fence, state="running")
+    mine.update(lease_until=timezone.now(), failure="internal", message=message)
 
 
 def _hopeless_run(run_id: int) -> CloudError | None:
@@ -268,6 +278,7 @@ def subscription_sync_claim(*, sync_id: int) -> Lease | None:
     now = timezone.now()
     sync.state, sync.attempts, sync.fence = "running", sync.attempts + 1, fence
     sync.lease_owner, sync.lease_until, sync.started_at = owner_name(), now + timedelta(seconds=LEASE_S), now
+    sync.failure, sync.message = "", ""  # of an attempt before
     sync.save()
     return Lease(sync_id=sync.pk, run_id=sync.run_id, subscription_id=sync.subscription_id, fence=fence)
 
