@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from azure.core import AzureClouds
 from azure.identity import AzureAuthorityHosts
 from azure.mgmt.core.tools import get_arm_endpoints
 
-from vtapweb.cloud.connect import AZURE_CLOUDS, CloudSettingsError, cloud_from_settings
+from vtapweb.cloud.connect import AZURE_CLOUDS, CloudSettingsError, WriteSignIn, cloud_for_writes, cloud_from_settings
 from vtapweb.cloud.port import CloudError, Failure
 from vtapweb.cloud.types import Identity
 
@@ -42,7 +43,7 @@ def test_our_table_of_clouds_is_the_sdks(name: str, known: AzureClouds, authorit
     [
         ({"cloud": ""}, "VTAPWEB_CLOUD is not set"),
         ({"cloud": "azure"}, "VTAPWEB_CLOUD is 'azure'"),
-        ({"cloud": "public", "token": TOKEN}, "VTAPWEB_ARM_TOKEN is for VTAPWEB_CLOUD=custom only"),
+        ({"cloud": "public", "token": TOKEN}, "VTAPWEB_ARM_TOKEN and VTAPWEB_WRITE_TOKEN are for VTAPWEB_CLOUD=custom only"),
         ({"cloud": "usgov", "endpoint": "https://x.example"}, "VTAPWEB_ARM_ENDPOINT is for VTAPWEB_CLOUD=custom only"),
         ({"cloud": "custom"}, "needs VTAPWEB_ARM_ENDPOINT"),
         ({"cloud": "simulator"}, "needs VTAPWEB_ARM_ENDPOINT"),
@@ -53,6 +54,9 @@ def test_our_table_of_clouds_is_the_sdks(name: str, known: AzureClouds, authorit
         ({"cloud": "custom", "endpoint": "https://user:pass@arm.example.com", "token": TOKEN}, "does not fit"),
         ({"cloud": "custom", "endpoint": "https://arm.example.com?x=1", "token": TOKEN}, "query"),
         ({"cloud": "public", "environ": {"SSL_CERT_FILE": "/nowhere/ca.pem"}}, "SSL_CERT_FILE names /nowhere/ca.pem, which does not exist"),
+        ({"cloud": "public", "metrics_endpoint": "https://x.example"}, "VTAPWEB_METRICS_ENDPOINT is for VTAPWEB_CLOUD=custom only"),
+        ({"cloud": "custom", "endpoint": "https://arm.example.com", "metrics_endpoint": "http://x.example"}, "in the clear"),
+        ({"cloud": "custom", "endpoint": "https://arm.example.com", "metrics_endpoint": "{region}"}, "VTAPWEB_METRICS_ENDPOINT does not fit"),
         ({"cloud": "custom", "endpoint": "https://arm.example.com", "token": "two words"}, "spaces"),
         ({"cloud": "custom", "endpoint": "https://arm.example.com", "token": "line\nbreak"}, "spaces"),
     ],
@@ -62,6 +66,48 @@ def test_a_wrong_setting_is_one_sentence_without_secrets(settings: dict[str, Any
         cloud_from_settings(**settings)
     for secret in (TOKEN, "pass", "two words"):
         assert secret not in str(caught.value)
+
+
+APPLICATION = {"tenant_id": "t", "client_id": "c", "client_secret": TOKEN}
+
+
+@pytest.mark.parametrize(
+    ("cloud", "sign_in", "sentence"),
+    [
+        ("public", {"token": TOKEN}, "VTAPWEB_WRITE_TOKEN are for VTAPWEB_CLOUD=custom only"),
+        ("custom", {**APPLICATION, "token": TOKEN}, "two ways to sign in"),
+        ("public", {**APPLICATION, "tenant_id": ""}, "VTAPWEB_WRITE_TENANT_ID is missing"),
+        ("public", {**APPLICATION, "client_id": ""}, "VTAPWEB_WRITE_CLIENT_ID is missing"),
+        ("public", {"tenant_id": "t", "client_id": "c"}, "either VTAPWEB_WRITE_CLIENT_SECRET or"),
+        ("public", {**APPLICATION, "certificate_path": "/nowhere.pem"}, "either VTAPWEB_WRITE_CLIENT_SECRET or"),
+        ("public", {"tenant_id": "t", "client_id": "c", "certificate_path": "/nowhere.pem"}, "/nowhere.pem, which does not exist"),
+    ],
+)
+def test_a_wrong_sign_in_for_writes_is_one_sentence_without_secrets(cloud: str, sign_in: dict[str, str], sentence: str) -> None:
+    endpoint = "https://arm.example.com" if cloud == "custom" else ""
+    with pytest.raises(CloudSettingsError, match=sentence) as caught:
+        cloud_for_writes(cloud=cloud, endpoint=endpoint, sign_in=WriteSignIn(**sign_in))
+    assert TOKEN not in str(caught.value)
+    assert TOKEN not in repr(WriteSignIn(**sign_in))
+
+
+def test_writes_sign_in_as_themselves_where_they_are_told_to_else_as_who_reads() -> None:
+    reader, writer = jwt({"oid": "reader"}), jwt({"oid": "writer"})
+    how: Any = {"cloud": "custom", "endpoint": "https://arm.example.com", "token": reader}
+    assert cloud_for_writes(**how, sign_in=WriteSignIn()).identity().object_id == "reader"
+    cloud = cloud_for_writes(**how, sign_in=WriteSignIn(token=writer))
+    assert cloud.identity().object_id == "writer"
+    assert writer not in repr(cloud)
+
+
+def test_an_application_that_entra_refuses_is_said_without_its_secret(tmp_path: Path) -> None:
+    broken = tmp_path / "certificate.pem"
+    broken.write_text("no certificate at all")
+    for sign_in in ({**APPLICATION, "tenant_id": "no tenant!"}, {"tenant_id": "t", "client_id": "c", "certificate_path": str(broken)}):
+        with pytest.raises(CloudError) as caught:
+            cloud_for_writes(cloud="public", sign_in=WriteSignIn(**sign_in)).identity()
+        assert (caught.value.failure, caught.value.code) == (Failure.UNAUTHENTICATED, "BadCredentialSettings")
+        assert TOKEN not in f"{caught.value!r}{caught.value.message}"
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8123", "http://localhost:8123/", "http://[::1]:8123", "https://arm.example.com/prefix"])

@@ -57,20 +57,26 @@ class StaticToken:
 class DefaultCredential:
     """azure-identity's DefaultAzureCredential, made when the first token is needed. Its failures come as CloudError."""
 
+    _nobody = "No Azure credential is set up here: no AZURE_* variables, no managed identity, no `az login`."
+
     def __init__(self, *, authority: str, ca_file: str = "") -> None:
         self._authority = authority
         self._ca_file = ca_file
         self._inner: Any = None
 
-    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+    def _make(self) -> Any:
         from azure.identity import DefaultAzureCredential
 
+        return DefaultAzureCredential(authority=self._authority, connection_verify=self._ca_file or True)
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """A token for the scopes. Raises CloudError."""
         try:
             if self._inner is None:
-                self._inner = DefaultAzureCredential(authority=self._authority, connection_verify=self._ca_file or True)
+                self._inner = self._make()
             token: AccessToken = self._inner.get_token(*scopes, **options)
         except ClientAuthenticationError as error:  # CredentialUnavailableError is one
-            raise _sign_in_failure(error) from error
+            raise _sign_in_failure(error, self._nobody) from error
         except AzureError as error:
             raise CloudError(Failure.CONNECTION, message=f"The sign-in service {self._authority} did not answer: {reason_of(error)}.") from error
         except ValueError as error:  # a malformed tenant, an unreadable certificate file
@@ -78,7 +84,28 @@ class DefaultCredential:
         return token
 
     def __repr__(self) -> str:
-        return f"DefaultCredential({self._authority!r})"
+        return f"{type(self).__name__}({self._authority!r})"
+
+
+class ApplicationCredential(DefaultCredential):
+    """An app registration of its own, with a client secret or a certificate."""
+
+    _nobody = "Azure refused to sign in the identity for writes."
+
+    def __init__(
+        self, *, tenant_id: str, client_id: str, client_secret: str = "", certificate_path: str = "", authority: str, ca_file: str = ""
+    ) -> None:
+        super().__init__(authority=authority, ca_file=ca_file)
+        self._tenant_id, self._client_id = tenant_id, client_id
+        self._client_secret, self._certificate_path = client_secret, certificate_path
+
+    def _make(self) -> Any:
+        from azure.identity import CertificateCredential, ClientSecretCredential
+
+        how: dict[str, Any] = {"authority": self._authority, "connection_verify": self._ca_file or True}
+        if self._certificate_path:
+            return CertificateCredential(self._tenant_id, self._client_id, self._certificate_path, **how)
+        return ClientSecretCredential(self._tenant_id, self._client_id, self._client_secret, **how)
 
 
 class _StayAtHome(SansIOHTTPPolicy[Any, Any]):
@@ -176,13 +203,12 @@ def scrub(text: str, *, limit: int = 600) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _sign_in_failure(error: Exception) -> CloudError:
-    """Entra's own sentence (AADSTS…) where it sent one; without one no credential was there to be tried."""
+def _sign_in_failure(error: Exception, nobody: str) -> CloudError:
+    """Entra's own sentence (AADSTS…) where it sent one; without one there was nobody to be signed in, which `nobody` says."""
     text = str(error)
     code = re.search(r"\bAADSTS\d+", text)
     if code is None:
-        message = "No Azure credential is set up here: no AZURE_* variables, no managed identity, no `az login`."
-        return CloudError(Failure.UNAUTHENTICATED, code="NoCredential", message=message)
+        return CloudError(Failure.UNAUTHENTICATED, code="NoCredential", message=nobody)
     sentence = scrub(text[code.start() :].splitlines()[0])
     return CloudError(Failure.UNAUTHENTICATED, code=code.group(), message=f"Azure refused to sign us in: {sentence}")
 

@@ -36,6 +36,7 @@ from vtapweb.cloud.types import (
     VirtualNetworkTap,
     WriteAnswer,
 )
+from vtapweb.domain.arm_id import fold
 
 if TYPE_CHECKING:
     from vtapweb.cloud.pipeline import Answer
@@ -267,10 +268,10 @@ class AzureCloud:
             if answer.status != 200:
                 raise self._arm.refusal(answer, correlation_id)
             item = reader.read(answer.body.strip().removeprefix(b"\xef\xbb\xbf"))
-            if isinstance(item, NotUnderstood):
-                raise CloudError(
-                    Failure.BROKEN_BODY, message=f"The answer is no such resource: {item.reason}.", status=200, correlation_id=correlation_id
-                )
+            reason = item.reason if isinstance(item, NotUnderstood) else "" if fold(item.arm_id) == fold(place) else "its id is another one"
+            if isinstance(item, NotUnderstood) or reason:
+                message = f"The answer is not the resource that was asked for: {reason}."
+                raise CloudError(Failure.BROKEN_BODY, message=message, status=200, correlation_id=correlation_id)
             return item
 
         return self._arm.retried(read, _SINGLE_READS)

@@ -11,6 +11,7 @@ from vtapweb.cloud.advice import advise
 from vtapweb.cloud.connect import CloudSettingsError, cloud_from_settings
 from vtapweb.cloud.port import Cloud, CloudError, Failure, ReadKind
 from vtapweb.config.health import database_lack, lacks
+from vtapweb.inventory.clouds import open_cloud_for_writes
 
 LITTLE_SPACE_OCTETS = 500 * 1000 * 1000
 
@@ -28,9 +29,14 @@ def installation() -> Iterator[Finding]:
     """This machine's part: settings, data directory, database, queue, workers, people."""
     try:
         cloud_from_settings(cloud=settings.CLOUD, endpoint=settings.ARM_ENDPOINT, token=settings.ARM_TOKEN)
+        open_cloud_for_writes()
         yield Finding(True, f"The cloud is {settings.CLOUD}.")
-    except CloudSettingsError as error:
-        yield Finding(False, str(error), "Set it in the environment or in .env; docs/settings.md lists all. The demo: bin/up")
+    except (CloudSettingsError, CloudError) as error:
+        yield Finding(
+            False,
+            error.message if isinstance(error, CloudError) else str(error),
+            "Set it in the environment or in .env; docs/settings.md lists all. The demo: bin/up",
+        )
     free = shutil.disk_usage(settings.DATA_DIR).free
     space = f"{free / 1e9:.1f} GB are free where the data live ({settings.DATA_DIR})."
     yield Finding(free > LITTLE_SPACE_OCTETS, space, "" if free > LITTLE_SPACE_OCTETS else "Free some space, or move the data directory.")

@@ -25,7 +25,14 @@ from vtapweb.config.environment import load_dotenv
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 CLOUDS = ("simulator", "public", "usgov", "china", "custom")
-AZURE_SETTINGS = ("VTAPWEB_ARM_ENDPOINT", "VTAPWEB_ARM_TOKEN", "VTAPWEB_SUBSCRIPTIONS")
+AZURE_SETTINGS = (
+    "VTAPWEB_ARM_ENDPOINT",
+    "VTAPWEB_ARM_TOKEN",
+    "VTAPWEB_SUBSCRIPTIONS",
+    "VTAPWEB_METRICS_ENDPOINT",
+    "VTAPWEB_WRITE_TOKEN",
+    "VTAPWEB_WRITE_CLIENT_ID",
+)
 ADOPTED_PREFIXES = ("VTAPWEB_", "AZURE_", "DATABASE_URL", "REDIS_URL")
 LONGEST_SOCKET_PATH = 99  # octets; servers refuse 108 and more, and a temporary name may be appended
 

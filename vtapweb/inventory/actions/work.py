@@ -22,6 +22,7 @@ from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.events.types import SyncProgress
 from vtapweb.inventory.actions.installation import BoundElsewhereError, installation_bind
 from vtapweb.inventory.actions.runs import UNFINISHED, close_run, close_sync, finish_run_if_over, next_fence, sync_reap, sync_start, tell
+from vtapweb.inventory.clouds import open_cloud
 from vtapweb.inventory.lease import LEASE_S, CancelledError, Keeper, Lease, LeaseLostError
 from vtapweb.inventory.models import KindState, NotUnderstoodItem, Subscription, SubscriptionSync, SyncRun, Tenant
 from vtapweb.inventory.sync import Outcome, failed_outcome, sync_subscription
@@ -47,16 +48,6 @@ HOPELESS: Final = frozenset({Failure.CONNECTION, Failure.UNAUTHENTICATED})  # wh
 OpenCloud = Callable[[], Cloud]
 
 log = structlog.get_logger(__name__)
-
-
-def open_cloud() -> Cloud:
-    """The Azure that the settings name; CloudError when they name none. Its libraries take a second and 55 MB: nothing for a web process."""
-    from vtapweb.cloud.connect import CloudSettingsError, cloud_from_settings
-
-    try:
-        return cloud_from_settings(cloud=settings.CLOUD, endpoint=settings.ARM_ENDPOINT, token=settings.ARM_TOKEN)
-    except CloudSettingsError as problem:
-        raise CloudError(Failure.UNAUTHENTICATED, code="Settings", message=str(problem)) from problem
 
 
 def owner_name() -> str:
