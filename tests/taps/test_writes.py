@@ -84,7 +84,7 @@ def test_only_admins_switch(role: Role) -> None:
         lambda: writes_disable(subscription_ids=[SUBSCRIPTION], reason="x", acting_user=who),
         lambda: writes_stop(reason="x", acting_user=who),
         lambda: writes_resume(reason="x", acting_user=who),
-        lambda: writes_require_window(subscription_id=SUBSCRIPTION, is_required=True, acting_user=who),
+        lambda: writes_require_window(subscription_ids=[SUBSCRIPTION], is_required=True, acting_user=who),
     ):
         with pytest.raises(ProblemError, match="role admin"):
             deed()
@@ -118,20 +118,20 @@ def test_the_stop_goes_before_everything_and_is_lifted_once() -> None:
 
 def test_a_window_may_be_required_without_switching_anything() -> None:
     ada = viewer(Role.ADMIN)
-    assert writes_require_window(subscription_id=SUBSCRIPTION, is_required=True, acting_user=ada)
-    assert writes_require_window(subscription_id=SUBSCRIPTION, is_required=True, acting_user=ada) is None
+    assert writes_require_window(subscription_ids=[SUBSCRIPTION], is_required=True, acting_user=ada)
+    assert writes_require_window(subscription_ids=[SUBSCRIPTION], is_required=True, acting_user=ada) == []
     assert writes_allowed(SUBSCRIPTION).requires_window
     assert not writes_allowed(SUBSCRIPTION).is_enabled
     enable()
     assert writes_allowed(SUBSCRIPTION).requires_window
-    writes_require_window(subscription_id=SUBSCRIPTION, is_required=False, acting_user=ada)
+    writes_require_window(subscription_ids=[SUBSCRIPTION], is_required=False, acting_user=ada)
     assert not writes_allowed(SUBSCRIPTION).requires_window
     assert writes_allowed(SUBSCRIPTION).is_enabled
 
 
 def test_a_window_required_on_the_simulator_leaves_it_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "CLOUD", "simulator")
-    writes_require_window(subscription_id=SUBSCRIPTION, is_required=True, acting_user=viewer(Role.ADMIN))
+    writes_require_window(subscription_ids=[SUBSCRIPTION], is_required=True, acting_user=viewer(Role.ADMIN))
     assert writes_allowed(SUBSCRIPTION).is_allowed
 
 
@@ -201,7 +201,7 @@ def test_the_command_stops_and_resumes() -> None:
         (("--enable", "--reason", "x"), "Say which"),
         (("--enable", "--all"), "reason"),
         (("--enable", "--subscription", "nothing", "--reason", "x"), "Not known here: nothing"),
-        (("--stop",), "reason"),
+        (("--resume",), "reason"),
     ],
 )
 def test_the_command_says_what_it_lacks(words: tuple[str, ...], says: str) -> None:

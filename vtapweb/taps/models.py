@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 
 from vtapweb.access.models import User
 from vtapweb.domain.change import FINAL_CHANGE_STATES, IN_FLIGHT_STEP_STATES, ChangeAction, ChangeState, StepAction, StepState
+from vtapweb.domain.window import WeeklyWindow
 
 SUBSCRIPTION_ID_LENGTH = 64
 KEY_LENGTH = 26
@@ -264,6 +265,11 @@ class ChangeWindow(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def weekly(self) -> WeeklyWindow:
+        """The window as domain/window.py reckons with it."""
+        return WeeklyWindow(frozenset(self.weekdays), self.opens, self.closes, self.zone)
+
 
 class ProtectedScope(models.Model):
     """Sources that must not be mirrored: at all, or (`for_collector_key`) not to one collector. `owner` and `contact` go into the verdict.
@@ -327,6 +333,11 @@ class CollectorAssignment(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.destination_id
+
+    @property
+    def capacity_gigabits_per_s(self) -> str:
+        """The capacity for people, "" where it is not known."""
+        return "" if self.capacity_bits_per_s is None else f"{self.capacity_bits_per_s / 1_000_000_000:g}"
 
 
 # -- what Azure lets us do there, read beside the inventory

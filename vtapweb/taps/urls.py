@@ -2,9 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from vtapweb.taps.views import changes
+from vtapweb.taps.views import changes, settings
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("changes", changes.changes, name="changes"),
     path("changes/<int:number>", changes.change_detail, name="change"),
+    path("settings/writes", settings.writes, name="taps_writes"),
+    path("settings/writes/stop", settings.stop, name="taps_writes_stop"),
+    path("settings/writes/resume", settings.resume, name="taps_writes_resume"),
+    path("settings/protected", settings.protected, name="taps_protected"),
+    path("settings/protected/<int:pk>/remove", settings.protected_end, name="taps_protected_remove"),
+    path("settings/windows", settings.windows, name="taps_windows"),
+    path("settings/windows/<int:pk>/remove", settings.window_end, name="taps_window_remove"),
+    path("settings/collectors", settings.collectors, name="taps_collectors"),
+    path("settings/collectors/<str:key>/remove", settings.collector_end, name="taps_collector_remove"),
 ]

@@ -6,7 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from vtapweb.access.role import Role
 from vtapweb.inventory.freshness import freshness
+from vtapweb.taps.selectors.writes import write_stop
 
 THEMES = ("dark", "light", "system")
 THEME_COOKIE = "vtap_theme"
@@ -22,6 +24,7 @@ NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
     ("Changes feed", "/feed", "feed", False, ("/feed",)),
     ("Syncs", "/syncs", "sync", False, ("/syncs",)),
     ("Connect", "/connect", "connect", False, ("/connect", "/partners")),
+    ("Settings", "/settings/writes", "settings", False, ("/settings",)),
     ("Audit", "/audit", "audit", True, ("/audit", "/tokens")),
 )  # fmt: skip
 ROLE_WORDS = {"viewer": "Viewer: sees, changes nothing", "operator": "Operator: may start syncs", "admin": "Admin: may do everything"}
@@ -73,5 +76,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "nav": navigation(request.path, is_admin=viewer is not None and str(viewer.role) == "admin"),
             "viewer": shown,
             "inventory": freshness(viewer.scope) if viewer is not None else None,
+            "write_stop": write_stop(viewer.scope) if viewer is not None and viewer.may(Role.OPERATOR) else None,
         }
     }

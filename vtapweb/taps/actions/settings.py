@@ -2,7 +2,6 @@
 
 from datetime import time
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -13,6 +12,7 @@ from vtapweb.access.actions import audit_record
 from vtapweb.access.viewer import Viewer
 from vtapweb.domain.arm_id import ArmId, ArmIdError, parse
 from vtapweb.domain.plain_text import storable
+from vtapweb.domain.window import UnknownZoneError, zone_of
 from vtapweb.inventory.partners import partners
 from vtapweb.taps.actions.writes import admin_name
 from vtapweb.taps.models import ChangeWindow, CollectorAssignment, ProtectedScope
@@ -132,9 +132,9 @@ def window_add(
     if not days or days[0] < 0 or days[-1] > 6:
         raise ValidationError("Choose at least one day.", code="weekdays")
     try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValidationError("This time zone is not known. It looks like Europe/London.", code="zone") from error
+        zone_of(zone)
+    except UnknownZoneError as error:
+        raise ValidationError(str(error), code="zone") from error
     row = ChangeWindow.objects.create(name=kept, weekdays=days, opens=opens, closes=closes, zone=zone, by=who, at=timezone.now())
     _audit("taps.window_added", row, acting_user, request)
     return row

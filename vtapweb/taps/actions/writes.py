@@ -111,24 +111,26 @@ def _switch(
 
 @transaction.atomic
 def writes_require_window(
-    *, subscription_id: str, is_required: bool, acting_user: Viewer, request: HttpRequest | None = None
-) -> SubscriptionWrites | None:
-    """Whether changes in this subscription must name a change window. Returns the row, None where nothing had to change.
+    *, subscription_ids: Iterable[str], is_required: bool, acting_user: Viewer, request: HttpRequest | None = None
+) -> list[SubscriptionWrites]:
+    """Whether changes in these subscriptions must name a change window. Returns the rows that had to change.
 
-    Raises ValidationError for a subscription that is not known.
+    Raises ValidationError for none, or for a subscription that is not known.
     """
     name = admin_name(acting_user, "")
-    (one,) = _known([subscription_id], acting_user.scope)
-    row = SubscriptionWrites.objects.select_for_update().filter(subscription_id=one).first()
-    if (row.requires_window if row else False) == is_required:
-        return None
-    if row is None:
-        row = _default_row(one, name)
-    row.requires_window = is_required
-    row.save()
-    action = "taps.window_required" if is_required else "taps.window_not_required"
-    audit_record(action=action, acting_user=acting_user, target=f"subscription {one}", request=request)
-    return row
+    wanted = _known(subscription_ids, acting_user.scope)
+    rows = SubscriptionWrites.objects.select_for_update().in_bulk(wanted)
+    changed = []
+    for one in wanted:
+        row = rows.get(one) or _default_row(one, name)
+        if row.requires_window == is_required:
+            continue
+        row.requires_window = is_required
+        row.save()
+        action = "taps.window_required" if is_required else "taps.window_not_required"
+        audit_record(action=action, acting_user=acting_user, target=f"subscription {one}", request=request)
+        changed.append(row)
+    return changed
 
 
 def _default_row(subscription_id: str, name: str) -> SubscriptionWrites:
@@ -140,12 +142,12 @@ def _default_row(subscription_id: str, name: str) -> SubscriptionWrites:
 
 
 @transaction.atomic
-def writes_stop(*, reason: str, acting_user: Viewer | None = None, actor: str = "", request: HttpRequest | None = None) -> bool:
+def writes_stop(*, reason: str = "", acting_user: Viewer | None = None, actor: str = "", request: HttpRequest | None = None) -> bool:
     """Stops every write of every process; True when it was not stopped before. What was sent already cannot be called back.
 
-    Raises ValidationError without a reason.
+    A missing reason does not hold up the brake.
     """
-    return _stop(True, checked_reason(reason), admin_name(acting_user, actor), acting_user, request)
+    return _stop(True, storable(reason).strip() or "no reason given", admin_name(acting_user, actor), acting_user, request)
 
 
 @transaction.atomic

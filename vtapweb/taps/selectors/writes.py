@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from vtapweb.domain.scope import Scope
-from vtapweb.inventory.models import Subscription
-from vtapweb.inventory.selectors import in_scope, subscriptions
+from vtapweb.inventory.models import ResourceKind, Subscription
+from vtapweb.inventory.selectors import in_scope, resources, subscriptions
 from vtapweb.taps.models import ChangeWindow, CollectorAssignment, ProtectedScope, SubscriptionWrites, WriteStop
 
 
@@ -114,3 +114,30 @@ def protected_scopes(scope: Scope) -> QuerySet[ProtectedScope]:
 def collector_assignments(scope: Scope) -> QuerySet[CollectorAssignment]:
     """What operators said about collectors in scope, by their ids; one query."""
     return in_scope(CollectorAssignment.objects.all(), scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where some TAP leads: its NIC or load balancer by name ("" where it cannot be read), the TAPs, and what was said about it."""
+
+    destination_id: str
+    key: str
+    name: str
+    tap_names: tuple[str, ...]
+    assignment: CollectorAssignment | None
+
+
+def known_destinations(scope: Scope) -> list[Destination]:
+    """Every destination of the TAPs in scope, and those that something was said about, by name; four queries."""
+    said = {row.destination_key: row for row in collector_assignments(scope)}
+    taps: dict[str, list[str]] = {key: [] for key in said}
+    ids = {key: row.destination_id for key, row in said.items()}
+    for tap in resources(scope, ResourceKind.TAP).order_by("name"):
+        if tap.destination_key:
+            taps.setdefault(tap.destination_key, []).append(tap.name)
+            ids.setdefault(tap.destination_key, tap.destination_id)
+    addresses = resources(scope, ResourceKind.IP_CONFIGURATION).filter(key__in=list(ids)).values_list("key", "network_interface__name")
+    frontends = resources(scope, ResourceKind.FRONTEND).filter(key__in=list(ids)).values_list("key", "load_balancer__name")
+    names = dict([*addresses, *frontends])
+    found = [Destination(ids[key], key, names.get(key, ""), tuple(of), said.get(key)) for key, of in taps.items()]
+    return sorted(found, key=lambda one: (one.name or one.destination_id).lower())
