@@ -98,6 +98,17 @@ def parse(text: str) -> ArmId:
     return ArmId(text.strip(), subscription_id, group, rest[1], tuple(rest[2::2]), tuple(rest[3::2]))
 
 
+def name_in(arm_id: str) -> str:
+    """The last name in an ARM id; never raises, whatever stands there."""
+    return arm_id.rstrip("/").rpartition("/")[2]
+
+
+def subscription_in(arm_id: str) -> str:
+    """The lower-case subscription an ARM id names, "" where it names none."""
+    parts = arm_id.split("/", 3)
+    return parts[2].lower() if len(parts) > 2 and parts[1].lower() == "subscriptions" else ""
+
+
 def is_resource_id(text: str) -> bool:
     """Whether the text names a resource (not merely a subscription or a group), as `parse` would find."""
     return _RESOURCE.fullmatch(text.strip()) is not None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from vtapweb.domain.arm_id import arm_key
+from vtapweb.domain.arm_id import arm_key, name_in, subscription_in
 from vtapweb.domain.layout import FREE_CARD, GHOST, REGION_HEAD, REGION_PAD, SUBNET_PAD, BlockWant, Layout, SubnetWant, region_name
 from vtapweb.domain.pack import Box, hull
 from vtapweb.domain.topology import (
@@ -174,17 +174,6 @@ class Graph:
     peerings: Mapping[str, Peering] = field(default_factory=dict)
     collectors: Mapping[str, Collector] = field(default_factory=dict)
     mirrors: Mapping[str, Mirror] = field(default_factory=dict)
-
-
-def name_in(arm_id: str) -> str:
-    """The last name in an ARM id; never raises, whatever stands there."""
-    return arm_id.rstrip("/").rpartition("/")[2]
-
-
-def subscription_in(arm_id: str) -> str:
-    """The lower-case subscription an ARM id names, "" where it names none."""
-    parts = arm_id.split("/", 3)
-    return parts[2].lower() if len(parts) > 2 and parts[1].lower() == "subscriptions" else ""
 
 
 def pair_key(a: str, b: str) -> str:

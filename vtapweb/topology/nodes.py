@@ -6,8 +6,7 @@ from typing import Any
 
 from django.db.models import Model, Q
 
-from vtapweb.domain.arm_id import arm_key
-from vtapweb.domain.graph import name_in
+from vtapweb.domain.arm_id import arm_key, name_in
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import (
     FrontendIpConfiguration,

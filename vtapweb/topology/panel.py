@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vtapweb.domain.graph import name_in, subscription_in
+from vtapweb.domain.arm_id import name_in, subscription_in
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import (
     NetworkInterface,
