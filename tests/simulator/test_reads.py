@@ -106,11 +106,11 @@ def test_members_of_a_scale_set_are_listed_by_their_set_alone() -> None:
 def test_permissions_and_feature() -> None:
     azure = make_caller()
     permissions = "providers/Microsoft.Authorization/permissions"
-    (contributor,) = azure.items(f"/subscriptions/{SPOKES}/{permissions}")
+    (contributor,) = azure.items(f"/subscriptions/{PROD}/{permissions}")
     (reader,) = azure.items(f"/subscriptions/{SPOKES}/resourceGroups/rg-reports/{permissions}")
-    (on_nic,) = azure.items(f"{NIC}/{permissions}")
     assert "Microsoft.Network/*" in contributor["actions"]
-    assert on_nic == contributor
+    assert azure.items(f"/subscriptions/{SPOKES}/{permissions}") == [reader], "more there would reach the group that is only read"
+    assert azure.items(f"{NIC}/{permissions}") == azure.items(f"/subscriptions/{SPOKES}/resourceGroups/RG-CRM/{permissions}") == [reader, contributor]
     assert reader == {"actions": ["*/read"], "notActions": [], "dataActions": [], "notDataActions": []}
     feature = "providers/Microsoft.Features/providers/Microsoft.Network/features/AllowVirtualNetworkTap"
     assert azure.get(f"/subscriptions/{SPOKES}/{feature}")["properties"]["state"] == "Registered"

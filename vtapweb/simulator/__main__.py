@@ -24,8 +24,22 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"simulator: {error}\n")
         return 2
     journal.load(estate)
-    budgets = Budgets(reads_burst=options.reads_burst, reads_per_s=options.reads_per_s)
-    server = Server(estate, page_size=options.page_size, budgets=budgets, rebuild=rebuild, journal=journal)
+    budgets = Budgets(
+        options.reads_burst,
+        options.reads_per_s,
+        writes_burst=options.writes_burst,
+        writes_per_s=options.writes_per_s,
+        network_writes=options.network_writes,
+    )
+    server = Server(
+        estate,
+        page_size=options.page_size,
+        budgets=budgets,
+        rebuild=rebuild,
+        journal=journal,
+        operation_s=options.operation_s,
+        retry_after_s=options.retry_after_s,
+    )
 
     def tell(url: str, port: int) -> None:
         if options.port_file is not None:
@@ -52,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--page-size", type=_positive, default=1_000, help="the most items of a page (default 1000)")
     parser.add_argument("--reads-burst", type=_positive, default=250, help="reads at once per principal and subscription (default ARM's 250)")
     parser.add_argument("--reads-per-s", type=float, default=25.0, help="how fast they come back (default ARM's 25)")
+    parser.add_argument("--writes-burst", type=_positive, default=200, help="writes and deletes at once (default ARM's 200)")
+    parser.add_argument("--writes-per-s", type=float, default=10.0, help="how fast they come back (default ARM's 10)")
+    parser.add_argument("--network-writes", type=_positive, default=1_000, help="writes of Microsoft.Network in 5 minutes (default its 1000)")
+    parser.add_argument("--operation-s", type=float, default=1.5, help="how long a write's operation takes (default 1.5)")
+    parser.add_argument("--retry-after-s", type=int, default=2, help="what a running operation asks to wait (default 2)")
     return parser
 
 

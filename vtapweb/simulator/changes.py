@@ -106,10 +106,13 @@ def nics_remove_from(estate: Estate, vnet: str, subnet: str, count: int) -> str:
     return f"{count} NICs of {subnet} are gone."
 
 
-def power_set(estate: Estate, vm: str, state: str) -> str:
+def power_set(estate: Estate, vm: str, state: str, *, at_unix_s: float) -> str:
+    """A VM's power state from now on. One that runs again counts as started now."""
     if state not in POWER_STATES:
         raise ChangeError(f"A VM is {', '.join(POWER_STATES)}; not “{state}”.")
     held = find(estate, Kind.VIRTUAL_MACHINES, vm)
+    if state == "running" and held.power_state != "running":
+        estate.started_at[held.key] = at_unix_s
     estate.power_set(held, state)
     return f"{held.arm_id.rsplit('/', 1)[1]} is {state}."
 

@@ -20,9 +20,10 @@ from vtapweb.simulator import changes
 from vtapweb.simulator.changes import ChangeError
 from vtapweb.simulator.documents import Kind
 from vtapweb.simulator.estate import Estate
-from vtapweb.simulator.faults import Fault, FaultKind, Faults
+from vtapweb.simulator.faults import METHODS, Fault, FaultKind, Faults
 from vtapweb.simulator.journal import Journal
 from vtapweb.simulator.reads import API_NAMES, split_url
+from vtapweb.simulator.writes import Writes
 
 HERE = Path(__file__).parent
 # With the policy `no-referrer` browsers send `Origin: null` from our own forms.
@@ -106,12 +107,14 @@ class Wrong:
 
 @dataclass(slots=True)
 class Control:
-    """`rebuild` makes the estate's first state anew; without a journal nothing is kept."""
+    """`rebuild` makes the estate's first state anew. The journal is cleared here; what has changed is kept by whoever asks."""
 
     estate: Estate
     faults: Faults
     log: deque[LogEntry]
+    writes: Writes
     monotonic_s: Callable[[], float]
+    unix_s: Callable[[], float]
     rebuild: Callable[[], Estate]
     journal: Journal | None = None
     last_said: str = ""
@@ -141,8 +144,6 @@ class Control:
             if is_form:
                 return Answer(303, "text/plain", b"", location="/")
             return _json(400, {"error": {"code": "ControlRefused", "message": str(error)}})
-        if self.journal is not None:
-            self.journal.save(self.estate)
         self.last_said = said
         return Answer(303, "text/plain", b"", location="/") if is_form else _json(200, {"said": said, "state": self.state()})
 
@@ -155,6 +156,8 @@ class Control:
                 return Answer(200, "text/css; charset=utf-8", (HERE / "control.css").read_bytes())
             case "/_control/state":
                 return _json(200, self.state())
+            case "/_control/writes":
+                return _json(200, self.writes.log.shown())
             case "/_control/log":
                 return _json(200, {"value": [asdict(entry) for entry in self.log]})
         return _json(404, {"error": {"code": "NotFound", "message": f"The control has no {path}."}})
@@ -285,6 +288,9 @@ def _fault_start(control: Control, fields: Fields) -> str:
     kind = fields.text("kind")
     if kind not in list(FaultKind):
         raise ChangeError(f"A fault is {', '.join(FaultKind)}; not “{kind}”.")
+    only = fields.text("only", "all")
+    if only not in METHODS:
+        raise ChangeError(f"A fault strikes {', '.join(METHODS)}; not “{only}”.")
     status = fields.number("status", 503)
     if status not in {500, 502, 503, 504}:
         raise ChangeError("A server error is 500, 502, 503 or 504.")
@@ -298,6 +304,13 @@ def _fault_start(control: Control, fields: Fields) -> str:
         retry_after_s=fields.number("retry_after_s", 1),
         status=status,
         delay_ms=fields.number("delay_ms", 2_000, most=600_000),
+        only=only,
+        percent=fields.number("percent", 100, least=1, most=100),
+        seed=fields.number("seed", 1, most=999_999_999),
+        code=fields.text("code", "InternalServerError"),
+        message=fields.text("message", "An error occurred. (simulator)"),
+        leaves_failed=fields.flag("leaves_failed", default=False),
+        limit=fields.number("limit", 0, most=100_000),
     )
     control.faults.active.append(fault)
     return f"Started: {fault.sentence}."
@@ -371,9 +384,24 @@ def _nics_remove(control: Control, fields: Fields) -> str:
 def _reset(control: Control, _: Fields) -> str:
     control.faults.active.clear()
     control.estate.become(control.rebuild())
+    control.writes.clear()
     if control.journal is not None:
         control.journal.clear()
     return "Everything is as it was in the beginning."
+
+
+def _writes_clear(control: Control, _: Fields) -> str:
+    control.writes.log.clear()
+    if control.journal is not None:
+        control.journal.clear_log()
+    return "The log of writes begins anew."
+
+
+def _pace(control: Control, fields: Fields) -> str:
+    control.writes.operation_s = fields.number("operation_ms", round(control.writes.operation_s * 1_000), most=3_600_000) / 1_000
+    operations = control.writes.operations
+    operations.retry_after_s = fields.number("retry_after_s", operations.retry_after_s, most=3_600)
+    return f"An operation takes {control.writes.operation_s:g} s and asks to wait {operations.retry_after_s} s between two looks."
 
 
 ACTIONS: dict[str, Callable[[Control, Fields], str]] = {
@@ -388,12 +416,16 @@ ACTIONS: dict[str, Callable[[Control, Fields], str]] = {
         control.estate, fields.text("old"), fields.text("new", ""), resource=fields.text("resource", "")
     ),
     "tags/set": lambda control, fields: changes.tag_set(control.estate, fields.text("resource"), fields.text("name"), fields.text("value", "")),
-    "virtual-machines": lambda control, fields: changes.power_set(control.estate, fields.text("vm"), fields.text("state")),
+    "virtual-machines": lambda control, fields: changes.power_set(
+        control.estate, fields.text("vm"), fields.text("state"), at_unix_s=control.unix_s()
+    ),
     "tap-configurations/create": lambda control, fields: changes.tap_configuration_create(
         control.estate, fields.text("nic"), fields.text("tap"), fields.text("name", "")
     ),
     "tap-configurations/delete": lambda control, fields: changes.tap_configuration_delete(
         control.estate, fields.text("nic"), fields.text("name", "")
     ),
+    "writes/clear": _writes_clear,
+    "pace": _pace,
     "reset": _reset,
 }

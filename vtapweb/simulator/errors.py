@@ -80,7 +80,96 @@ def forbidden(action: str, scope: str) -> ArmError:
 
 
 def method_not_allowed(method: str) -> ArmError:
-    return ArmError(405, "MethodNotAllowed", f"The simulator does not answer {method} here: it has Azure's reads only.", headers={"allow": "GET"})
+    message = f"The simulator does not answer {method} here: it writes TAPs and TAP configurations only."
+    return ArmError(405, "MethodNotAllowed", message, headers={"allow": "GET"})
+
+
+def linked_forbidden(action: str, scope: str, linked_action: str, linked_scope: str) -> ArmError:
+    message = (
+        f"The client has permission to perform action '{action}' on scope '{scope}'; however, it does not have permission to perform action "
+        f"'{linked_action}' on the linked scope(s) '{linked_scope}' or the linked scope(s) are invalid."
+    )
+    return ArmError(403, "LinkedAuthorizationFailed", message)
+
+
+def linked_tenant(action: str, scope: str, tenant_id: str, linked_subscription_id: str) -> ArmError:
+    message = (
+        f"The client has permission to perform action '{action}' on scope '{scope}', however the current tenant '{tenant_id}' is not "
+        f"authorized to access linked subscription '{linked_subscription_id}'."
+    )
+    return ArmError(403, "LinkedAuthorizationFailed", message)
+
+
+def scope_locked(scope: str, locked: list[str], *, is_delete: bool) -> ArmError:
+    verb = "delete" if is_delete else "write"
+    message = (
+        f"The scope '{scope}' cannot perform {verb} operation because following scope(s) are locked: '{', '.join(locked)}'. "
+        "Please remove the lock and try again."
+    )
+    return ArmError(409, "ScopeLocked", message)
+
+
+def another_operation(arm_id: str, retry_after_s: int) -> ArmError:
+    message = f"Another operation is in progress on {arm_id}. Please retry later."
+    return ArmError(429, "RetryableErrorDueToAnotherOperation", message, headers={"retry-after": str(retry_after_s)}, has_details=True)
+
+
+def reference_not_ready(arm_id: str, referrer_id: str) -> ArmError:
+    message = (
+        f"Cannot proceed with operation because resource {arm_id} used by resource {referrer_id} is not in Succeeded state. (simulator: the status)"
+    )
+    return ArmError(409, "ReferencedResourceNotProvisioned", message, has_details=True)
+
+
+def invalid_reference(arm_id: str, referrer_id: str) -> ArmError:
+    message = (
+        f"Resource {arm_id} referenced by resource {referrer_id} was not found. "
+        "Please make sure that the referenced resource exists, and that both resources are in the same region."
+    )
+    return ArmError(400, "InvalidResourceReference", message, has_details=True)
+
+
+def refused(code: str, message: str) -> ArmError:
+    """A rule of the network service that a write breaks."""
+    return ArmError(400, code, message, has_details=True)
+
+
+def invalid_content(what: str) -> ArmError:
+    return ArmError(400, "InvalidRequestContent", f"The request content was invalid: {what}.")
+
+
+def invalid_name(name: str) -> ArmError:
+    message = f"Resource name {name} is invalid. It begins with a letter or digit, holds letters, digits, _ . - and at most 80 characters."
+    return ArmError(400, "InvalidResourceName", message, has_details=True)
+
+
+def invalid_location(arm_id: str, location: str, wanted: str) -> ArmError:
+    message = f"The resource '{arm_id}' already exists in location '{location}'. A resource with the same name cannot be created in '{wanted}'."
+    return ArmError(409, "InvalidResourceLocation", message)
+
+
+def location_required() -> ArmError:
+    return ArmError(400, "LocationRequired", "The location property is required for this definition.")
+
+
+def precondition_failed() -> ArmError:
+    return ArmError(412, "PreconditionFailed", "The etag of the resource is not the one that the request names.")
+
+
+def quota_exceeded(scope: str, limit: int) -> ArmError:
+    return ArmError(400, "QuotaExceeded", f"{scope} would be one more than the limit of {limit}. (simulator)")
+
+
+def operation_not_found(operation_id: str) -> ArmError:
+    return ArmError(404, "OperationNotFound", f"The operation {operation_id} was not found. (simulator)")
+
+
+def operation_unsigned(operation_id: str) -> ArmError:
+    return ArmError(403, "InvalidOperationSignature", f"The address of the operation {operation_id} is not signed as it was handed out. (simulator)")
+
+
+def invalid_metrics(message: str) -> ArmError:
+    return ArmError(400, "BadRequest", message)
 
 
 def invalid_skip_token() -> ArmError:

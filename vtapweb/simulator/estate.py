@@ -52,7 +52,9 @@ class Listing:
 class Estate:
     """`denied` holds (subscription id, kind or "*"): what answers 403. `lacking` names the APIs that answer 404.
 
-    `readers` are the ids (folded) of groups in which the caller may only read; `features` the preview's state by subscription id.
+    `readers` are the ids (folded) of groups in which the caller may only read; `features` the preview's state by subscription id. `locks`
+    are the management locks by folded id. `made_at` says when a TAP was made since the estate was built, `started_at` when a VM was last
+    started, both in seconds of Unix time by folded id.
     """
 
     size: str
@@ -62,6 +64,9 @@ class Estate:
     lacking: set[str] = field(default_factory=set)
     readers: set[str] = field(default_factory=set)
     features: dict[str, str] = field(default_factory=dict)
+    locks: dict[str, Json] = field(default_factory=dict)
+    made_at: dict[str, float] = field(default_factory=dict)
+    started_at: dict[str, float] = field(default_factory=dict)
     _documents: dict[str, Document] = field(default_factory=dict)
     _lists: dict[tuple[str, Kind], dict[str, Document]] = field(default_factory=dict)
     _listings: dict[tuple[str, Kind], Listing] = field(default_factory=dict)

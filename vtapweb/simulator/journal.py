@@ -1,10 +1,12 @@
 """What an estate has become since it was built, kept in SQLite so that it survives a restart. One transaction a change.
 
-Only documents that differ from the built estate are kept, and what is denied or lacking. Faults are not: a restart ends them.
+Documents that differ from the built estate are kept, what is denied, lacking or locked, the operations under way and the log of writes.
+Faults are not: a restart ends them.
 """
 
 import fcntl
 import sqlite3
+from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import orjson
 
 from vtapweb.simulator.documents import Kind
 from vtapweb.simulator.estate import Document, Estate, fold
+from vtapweb.simulator.operations import Operation, Operations
+from vtapweb.simulator.write_log import KEPT, Write, WriteLog
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -19,6 +23,8 @@ CREATE TABLE IF NOT EXISTS document (
     key TEXT PRIMARY KEY, is_removed INTEGER NOT NULL, arm_id TEXT, kind TEXT, subscription_id TEXT, resource_group TEXT,
     ordinal INTEGER, revision INTEGER, body BLOB, power_state TEXT
 );
+CREATE TABLE IF NOT EXISTS operation (id TEXT PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS written (number INTEGER PRIMARY KEY, body BLOB NOT NULL);
 """
 
 
@@ -40,6 +46,7 @@ class Journal:
         except BlockingIOError as error:
             self._lock.close()
             raise JournalError(f"{directory} is in use by another simulator.") from error
+        self._switches = ""
         self._connection = sqlite3.connect(directory / "simulator.sqlite3", isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
@@ -70,26 +77,58 @@ class Journal:
             held_switches = orjson.loads(switches)
             estate.denied = {(subscription_id, kind) for subscription_id, kind in held_switches["denied"]}
             estate.lacking = set(held_switches["lacking"])
+            if "locks" in held_switches:  # a journal of before there were writes has none of these
+                estate.locks, estate.features = held_switches["locks"], held_switches["features"]
+                estate.readers = set(held_switches["readers"])
+                estate.made_at, estate.started_at = held_switches["made_at"], held_switches["started_at"]
+        self._switches = _switches_of(estate)
         estate.take_changes()
 
-    def save(self, estate: Estate) -> None:
-        """Keep what has changed since the last time."""
+    def load_writes(self, operations: Operations, log: WriteLog) -> None:
+        """Bring operations and the log of writes to where they were."""
+        with self._transaction() as connection:
+            for table in ("operation", "written"):
+                connection.execute(f"DELETE FROM {table} WHERE number <= (SELECT max(number) FROM {table}) - ?", [KEPT])  # noqa: S608 (two names of ours)
+        rows = self._connection.execute("SELECT body FROM operation ORDER BY number").fetchall()
+        held = [orjson.loads(body) for (body,) in rows]
+        for one in held:
+            one["fails_with"] = tuple(one["fails_with"]) if one["fails_with"] else None
+        operations.restore(Operation(**one) for one in held)
+        log.restore(Write(**orjson.loads(body)) for (body,) in self._connection.execute("SELECT body FROM written ORDER BY number"))
+
+    def save(self, estate: Estate, operations: Operations, log: WriteLog) -> None:
+        """Keep what has changed since the last time; nothing is written when nothing has."""
         rows = [
             (key, 1, None, None, None, None, None, None, None, None)
             if held is None
             else (key, 0, held.arm_id, held.kind, held.subscription_id, held.group, held.ordinal, held.revision, held.body, held.power_state)
             for key, held in estate.take_changes().items()
         ]
-        switches = orjson.dumps({"denied": sorted(estate.denied), "lacking": sorted(estate.lacking)}).decode()
+        switches = _switches_of(estate)
+        begun = [(one.operation_id, one.write_number, orjson.dumps(asdict(one))) for one in operations.take_changes()]
+        written = [(write.number, orjson.dumps(asdict(write))) for write in log.take_changes()]
+        if not (rows or begun or written) and switches == self._switches:
+            return
         with self._transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT OR REPLACE INTO operation VALUES (?, ?, ?)", begun)
+            connection.executemany("INSERT OR REPLACE INTO written VALUES (?, ?)", written)
             connection.execute("INSERT OR REPLACE INTO setting VALUES ('switches', ?)", [switches])
+        self._switches = switches
+
+    def clear_log(self) -> None:
+        """Forget the log of writes."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM written")
 
     def clear(self) -> None:
         """Forget every change."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM document")
+            connection.execute("DELETE FROM operation")
+            connection.execute("DELETE FROM written")
             connection.execute("DELETE FROM setting WHERE name = 'switches'")
+        self._switches = ""
 
     def close(self) -> None:
         self._connection.close()
@@ -115,6 +154,19 @@ class _Transaction:
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
         self._connection.execute("COMMIT" if error_type is None else "ROLLBACK")
+
+
+def _switches_of(estate: Estate) -> str:
+    switches = {
+        "denied": sorted(estate.denied),
+        "lacking": sorted(estate.lacking),
+        "readers": sorted(estate.readers),
+        "locks": estate.locks,
+        "features": estate.features,
+        "made_at": estate.made_at,
+        "started_at": estate.started_at,
+    }
+    return orjson.dumps(switches).decode()
 
 
 def _edition(estate: Estate) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from vtapweb.simulator import documents, errors
+from vtapweb.simulator import authorization, documents, errors
 from vtapweb.simulator.documents import CHILDREN, NAMESPACES, Json, Kind
 from vtapweb.simulator.estate import Document, Estate, Listing, fold
 from vtapweb.simulator.paging import Pages
@@ -18,23 +18,15 @@ from vtapweb.simulator.paging import Pages
 GUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 KIND_OF_TYPE = {f"{namespace}/{kind}".lower(): kind for kind, namespace in NAMESPACES.items()}
 # What the control can deny or take away, by the word of the path; `virtualMachineStatuses` is the list with statusOnly=true.
-STATUSES, PERMISSIONS, FEATURES = "virtualMachineStatuses", "permissions", "features"
+STATUSES, PERMISSIONS, FEATURES, LOCKS = "virtualMachineStatuses", "permissions", "features", "locks"
 API_NAMES = (
     *(kind.value for kind in Kind if kind is not Kind.SCALE_SET_INTERFACES),
     STATUSES,
     Kind.SCALE_SET_INTERFACES.value,
     PERMISSIONS,
     FEATURES,
+    LOCKS,
 )
-NETWORK_CONTRIBUTOR = [
-    "Microsoft.Authorization/*/read",
-    "Microsoft.Insights/alertRules/*",
-    "Microsoft.Network/*",
-    "Microsoft.ResourceHealth/availabilityStatuses/read",
-    "Microsoft.Resources/deployments/*",
-    "Microsoft.Resources/subscriptions/resourceGroups/read",
-    "Microsoft.Support/*",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +92,8 @@ class Reads:
                 return self._listing(address, Kind.RESOURCE_GROUPS, "")
             case [*_, "providers", "microsoft.authorization", "permissions"]:
                 return self._permissions(address)
+            case [*_, "providers", "microsoft.authorization", "locks"]:
+                return self._locks(address)
             case ["providers", "microsoft.features", "providers", namespace, "features", name]:
                 return self._feature(address, namespace, name)
             case ["resourcegroups", group]:
@@ -201,12 +195,16 @@ class Reads:
         raise errors.child_not_found(address.path)
 
     def _permissions(self, address: Address) -> bytes:
-        """What the caller may do at a scope: Network Contributor everywhere but in the groups where it is a reader."""
+        """What the caller may do at a scope, one entry a role assignment that reaches it."""
         self._check(address, PERMISSIONS, "Microsoft.Authorization/permissions/read")
         scope = fold("/" + "/".join(address.words[:-3]))
-        is_reader = any(scope == group or scope.startswith(f"{group}/") for group in self.estate.readers)
-        permission = {"actions": ["*/read"] if is_reader else NETWORK_CONTRIBUTOR, "notActions": [], "dataActions": [], "notDataActions": []}
-        return self.pages.of_values([permission], address.base_url, address.path, address.query)
+        return self.pages.of_values(authorization.permissions_at(self.estate, scope), address.base_url, address.path, address.query)
+
+    def _locks(self, address: Address) -> bytes:
+        """The management locks at a scope and below it."""
+        self._check(address, LOCKS, "Microsoft.Authorization/locks/read")
+        scope = "/" + "/".join(address.words[:-3])
+        return self.pages.of_values(authorization.locks_within(self.estate, scope), address.base_url, address.path, address.query)
 
     def _feature(self, address: Address, namespace: str, name: str) -> bytes:
         self._check(address, FEATURES, "Microsoft.Features/features/read")

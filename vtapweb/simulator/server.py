@@ -1,6 +1,6 @@
 """The simulator's core: `Server.handle(Request) -> Response`, without sockets, so that tests run it in process and `asgi` runs it over HTTP.
 
-Owns the order in which a request meets what can become of it: control, fault, token, budget, read; and the headers that ARM puts on
+Owns the order in which a request meets what can become of it: control, fault, token, budget, read or write; and the headers that ARM puts on
 everything. The clock is an argument.
 """
 
@@ -23,6 +23,8 @@ from vtapweb.simulator.journal import Journal
 from vtapweb.simulator.paging import Pages
 from vtapweb.simulator.reads import Address, Reads, segments_of, split_url
 from vtapweb.simulator.throttle import Budgets, Throttle
+from vtapweb.simulator.write_log import Write
+from vtapweb.simulator.writes import METHODS, Asked, Writes, operation_asked
 
 LOG_LENGTH = 1_000
 
@@ -54,6 +56,7 @@ class Server:
     """An Azure of one estate. Safe to call from several threads; calls take turns.
 
     `rebuild` makes the estate anew for a reset (default: the builder of its size); without `journal` changes are lost with the object.
+    `operation_s` is how long a write's operation takes, `retry_after_s` what it tells callers to wait.
     """
 
     estate: Estate
@@ -65,7 +68,10 @@ class Server:
     log: deque[LogEntry] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
     rebuild: Callable[[], Estate] | None = None
     journal: Journal | None = None
+    operation_s: float = 1.5
+    retry_after_s: int = 2
     reads: Reads = field(init=False)
+    writes: Writes = field(init=False)
     control: Control = field(init=False)
     throttle: Throttle = field(init=False)
     _lock: RLock = field(default_factory=RLock)
@@ -74,18 +80,26 @@ class Server:
     def __post_init__(self) -> None:
         self.reads = Reads(self.estate, Pages(self.page_size))
         self.throttle = Throttle(self.budgets)
-        self.control = Control(
-            self.estate, self.faults, self.log, self.monotonic_s, self.rebuild or estates.builder_of(self.estate.size), self.journal
-        )
+        self.writes = Writes(self.estate, self.faults, self.operation_s)
+        self.writes.operations.retry_after_s = self.retry_after_s
+        if self.journal is not None:
+            self.journal.load_writes(self.writes.operations, self.writes.log)
+        rebuild = self.rebuild or estates.builder_of(self.estate.size)
+        self.control = Control(self.estate, self.faults, self.log, self.writes, self.monotonic_s, self.unix_s, rebuild, self.journal)
 
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises for what a caller sends."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         with self._lock:
-            if self.control.owns(split_url(request.url)[1]):
-                answer = self.control.answer(request.method, request.url, headers, request.body, request.peer)
-                return Response(answer.status, answer.headers, answer.body)
-            return self._handle_arm(request, headers)
+            self.writes.settle(self.unix_s())
+            try:
+                if self.control.owns(split_url(request.url)[1]):
+                    answer = self.control.answer(request.method, request.url, headers, request.body, request.peer)
+                    return Response(answer.status, answer.headers, answer.body)
+                return self._handle_arm(request, headers)
+            finally:
+                if self.journal is not None:
+                    self.journal.save(self.estate, self.writes.operations, self.writes.log)
 
     def page_bytes(self, url: str) -> bytes:
         """The body that a GET of `url` (absolute) is answered with, past faults, tokens, budgets and the log; built once and kept.
@@ -106,17 +120,29 @@ class Server:
     def _handle_arm(self, request: Request, headers: dict[str, str]) -> Response:
         self._number += 1
         number, now_s = self._number, self.monotonic_s()
-        fault = self.faults.strike(request.url, now_s=now_s)
+        is_write = request.method in METHODS
+        fault = self.faults.strike(request.url, now_s=now_s, is_write=is_write)
         answer_headers = {"content-type": "application/json; charset=utf-8", "cache-control": "no-cache", "pragma": "no-cache", "expires": "-1"}
         answer_headers |= {"x-content-type-options": "nosniff", "strict-transport-security": "max-age=31536000; includeSubDomains"}
         answer_headers |= self._ids(number, headers)
+        write = self._write_begun(request, headers, answer_headers, fault) if is_write else None
         try:
             _raise_for(fault)
-            status, body = self._read(request, headers, answer_headers, now_s)
+            if write is not None:
+                status, body = self._write(request, headers, answer_headers, now_s, write)
+            else:
+                status, body = self._read(request, headers, answer_headers, now_s)
         except ArmError as error:
             status, body = error.status, error.body
             answer_headers |= error.headers
+            if write is not None:
+                write.code = error.code
+        except NeverArrivedError:
+            status, body = 0, b""
         response = _spoiled(Response(status, answer_headers, body), fault)
+        if write is not None:
+            write.status = 0 if response.is_dropped else status
+            self.writes.log.close(write)
         self.log.append(
             LogEntry(
                 number,
@@ -130,19 +156,52 @@ class Server:
         )
         return response
 
-    def _read(self, request: Request, headers: dict[str, str], answer_headers: dict[str, str], now_s: float) -> tuple[int, bytes]:
+    def _write_begun(self, request: Request, headers: dict[str, str], answer_headers: dict[str, str], fault: Fault | None) -> Write:
+        """The log's entry of a write that has come."""
+        is_lost = fault is not None and fault.kind is FaultKind.LOST_REQUEST
+        return self.writes.log.open(
+            method=request.method,
+            path=split_url(request.url)[1],
+            body=_shown_body(request.body),
+            begun_unix_s=self.unix_s(),
+            client_request_id=headers.get("x-ms-client-request-id", ""),
+            correlation_id=answer_headers["x-ms-correlation-request-id"],
+            state="lost" if is_lost else "refused",
+            fault=fault.kind.value if fault else "",
+        )
+
+    def _write(self, request: Request, headers: dict[str, str], answer_headers: dict[str, str], now_s: float, write: Write) -> tuple[int, bytes]:
+        address = self._admitted(request, headers, answer_headers, "deletes" if request.method == "DELETE" else "writes", now_s)
+        answer = self.writes.answer(Asked(address, request.method, headers, request.body, write.begun_unix_s, now_s, write))
+        if not write.operation_id:
+            write.state = "done"
+        answer_headers |= answer.headers
+        return answer.status, answer.body
+
+    def _admitted(self, request: Request, headers: dict[str, str], answer_headers: dict[str, str], what: str, now_s: float) -> Address:
+        """Where a request goes, after its token and its budget. Raises ArmError."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise errors.missing_token()
         address = _address(request.url, headers)
-        left = self.throttle.take(
-            token, address.subscription_id, is_network=f"/{NAMESPACES[Kind.NETWORK_INTERFACES]}/".lower() in address.path.lower(), now_s=now_s
-        )
+        is_network = f"/{NAMESPACES[Kind.NETWORK_INTERFACES]}/".lower() in address.path.lower()
+        left = self.throttle.take(token, address.subscription_id, what=what, is_network=is_network, now_s=now_s)
         scope = "subscription" if address.subscription_id else "tenant"
-        answer_headers[f"x-ms-ratelimit-remaining-{scope}-reads"] = str(left)
+        answer_headers[f"x-ms-ratelimit-remaining-{scope}-{what}"] = str(left)
+        return address
+
+    def _read(self, request: Request, headers: dict[str, str], answer_headers: dict[str, str], now_s: float) -> tuple[int, bytes]:
+        address = self._admitted(request, headers, answer_headers, "reads", now_s)
         if request.method != "GET":
             raise errors.method_not_allowed(request.method)
+        asked = operation_asked(address)
+        if asked is not None:
+            answer = self.writes.operation(address, *asked)
+            answer_headers |= answer.headers
+            return answer.status, answer.body
         body = self.reads.answer(address)
+        if _is_child(address):
+            answer_headers["etag"] = orjson.loads(body)["etag"]
         held = self.estate.get(f"/{'/'.join(address.words)}")
         if held is not None and not address.query.get("$expand"):
             etag = held.json().get("etag") or f'W/"{guid(f"{held.arm_id}#{held.revision}")}"'
@@ -167,6 +226,24 @@ def _address(url: str, headers: Mapping[str, str]) -> Address:
     return Address(f"{scheme or 'http'}://{host}", path, segments_of(parse_qsl(query, keep_blank_values=True)))
 
 
+def _is_child(address: Address) -> bool:
+    """Whether one child inside a resource is asked for, as tapConfigurations/mirror."""
+    words = address.words
+    return len(words) == 10 and words[6].lower() != Kind.SCALE_SETS.value.lower() and words[8].lower() != "providers"
+
+
+def _shown_body(body: bytes) -> object:
+    """A write's body for the log: its JSON, or the text that is none."""
+    try:
+        return orjson.loads(body) if body else None
+    except orjson.JSONDecodeError:
+        return body[:2_000].decode("utf-8", "replace")
+
+
+class NeverArrivedError(Exception):
+    """The connection broke before the request was dealt with."""
+
+
 def _raise_for(fault: Fault | None) -> None:
     """Faults that take the place of the answer."""
     if fault is None:
@@ -177,12 +254,14 @@ def _raise_for(fault: Fault | None) -> None:
         raise errors.server_error(fault.status)
     if fault.kind is FaultKind.EXPIRED_TOKEN:
         raise errors.expired_token()
+    if fault.kind is FaultKind.LOST_REQUEST:
+        raise NeverArrivedError
 
 
 def _spoiled(response: Response, fault: Fault | None) -> Response:
     """Faults that spoil a right answer."""
     match fault.kind if fault else None:
-        case FaultKind.DROP:
+        case FaultKind.DROP | FaultKind.LOST_ANSWER | FaultKind.LOST_REQUEST:
             return Response(response.status, response.headers, b"", is_dropped=True)
         case FaultKind.TRUNCATE:
             return Response(response.status, response.headers, response.body[: len(response.body) // 2])
