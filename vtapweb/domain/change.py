@@ -10,7 +10,8 @@ A step is one request. `sent` is stored before the request leaves: whoever finds
 before anything is sent again. `polling` has an operation of Azure's to ask. Only a re-read makes `verified`.
 
     pending -> sent -> polling -> verified | failed
-    pending -> skipped          sent -> pending (a re-read shows that Azure has not taken it)
+    pending -> skipped          pending -> verified (of a plan that was handed over: a sync saw what somebody else did)
+    sent -> pending (a re-read shows that Azure has not taken it)
     sent -> verified | failed   polling -> pending (Azure says that it ended as "try again")
 """
 
@@ -75,7 +76,7 @@ CHANGE_MOVES: Final[Mapping[ChangeState, frozenset[ChangeState]]] = {
     _C.CANCELLED: frozenset(),
 }
 STEP_MOVES: Final[Mapping[StepState, frozenset[StepState]]] = {
-    _S.PENDING: frozenset({_S.SENT, _S.SKIPPED}),
+    _S.PENDING: frozenset({_S.SENT, _S.SKIPPED, _S.VERIFIED}),
     _S.SENT: frozenset({_S.POLLING, _S.PENDING, _S.VERIFIED, _S.FAILED}),
     _S.POLLING: frozenset({_S.PENDING, _S.VERIFIED, _S.FAILED}),
     _S.VERIFIED: frozenset(),

@@ -33,6 +33,7 @@ def removal_confirm(*, hold: RemovalHold, acting_user: User | Viewer) -> Removal
         held = KindState.objects.filter(subscription_id=found.subscription_id, kind=found.read_kind, status=KindState.Status.HELD)
         held.update(status=KindState.Status.COMPLETE, code="", message="")
         enqueue_on_commit("topology.refresh")
+        enqueue_on_commit("taps.reconcile", subscription_id=found.subscription_id)
     return _decide(found, "inventory.removal_confirmed", acting_user)
 
 

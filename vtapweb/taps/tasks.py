@@ -1,0 +1,10 @@
+"""The taps room's tasks: each takes ids, calls one action, and is safe to run twice. A lost message is mended by the next sync."""
+
+from celery import shared_task
+
+from vtapweb.taps.actions.reconcile import subscription_reconcile
+
+
+@shared_task(name="taps.reconcile", time_limit=170, soft_time_limit=160, ignore_result=True)
+def reconcile(*, subscription_id: str) -> None:
+    subscription_reconcile(subscription_id=subscription_id)
