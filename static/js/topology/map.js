@@ -10,8 +10,9 @@ import { add, existing, idsToText, summary, toggle } from "./store/selection.js"
 import { sequenceReceive, sequenceSnapshot, sequenceStart } from "./store/sequence.js";
 import { count } from "./store/states.js";
 import { outline, walk } from "./store/tree.js";
-import { boxToScreen, fit, levelOf, overlaps, pan, toScreen, toWorld, visibleBox, zoomAt } from "./store/view.js";
+import { boxToScreen, fit, levelOf, pan, toWorld, visibleBox, zoomAt } from "./store/view.js";
 import { describe, describePipe, fillLegend, fillTree, make, putAt, Tooltip } from "./draw/chrome.js";
+import { bannersOf, showEmptyStates, staleNames } from "./draw/banners.js";
 import { Finder } from "./draw/finder.js";
 import { startGestures } from "./draw/gestures.js";
 import { areRegionNamesAbove } from "./draw/names.js";
@@ -19,7 +20,7 @@ import { Stage } from "./draw/stage.js";
 import { addressOf, readAddress } from "./wire/address.js";
 import { fetchHits, fetchSelection, fetchSnapshot, postRearrange, postSelection } from "./wire/fetches.js";
 import { LiveSocket } from "./wire/socket.js";
-import { instant } from "../ui/time.js";
+import { hooksOf } from "./hooks.js";
 import { announce, toast } from "../ui/toast.js";
 
 /** @typedef {import("./store/types.js").NodeRef} NodeRef */
@@ -302,51 +303,10 @@ export class MapPage {
 
   showBanners() {
     clearTimeout(this.secondTimer);
-    /** @type {HTMLElement[]} */
-    const items = [];
-    const banner = (/** @type {string} */ tone, /** @type {string} */ glyph, /** @type {string} */ key, /** @type {Array<string | Node>} */ ...content) => {
-      const mark = make("span", "banner__glyph", glyph);
-      mark.setAttribute("aria-hidden", "true");
-      const item = make("div", `banner banner--${tone} map-banner`, mark, make("div", "banner__body", ...content));
-      item.dataset.test = `banner-${key}`;
-      items.push(item);
-    };
-    const graph = this.graph;
-    if (this.failure) {
-      banner("bad", "✕", "failed", make("strong", "", graph ? "The map could not be brought up to date." : "The map could not be loaded."), ` ${this.failure} We ask again by ourselves.`);
-    }
-    if (this.line.phase === "signed_out") {
-      const again = make("a", "", "Sign in again");
-      again.href = `/accounts/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
-      banner("warn", "▲", "signed-out", make("strong", "", "You are signed out."), " You are seeing the last picture that was sent to you. ", again);
-      this.tell("off", "Signed out");
-    } else if (this.line.phase === "waiting" || (this.line.phase === "connecting" && this.line.lostAt !== null)) {
-      const at = this.line.lostAt ?? Date.now();
-      const lost = instant(new Date(at + this.clockOffset), "clock");
-      const ago = Math.max(0, Math.round((Date.now() - at) / 1000));
-      const wait = Math.max(0, Math.ceil(((this.line.retryAt ?? Date.now()) - Date.now()) / 1000));
-      const next = this.line.phase === "waiting" ? `Reconnecting in ${wait} s.` : "Reconnecting…";
-      const retry = make("button", "btn btn--s", "Reconnect now");
-      retry.type = "button";
-      retry.dataset.action = "reconnect";
-      banner("stale", "◌", "connection", make("strong", "", "Updates stopped at ", lost, `, ${ago} s ago.`), ` You are seeing the last picture we trust. ${next} `, retry);
-      this.tell("stale", next);
-      this.secondTimer = setTimeout(() => this.showBanners(), 1000);
-    } else this.tell(this.line.phase === "open" ? "live" : "connecting", this.line.phase === "open" ? "Map is live" : "Connecting…");
-    const stale = (graph?.subscriptions ?? []).filter((one) => one.stale_since > 0);
-    const since = stale.length ? instant(new Date(Math.min(...stale.map((one) => one.stale_since)) * 1000), "moment") : "";
-    const link = make("a", "", "See why");
-    link.href = "/syncs";
-    if (graph && stale.length && stale.length === graph.subscriptions.length) {
-      banner("warn", "◌", "inventory", make("strong", "", "Inventory not synced since ", since, "."), " Azure may look different by now. Nothing here was removed because of it. ", link);
-    } else if (stale.length && this.dismissed !== stale.map((one) => one.id).join(" ")) {
-      const close = make("button", "btn btn--quiet btn--s", "✕");
-      close.type = "button";
-      close.dataset.action = "dismiss-stale";
-      close.setAttribute("aria-label", "Dismiss until other subscriptions are concerned");
-      const names = stale.slice(0, 3).map((one) => one.name).join(", ") + (stale.length > 3 ? ` and ${stale.length - 3} more` : "");
-      banner("stale", "◌", "subscription", make("strong", "", `${names} not completely read since `, since, "."), " What you see of it may have changed. ", link, close);
-    }
+    const now = Date.now();
+    const { items, pill, isCounting } = bannersOf({ graph: this.graph, failure: this.failure, line: this.line, dismissed: this.dismissed, clockOffset: this.clockOffset, now });
+    this.tell(pill.state, pill.words);
+    if (isCounting) this.secondTimer = setTimeout(() => this.showBanners(), 1000);
     const wasSaid = this.banners.dataset.words ?? "";
     const kinds = items.map((item) => item.dataset.test).join(" ");
     this.banners.replaceChildren(...items);
@@ -367,25 +327,10 @@ export class MapPage {
     document.getElementById("map-empty-why")?.dispatchEvent(new CustomEvent("vtap:empty"));
   }
 
-  /** Empty states teach what is missing and what to do. */
   showEmpty() {
     const graph = this.mustGraph();
-    const { counts } = graph;
-    const show = (/** @type {string} */ id, /** @type {boolean} */ isShown) => {
-      const element = document.getElementById(id);
-      if (element) element.hidden = !isShown;
-    };
-    const isBare = graph.vnets.size === 0;
-    show("map-empty-subscriptions", counts.subscriptions === 0);
-    if (counts.subscriptions === 0) this.askWhyEmpty();
-    show("map-empty-vnets", counts.subscriptions > 0 && isBare);
-    show("map-empty-mirrors", !isBare && graph.mirrors.size === 0 && graph.collectors.size > 0 && counts.nics > 0);
-    show("map-empty-collectors", !isBare && graph.collectors.size === 0 && counts.nics > 0);
-    show("map-legend-box", !isBare);
-    const could = counts.nics_mirrorable ?? 0;
-    for (const [name, value] of Object.entries({ could, nics: counts.nics, not: counts.nics - could })) {
-      for (const element of this.root.querySelectorAll(`[data-count="${name}"]`)) element.textContent = value.toLocaleString("en-GB");
-    }
+    if (graph.counts.subscriptions === 0) this.askWhyEmpty();
+    showEmptyStates(this.root, graph);
   }
 
   // --- view -----------------------------------------------------------------------------------------------------------
@@ -754,7 +699,7 @@ export class MapPage {
     else if (action === "legend") this.openLegend(this.root.dataset.legend !== "open");
     else if (action === "ask-rearrange") this.askRearrange();
     else if (action === "dismiss-stale") {
-      this.dismissed = this.graph.subscriptions.filter((one) => one.stale_since > 0).map((one) => one.id).join(" ");
+      this.dismissed = staleNames(this.graph);
       this.showBanners();
     } else if (action === "dismiss") target.closest("[data-hint]")?.remove();
   }
@@ -870,95 +815,12 @@ export class MapPage {
     this.ring.dataset.kind = hasKeys ? "focus" : "open";
     putAt(this.ring, { x: on.x - 5, y: on.y - 5, w: on.w + 10, h: on.h + 10 });
   }
-
-  // --- hooks for tests: reading, and acting through public paths ------------------------------------------------------------
-
-  hooks() {
-    const page = this;
-    return {
-      get ready() {
-        return page.isReady;
-      },
-      get revision() {
-        return page.graph?.revision ?? null;
-      },
-      get seq() {
-        return page.sequence.seq;
-      },
-      stats: () => ({
-        ...page.stage.figures, level: levelOf(page.stage.view.k), counts: page.graph?.counts ?? null, line: page.line.phase,
-        pipes: page.stage.routes.pipes.length, strands: page.stage.routes.strands.length,
-        kept: { ...page.stage.kept(), toSay: page.toSay.length, tree: page.tree.childElementCount, hits: page.hits?.size ?? 0 }, labels: page.stage.labels.map((label) => label.text),
-      }),
-      find: (/** @type {number | string} */ id) => page.screenBox(typeof id === "string" ? page.idOfName(id) : id),
-      visibleIds: (/** @type {string} */ kind) => page.visibleIds(kind),
-      select: (/** @type {number[]} */ ids) => page.select(ids),
-      selection: () => [...page.selection].sort((a, b) => a - b),
-      view: () => ({ ...page.stage.view }),
-      setView: (/** @type {View} */ view) => page.stage.setView({ ...view }),
-      idle: () => page.stage.idle(),
-      pauseTime: (/** @type {number | null} */ t) => page.stage.pauseTime(t),
-      boxes: () => page.boxes(),
-      pipes: () => page.stage.routes.pipes.map((pipe) => ({
-        id: pipe.id, a: page.mustGraph().nameOf(pipe.from), b: page.mustGraph().nameOf(pipe.to), state: pipe.state,
-        words: describePipe(page.mustGraph(), pipe).facts[0],
-      })),
-      strands: () => page.stage.routes.strands.map((strand) => ({
-        collector: page.mustGraph().nameOf(strand.collector), nics: strand.nics.map((row) => page.mustGraph().nics.texts.name[row]),
-      })),
-      destroy: () => page.destroy(),
-    };
-  }
-
-  /** @param {string} name @returns {number} node id, 0 when there is none */
-  idOfName(name) {
-    const graph = this.mustGraph();
-    for (const table of [graph.nics, graph.vnets, graph.subnets, graph.collectors]) {
-      const row = table.texts.name.indexOf(name);
-      if (row >= 0) return table.numbers.id[row];
-    }
-    return 0;
-  }
-
-  /** @param {number} id @returns {Box | null} px in the window, for a real mouse */
-  screenBox(id) {
-    const box = this.graph?.boxOf(id);
-    const host = this.host.getBoundingClientRect();
-    if (box) {
-      const on = boxToScreen(this.stage.view, this.stage.size, box);
-      return { x: on.x + host.left, y: on.y + host.top, w: on.w, h: on.h };
-    }
-    const pipe = this.stage.routes.pipes.find((one) => one.id === id);
-    if (!pipe) return null;
-    const middle = 2 * Math.floor(pipe.points.length / 4 / 2);
-    const at = toScreen(this.stage.view, this.stage.size, pipe.points[middle], pipe.points[middle + 1]);
-    return { x: at.x + host.left - 2, y: at.y + host.top - 2, w: 4, h: 4 };
-  }
-
-  /** @param {string} kind @returns {number[]} ids of nodes of a kind that are at least partly in the picture */
-  visibleIds(kind) {
-    const graph = this.mustGraph();
-    const seen = visibleBox(this.stage.view, this.stage.size);
-    const table = graph.tables[`${kind}s`];
-    if (!table) return [];
-    return [...table.rowOf.keys()].filter((id) => {
-      const box = graph.boxOf(id);
-      return box !== null && overlaps(box, seen);
-    }).sort((a, b) => a - b);
-  }
-
-  /** @returns {Array<{id: number, kind: string, name: string} & Box>} world boxes of VNets, subnets, collectors */
-  boxes() {
-    const graph = this.mustGraph();
-    return ["region", "vnet", "subnet", "collector", "nic"].flatMap((kind) =>
-      [...graph.tables[`${kind}s`].rowOf.keys()].map((id) => ({ id, kind, name: graph.nameOf(id), .../** @type {Box} */ (graph.boxOf(id)) })));
-  }
 }
 
 const root = document.getElementById("map");
 if (root) {
   const page = new MapPage(root);
-  /** @type {any} */ (window).vtap = { .../** @type {any} */ (window).vtap, graph: page.hooks() };
+  /** @type {any} */ (window).vtap = { .../** @type {any} */ (window).vtap, graph: hooksOf(page) };
   window.addEventListener("pagehide", (event) => !event.persisted && page.destroy(), { once: true });
   page.start();
 }
