@@ -52,4 +52,8 @@ def make_step(change: Change, nic_name: str = "nic-1", **fields: Any) -> ChangeS
         "path": f"{target_id}?api-version={API_VERSION}",
         "body": {"properties": {"virtualNetworkTap": {"id": TAP_ID}}},
     }
+    if fields.get("state") in {"verified", "failed", "skipped"}:
+        defaults["ended_at"] = fields.get("verified_at") or timezone.now()
+    if fields.get("state") == "skipped":
+        defaults["skip_code"] = "cancelled"
     return ChangeStep.objects.create(**{**defaults, **fields})

@@ -41,8 +41,10 @@ def test_a_change_that_contradicts_itself_is_refused(fields: dict[str, Any]) -> 
         {"action": "post"},
         {"target_key": ""},
         {"state": "sent"},  # without sent_at
-        {"state": "verified"},  # without verified_at
-        {"state": "skipped"},  # without a reason
+        {"state": "verified", "ended_at": timezone.now()},  # without verified_at
+        {"state": "skipped", "ended_at": timezone.now()},  # without a reason
+        {"state": "failed", "ended_at": None},
+        {"ended_at": timezone.now()},  # though only pending
     ],
     ids=str,
 )

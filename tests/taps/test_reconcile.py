@@ -94,7 +94,7 @@ def test_a_removal_under_way_is_no_drift() -> None:
     step = step_for(estate.nics[0], estate.tap, untap, action="delete", method="DELETE", body=None, state="sent", sent_at=NOW)
     reconcile(LATER)
     assert Mirror.objects.get().is_open
-    ChangeStep.objects.filter(pk=step.pk).update(state="failed", error_code="Lost")
+    ChangeStep.objects.filter(pk=step.pk).update(state="failed", ended_at=NOW, error_code="Lost")
     assert reconcile(LATER).drifted == []
     assert [(one.state, one.ended_change) for one in Mirror.objects.all()] == [("ended", untap)], "Azure took it though its answer was lost"
 

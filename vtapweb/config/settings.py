@@ -47,6 +47,13 @@ WRITE_CERTIFICATE_PATH = env("VTAPWEB_WRITE_CLIENT_CERTIFICATE_PATH", "")
 SUBSCRIPTIONS = env_list("VTAPWEB_SUBSCRIPTIONS", "")
 SYNC_INTERVAL_S = env_seconds("VTAPWEB_SYNC_INTERVAL_S", "300", at_least=10)
 
+# How long a write may take before it counts as lost, and how often Azure is asked about it when it names no pause itself.
+OPERATION_LIMIT_S = env_seconds("VTAPWEB_OPERATION_LIMIT_S", "3600", at_least=30)
+POLL_INTERVAL_S = env_seconds("VTAPWEB_POLL_INTERVAL_S", "1" if CLOUD == "simulator" else "10", at_least=0.5)
+# Azure's write budget of one subscription, which all our workers share: so many at once, then so many a second.
+WRITES_AT_ONCE = env_count("VTAPWEB_WRITES_AT_ONCE", "200")
+WRITES_PER_S = env_count("VTAPWEB_WRITES_PER_S", "10")
+
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -146,7 +153,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 # The reaper has a worker of its own: it must run while long syncs hold every other process.
 CELERY_TASK_DEFAULT_QUEUE = "work"
-CELERY_TASK_ROUTES = {"inventory.reap": {"queue": "clock"}, "inventory.sync_scheduled": {"queue": "clock"}}
+# Writes have one too: a change in the middle of its steps must not wait for a sync.
+CELERY_TASK_ROUTES = {
+    "inventory.reap": {"queue": "clock"},
+    "inventory.sync_scheduled": {"queue": "clock"},
+    "taps.tick": {"queue": "clock"},
+    "taps.advance": {"queue": "writes"},
+}
 CELERY_BEAT_SCHEDULE = {
     "reap": {"task": "inventory.reap", "schedule": 5.0, "options": {"expires": 10}},
     "topology": {"task": "topology.refresh_if_changed", "schedule": 10.0, "options": {"expires": 10}},

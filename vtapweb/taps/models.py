@@ -12,8 +12,13 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from vtapweb.access.models import User
-from vtapweb.domain.change import FINAL_CHANGE_STATES, IN_FLIGHT_STEP_STATES, ChangeAction, ChangeState, StepAction, StepState
+from vtapweb.domain.change import FINAL_CHANGE_STATES, FINAL_STEP_STATES, IN_FLIGHT_STEP_STATES, ChangeAction, ChangeState, StepAction, StepState
 from vtapweb.domain.window import WeeklyWindow
+
+# As plain words: a migration keeps what stood here when it was made, and must not need this code.
+_FINAL_CHANGES = sorted(one.value for one in FINAL_CHANGE_STATES)
+_FINAL_STEPS = sorted(one.value for one in FINAL_STEP_STATES)
+_IN_FLIGHT = sorted(one.value for one in IN_FLIGHT_STEP_STATES)
 
 SUBSCRIPTION_ID_LENGTH = 64
 KEY_LENGTH = 26
@@ -38,7 +43,7 @@ class Change(models.Model):
     """One thing that somebody wanted done in Azure, with the plan they agreed to and how far it came. States: domain/change.py."""
 
     action = models.CharField(max_length=20, choices=_choices(ChangeAction))
-    state = models.CharField(max_length=20, choices=_choices(ChangeState), default=ChangeState.PLANNED)
+    state = models.CharField(max_length=20, choices=_choices(ChangeState), default=ChangeState.PLANNED.value)
     reason = models.TextField()
     ticket = _text()
     expires_at = models.DateTimeField(null=True, blank=True)  # the mirrors are taken back by a change of its own then
@@ -67,7 +72,8 @@ class Change(models.Model):
     applied_by_name = models.CharField(max_length=200, default="", blank=True)
     started_at = models.DateTimeField(null=True, blank=True)  # the first step was sent
     finished_at = models.DateTimeField(null=True, blank=True)
-    checked_at = models.DateTimeField(null=True, blank=True)  # targets were re-read and judged again after apply or continue; null: still to do
+    asked_at = models.DateTimeField(null=True, blank=True)  # the last time somebody pressed apply or continue
+    checked_at = models.DateTimeField(null=True, blank=True)  # all targets were re-read and judged again since then; null: still to do
     is_cancel_requested = models.BooleanField(default=False)  # no further step is sent; the change ends when the last one in flight has
     stop_code = models.CharField(max_length=40, default="", blank=True)  # why it is paused or ended early, for programs
     stop_reason = _text()  # the same, one sentence for people
@@ -76,6 +82,7 @@ class Change(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     fence = models.PositiveBigIntegerField(default=0)  # grows with every claim; a worker with an older number writes nothing
     next_due_at = models.DateTimeField(null=True, blank=True)  # when the engine should look again; null: nothing to do
+    nudged_at = models.DateTimeField(null=True, blank=True)  # a message was sent to look, and nobody has yet
     is_demo = models.BooleanField(default=False)
 
     class Meta:
@@ -88,8 +95,7 @@ class Change(models.Model):
                 condition=Q(window_closes_at=None) | Q(window_opens_at=None) | Q(window_closes_at__gt=F("window_opens_at")), name="change_window"
             ),
             models.CheckConstraint(
-                condition=Q(state__in=sorted(FINAL_CHANGE_STATES), finished_at__isnull=False)
-                | (~Q(state__in=sorted(FINAL_CHANGE_STATES)) & Q(finished_at=None)),
+                condition=Q(state__in=_FINAL_CHANGES, finished_at__isnull=False) | (~Q(state__in=_FINAL_CHANGES) & Q(finished_at=None)),
                 name="change_finished",
             ),
             models.CheckConstraint(condition=~Q(state__in=["applying", "paused"]) | Q(applied_at__isnull=False), name="change_applied_at"),
@@ -128,7 +134,7 @@ class ChangeStep(models.Model):
     method = models.CharField(max_length=8)
     path = models.TextField()  # with api-version
     body = models.JSONField(null=True, blank=True)
-    state = models.CharField(max_length=10, choices=_choices(StepState), default=StepState.PENDING)
+    state = models.CharField(max_length=10, choices=_choices(StepState), default=StepState.PENDING.value)
     client_request_id = models.UUIDField(default=uuid.uuid4, unique=True)  # goes out as x-ms-client-request-id
     attempts = models.PositiveSmallIntegerField(default=0)  # how often it was sent
     sent_at = models.DateTimeField(null=True, blank=True)  # the last time
@@ -142,8 +148,12 @@ class ChangeStep(models.Model):
     error_message = _text()
     correlation_id = _text()
     http_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)  # its target was last read from Azure
+    ended_at = models.DateTimeField(null=True, blank=True)  # verified, failed or skipped
     before = models.JSONField(default=dict)  # what was there when it was sent, for the undo
+    skip_code = models.CharField(max_length=40, default="", blank=True)  # already, cancelled, window_closed, refused, step_before
     skip_reason = _text()
+    is_return = models.BooleanField(default=False)  # puts back what a move took away before its other half failed
 
     class Meta:
         ordering = ["change", "ordinal"]
@@ -152,15 +162,15 @@ class ChangeStep(models.Model):
             models.CheckConstraint(condition=Q(state__in=[one.value for one in StepState]), name="changestep_state"),
             models.CheckConstraint(condition=Q(action__in=[one.value for one in StepAction]), name="changestep_action"),
             models.CheckConstraint(condition=~Q(target_key=""), name="changestep_has_target"),
-            models.CheckConstraint(condition=~Q(state__in=sorted(IN_FLIGHT_STEP_STATES)) | Q(sent_at__isnull=False), name="changestep_sent_at"),
+            models.CheckConstraint(condition=~Q(state__in=_IN_FLIGHT) | Q(sent_at__isnull=False), name="changestep_sent_at"),
             models.CheckConstraint(condition=Q(state="verified", verified_at__isnull=False) | ~Q(state="verified"), name="changestep_verified_at"),
-            models.CheckConstraint(condition=~Q(state="skipped") | ~Q(skip_reason=""), name="changestep_skip_reason"),
-            models.UniqueConstraint(
-                fields=["target_key"], condition=Q(state__in=sorted(IN_FLIGHT_STEP_STATES)), name="changestep_one_in_flight_a_target"
+            models.CheckConstraint(condition=~Q(state="skipped") | (~Q(skip_reason="") & ~Q(skip_code="")), name="changestep_skip_reason"),
+            models.CheckConstraint(
+                condition=Q(state__in=_FINAL_STEPS, ended_at__isnull=False) | (~Q(state__in=_FINAL_STEPS) & Q(ended_at=None)),
+                name="changestep_ended",
             ),
-            models.UniqueConstraint(
-                fields=["nic_key"], condition=Q(state__in=sorted(IN_FLIGHT_STEP_STATES)) & ~Q(nic_key=""), name="changestep_one_in_flight_a_nic"
-            ),
+            models.UniqueConstraint(fields=["target_key"], condition=Q(state__in=_IN_FLIGHT), name="changestep_one_in_flight_a_target"),
+            models.UniqueConstraint(fields=["nic_key"], condition=Q(state__in=_IN_FLIGHT) & ~Q(nic_key=""), name="changestep_one_in_flight_a_nic"),
         ]
         indexes = [
             models.Index(fields=["nic_key", "state"], name="changestep_of_nic"),

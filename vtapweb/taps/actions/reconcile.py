@@ -286,10 +286,10 @@ def _handed_over(
         if step.action == "put":
             asked[(step.nic_key or step.target_key, _pair_of(step))] = step
         if step.state == StepState.PENDING and _is_seen(step, taps, by_nic, removed, tags):
-            step.state, step.verified_at, step.answered_at = moved_step(step.state, StepState.VERIFIED), at, at
+            step.state, step.verified_at, step.answered_at, step.ended_at = moved_step(step.state, StepState.VERIFIED), at, at, at
             seen_now.append(step)
     _settle_moves(steps, seen_now, at)
-    ChangeStep.objects.bulk_update(seen_now, ["state", "verified_at", "answered_at"], batch_size=200)
+    ChangeStep.objects.bulk_update(seen_now, ["state", "verified_at", "answered_at", "ended_at"], batch_size=200)
     for change in changes:
         states = {one.state for one in steps[change.pk]}
         if states and states <= {StepState.VERIFIED, StepState.SKIPPED}:
@@ -319,7 +319,7 @@ def _settle_moves(steps: dict[int, list[ChangeStep]], seen_now: list[ChangeStep]
     for some in steps.values():
         for step in some:
             if step.action == "delete" and step.state == StepState.PENDING and (step.change_id, step.nic_key) in arrived:
-                step.state, step.verified_at, step.answered_at = moved_step(step.state, StepState.VERIFIED), at, at
+                step.state, step.verified_at, step.answered_at, step.ended_at = moved_step(step.state, StepState.VERIFIED), at, at, at
                 seen_now.append(step)
 
 

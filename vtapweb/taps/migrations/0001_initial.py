@@ -6,8 +6,6 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import vtapweb.domain.change
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -48,7 +46,7 @@ class Migration(migrations.Migration):
                             ("cancelled", "Cancelled"),
                             ("handed_over", "Handed over"),
                         ],
-                        default=vtapweb.domain.change.ChangeState["PLANNED"],
+                        default="planned",
                         max_length=20,
                     ),
                 ),
@@ -145,7 +143,7 @@ class Migration(migrations.Migration):
                             ("failed", "Failed"),
                             ("skipped", "Skipped"),
                         ],
-                        default=vtapweb.domain.change.StepState["PENDING"],
+                        default="pending",
                         max_length=10,
                     ),
                 ),
@@ -250,10 +248,10 @@ class Migration(migrations.Migration):
                         (
                             "state__in",
                             [
-                                vtapweb.domain.change.ChangeState["APPLIED"],
-                                vtapweb.domain.change.ChangeState["CANCELLED"],
-                                vtapweb.domain.change.ChangeState["FAILED"],
-                                vtapweb.domain.change.ChangeState["PARTLY_APPLIED"],
+                                "applied",
+                                "cancelled",
+                                "failed",
+                                "partly_applied",
                             ],
                         ),
                     ),
@@ -262,10 +260,10 @@ class Migration(migrations.Migration):
                             (
                                 "state__in",
                                 [
-                                    vtapweb.domain.change.ChangeState["APPLIED"],
-                                    vtapweb.domain.change.ChangeState["CANCELLED"],
-                                    vtapweb.domain.change.ChangeState["FAILED"],
-                                    vtapweb.domain.change.ChangeState["PARTLY_APPLIED"],
+                                    "applied",
+                                    "cancelled",
+                                    "failed",
+                                    "partly_applied",
                                 ],
                             ),
                             _negated=True,
@@ -318,7 +316,7 @@ class Migration(migrations.Migration):
             model_name="changestep",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("state__in", [vtapweb.domain.change.StepState["POLLING"], vtapweb.domain.change.StepState["SENT"]]), _negated=True),
+                    models.Q(("state__in", ["polling", "sent"]), _negated=True),
                     ("sent_at__isnull", False),
                     _connector="OR",
                 ),
@@ -344,7 +342,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="changestep",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("state__in", [vtapweb.domain.change.StepState["POLLING"], vtapweb.domain.change.StepState["SENT"]])),
+                condition=models.Q(("state__in", ["polling", "sent"])),
                 fields=("target_key",),
                 name="changestep_one_in_flight_a_target",
             ),
@@ -353,7 +351,7 @@ class Migration(migrations.Migration):
             model_name="changestep",
             constraint=models.UniqueConstraint(
                 condition=models.Q(
-                    ("state__in", [vtapweb.domain.change.StepState["POLLING"], vtapweb.domain.change.StepState["SENT"]]),
+                    ("state__in", ["polling", "sent"]),
                     models.Q(("nic_key", ""), _negated=True),
                 ),
                 fields=("nic_key",),
