@@ -43,6 +43,7 @@ def write_batch(
     run_id: int | None,
     subscription_id: str,
     at: datetime,
+    origin: str = "",
 ) -> "Written":
     """Write documents and their children; returns the number of changes recorded, and the children that the documents no longer hold.
 
@@ -71,7 +72,7 @@ def write_batch(
                 continue  # told by its document
             if old is None or is_back or found:
                 touched.add(row[9])
-                changes.append(_change(child.table, row, old, found, run_id, at))
+                changes.append(_change(child.table, row, old, found, run_id, origin, at))
         vanished = {key: old[child.parent_column] for key, old in before_children.items() if key not in made_children and old["removed_at"] is None}
         touched.update(vanished.values())
         written.vanished[child.table.kind] = set(vanished)
@@ -85,7 +86,7 @@ def write_batch(
         if not is_news and not found and key not in touched and old is not None:
             found = json_changes(bytes(old["raw"]), row[-1])
         if is_news or found:
-            changes.append(_change(document.table, row, old, found, run_id, at))
+            changes.append(_change(document.table, row, old, found, run_id, origin, at))
     upsert(document.table, [_unsettled(row) if key in written.unsettled else row for key, row in made.items()], at=at)
     for table, writes in child_writes:
         upsert(table, writes, at=at)
@@ -140,10 +141,10 @@ def _differs(table: Table, old: Before, row: Row) -> bool:
     return False
 
 
-def _change(table: Table, row: Row, old: Before | None, found: Changes, run_id: int | None, at: datetime) -> Row:
+def _change(table: Table, row: Row, old: Before | None, found: Changes, run_id: int | None, origin: str, at: datetime) -> Row:
     action, told = Action.CHANGED, found
     if old is None:
         action, told = Action.ADDED, {}
     elif old["removed_at"] is not None:  # it came back
         action, told = Action.ADDED, {"removed_at": [old["removed_at"].isoformat(), None], **found}
-    return (run_id, row[3], str(table.kind), row[0], row[1], row[2], str(action), json.dumps(told), at)
+    return (run_id, row[3], str(table.kind), row[0], row[1], row[2], str(action), json.dumps(told), origin, at)

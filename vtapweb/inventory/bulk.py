@@ -14,7 +14,7 @@ from vtapweb.inventory.models import ResourceChange
 from vtapweb.inventory.rows import Row, Table
 
 COPY_FROM_ROWS: Final = 50  # below, one statement a row is quicker than a staging table
-CHANGE_COLUMNS: Final = ("run_id", "subscription_id", "kind", "key", "arm_id", "name", "action", "fields", "at")
+CHANGE_COLUMNS: Final = ("run_id", "subscription_id", "kind", "key", "arm_id", "name", "action", "fields", "origin", "at")
 
 
 def upsert(table: Table, rows: Sequence[Row], *, at: datetime) -> None:

@@ -2,13 +2,14 @@
 
 Rule 1: a worker that lost its lease writes nothing more; the database decides, not the worker's clock. Rule 2: the lease is renewed by
 every batch, at page boundaries and, while a list is waiting out a throttled server, by a thread of the worker's; a killed process renews
-nothing, a hanging one stops after LIST_SILENT_S.
+nothing, a hanging one stops after LIST_SILENT_S. Rule 3: what an older answer says gives way to what a single read told since; both writers
+look and write under one lock, a sync under its own row's, a single read under the subscription's and that of the sync that is running.
 """
 
 import threading
 import time
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -18,7 +19,8 @@ from django.utils import timezone
 
 from vtapweb.events.bus import announce
 from vtapweb.events.types import KindProgress, SyncProgress
-from vtapweb.inventory.models import SubscriptionSync, SyncRun
+from vtapweb.inventory.bulk import chunks
+from vtapweb.inventory.models import SingleRead, SubscriptionSync, SyncRun
 
 LEASE_S: Final = 20.0
 RENEW_EVERY_S: Final = 5.0
@@ -100,3 +102,11 @@ class Keeper:
                     log.warning("sync.renew_failed", problem=str(problem))
         finally:
             connection.close()
+
+
+def reads_of(keys: Iterable[str]) -> dict[str, datetime]:
+    """{key: when the answer of its last single read had come} of those that were ever read so. One query for each 500 keys."""
+    found: dict[str, datetime] = {}
+    for some in chunks(set(keys)):
+        found.update(SingleRead.objects.filter(key__in=some).values_list("key", "read_at"))
+    return found

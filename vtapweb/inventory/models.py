@@ -528,14 +528,18 @@ class NotUnderstoodItem(models.Model):
 
 
 class ResourceChange(models.Model):
-    """One change that a sync saw. `fields` is {name: [before, after]} for "changed", {} else."""
+    """One change that a sync or a single read saw. `fields` is {name: [before, after]} for "changed", {} else."""
 
     class Action(models.TextChoices):
         ADDED = "added", "Added"
         CHANGED = "changed", "Changed"
         REMOVED = "removed", "Removed"
 
-    run = models.ForeignKey(SyncRun, null=True, on_delete=models.PROTECT, related_name="changes")  # null: an admin confirmed a held removal
+    class Origin(models.TextChoices):
+        SYNC = "", "A sync, or an admin who confirmed a held removal"
+        VERIFY = "verify", "A single resource read around a write"
+
+    run = models.ForeignKey(SyncRun, null=True, on_delete=models.PROTECT, related_name="changes")  # null: confirmed by an admin, or a single read
     subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)
     kind = models.CharField(max_length=30, choices=ResourceKind.choices)
     key = models.CharField(max_length=KEY_LENGTH)
@@ -543,6 +547,7 @@ class ResourceChange(models.Model):
     name = models.TextField()
     action = models.CharField(max_length=8, choices=Action.choices)
     fields = models.JSONField(default=dict)
+    origin = models.CharField(max_length=6, choices=Origin.choices, default="", db_default="", blank=True)
     at = models.DateTimeField()
 
     class Meta:
@@ -554,6 +559,23 @@ class ResourceChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.action}"
+
+
+class SingleRead(models.Model):
+    """When a resource was last read by itself: pages that a sync asked for before that moment say nothing of it any more."""
+
+    key = models.CharField(max_length=KEY_LENGTH, primary_key=True)
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)
+    read_at = models.DateTimeField()  # when the answer had come
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(key=""), name="singleread_has_key"),
+            models.CheckConstraint(condition=Q(subscription_id=Lower("subscription_id")), name="singleread_sub_lower"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} read at {self.read_at.isoformat()}"
 
 
 class RemovalHold(models.Model):

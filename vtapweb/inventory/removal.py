@@ -63,14 +63,14 @@ def judge_missing(missing: Missing, *, run_id: int, at: datetime) -> tuple[dict[
     return counts, False
 
 
-def remove(table: Table, read_kind: str, keys: Iterable[str], *, run_id: int | None, at: datetime) -> dict[str, int]:
+def remove(table: Table, read_kind: str, keys: Iterable[str], *, run_id: int | None, at: datetime, origin: str = "") -> dict[str, int]:
     """Mark rows removed, with what stands inside them, and record it; returns the counts of recorded changes by action."""
     counts: dict[str, int] = {}
     document = DOCUMENTS[read_kind]
     for some in chunks(keys):
         present = table.model._default_manager.filter(key__in=some, removed_at=None)
         changes: list[Row] = [
-            (run_id, subscription, str(table.kind), key, arm_id, name, str(ResourceChange.Action.REMOVED), json.dumps({}), at)
+            (run_id, subscription, str(table.kind), key, arm_id, name, str(ResourceChange.Action.REMOVED), json.dumps({}), origin, at)
             for key, subscription, arm_id, name in present.order_by("key").values_list("key", "subscription_id", "arm_id", "name")
         ]
         _mark(present, at, has_digest="digest" in table.columns)

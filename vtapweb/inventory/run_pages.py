@@ -209,11 +209,12 @@ FOLDED_FROM = 20  # so many resources first seen in one run are one line of the 
 
 @dataclass(frozen=True, slots=True)
 class FeedGroup:
-    """What one run changed, newest first; `run` is None for what an admin confirmed. `first_seen` resources are counted instead of listed."""
+    """What one run changed, newest first; `run` is None for what `origin` tells. `first_seen` resources are counted instead of listed."""
 
     run: SyncRun | None
     changes: list[tuple[ResourceChange, str, str | None]] = field(default_factory=list)  # subscription's name; the kind's word where it has a page
     first_seen: int = 0
+    origin: str = ""  # of a group without a run: "" for what an admin confirmed, "verify" for what was read around a write
 
 
 def _folded_runs(scope: Scope, subscription_id: str) -> dict[int, int]:
@@ -238,9 +239,9 @@ def feed_groups(
     older = changes[size - 1].pk if len(changes) > size else None
     names = browse.subscription_names(scope)
     groups: list[FeedGroup] = []
-    for run_id, some in groupby(changes[:size], key=lambda one: one.run_id):
+    for (run_id, origin), some in groupby(changes[:size], key=lambda one: (one.run_id, one.origin)):
         told = [(one, names.get(one.subscription_id, one.subscription_id), SINGULARS.get(one.kind)) for one in some]
-        groups.append(FeedGroup(SyncRun(pk=run_id) if run_id else None, told, folded.pop(run_id or 0, 0)))
+        groups.append(FeedGroup(SyncRun(pk=run_id) if run_id else None, told, folded.pop(run_id or 0, 0), origin))
     newest = None if before is None else found.filter(pk__gte=before).order_by("pk").values_list("run_id", flat=True).first()
     oldest = (changes[size - 1].run_id or 0) if older else 0
     alone = [FeedGroup(SyncRun(pk=run_id), first_seen=n) for run_id, n in folded.items() if run_id > oldest and (newest is None or run_id < newest)]

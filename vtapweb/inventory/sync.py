@@ -1,12 +1,14 @@
 """Reading one subscription: every list page by page, only what changed written, absence judged at the end of a complete list.
 
 Rule 1: nothing is removed unless that list of that subscription was read to its end, and the sum of its items was right. Rule 2: every
-write is a short transaction that starts with the lease. Rule 3: a change and its record are written together. docs/sync.md tells the
-whole story; `rows` knows how an item becomes rows, `bulk` how rows get into tables.
+write is a short transaction that starts with the lease. Rule 3: a change and its record are written together. Rule 4: what a single read
+told since a page was asked for is newer than the page. docs/sync.md tells the whole story; `rows` knows how an item becomes rows, `bulk`
+how rows get into tables.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -20,7 +22,8 @@ from vtapweb.domain.arm_id import arm_key, fold
 from vtapweb.events.types import KindProgress
 from vtapweb.inventory import models, rows
 from vtapweb.inventory.batch import write_batch
-from vtapweb.inventory.lease import Lease
+from vtapweb.inventory.bulk import chunks
+from vtapweb.inventory.lease import Lease, reads_of
 from vtapweb.inventory.models import KindState, RemovalHold
 from vtapweb.inventory.removal import ALIVE, Missing, judge_missing
 from vtapweb.inventory.rows import DOCUMENTS, SCALE_SET_NETWORK_INTERFACES, Child, Document, Table
@@ -290,6 +293,8 @@ class _ListReading:
         self.children: tuple[Child, ...] = self.document.children
         self.joined: Callable[[str], str] | None = None  # by ARM id
         self.prefix = f"/subscriptions/{self.lease.subscription_id}/"
+        self.asked_at: datetime = timezone.now()  # for the page at hand
+        self.began_at = self.asked_at
         stored = self._stored()
         present = dict(stored.filter(removed_at=None).values_list("key", "digest").iterator(10_000))
         self.present = frozenset(present)
@@ -299,7 +304,7 @@ class _ListReading:
         self.seen: dict[str, bytes] = {}
         # A document whose digest is the stored one holds the children that are stored: only those of changed ones can be missing.
         self.vanished: dict[str, set[str]] = {str(child.table.kind): set() for child in self.children}
-        self.batch: dict[str, tuple[Any, str]] = {}
+        self.batch: dict[str, tuple[Any, str, datetime]] = {}  # key → item, what is joined to it, when its page was asked for
         self.batch_rows = 0
         self.written: set[str] = set()
         self.unreadable: set[str] = set()  # keys of items that came but were not understood: they are there, whatever they are
@@ -316,6 +321,7 @@ class _ListReading:
     def read(self, pages: Iterator[Page[Any]]) -> CloudError | None:
         """Take in all pages; returns the problem that ended them early, None when the list was read to its end."""
         problem: CloudError | None = None
+        self.asked_at = timezone.now()
         try:
             for page in pages:
                 count_page(self.result, page)
@@ -323,6 +329,7 @@ class _ListReading:
                 for item in page.items:
                     self._take(item)
                 self.reading.beat(self.result)
+                self.asked_at = timezone.now()  # the next page is asked for when the loop goes on
         except CloudError as failed:
             problem = failed
         self._flush()
@@ -346,7 +353,7 @@ class _ListReading:
             if before == digest:
                 return
         self.seen[key] = digest
-        self.batch[key] = (item, joined)
+        self.batch[key] = (item, joined, self.asked_at)
         self.batch_rows += 1 + sum(len(child.items(item)) for child in self.children)
         if self.batch_rows >= BATCH_ROWS:
             self._flush()
@@ -357,16 +364,18 @@ class _ListReading:
         batch, self.batch, self.batch_rows = self.batch, {}, 0
         with transaction.atomic():
             self.lease.hold()
+            read_at = reads_of(batch)
+            current = {key: (item, joined) for key, (item, joined, asked_at) in batch.items() if key not in read_at or read_at[key] <= asked_at}
             written = write_batch(
                 self.document,
-                batch,
-                is_known=self._is_known,
+                current,
+                is_known=lambda key: self._is_known(key) or key in read_at,
                 run_id=self.lease.run_id,
                 subscription_id=self.lease.subscription_id,
                 at=timezone.now(),
             )
-        self.written.update(batch)
-        self.result.written_count += len(batch)
+        self.written.update(current)
+        self.result.written_count += len(current)
         self.outcome.count(written.counts)
         for kind, keys in self.vanished.items():
             keys -= written.stored[kind]
@@ -409,6 +418,7 @@ class _ListReading:
             return
         with transaction.atomic():
             self.lease.hold()
+            missing = [self._without_read(one) for one in missing]
             judged = [judge_missing(one, run_id=self.lease.run_id, at=timezone.now()) for one in missing]
         for counts, is_held in judged:
             self.outcome.count(counts)
@@ -420,6 +430,17 @@ class _ListReading:
 
     def _missing(self, table: Table, keys: Iterable[str], present_count: int) -> Missing:
         return Missing(self.lease.subscription_id, self.kind, table, frozenset(keys), present_count)
+
+    def _without_read(self, missing: Missing) -> Missing:
+        """The same without rows that were read by themselves since this list was begun: what they are is newer than what it lacks."""
+        parents = {key: key for key in missing.keys}
+        for child in self.children:
+            if child.table is missing.table:
+                parents = {}
+                for some in chunks(missing.keys):
+                    parents.update(child.table.model._default_manager.filter(key__in=some).values_list("key", child.parent_column))
+        read = {key for key, read_at in reads_of(parents.values()).items() if read_at > self.began_at}
+        return replace(missing, keys=frozenset(key for key in missing.keys if parents.get(key) not in read)) if read else missing
 
     def _has_hold(self) -> bool:
         return self.kind in self.reading.held_kinds
