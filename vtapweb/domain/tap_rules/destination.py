@@ -1,8 +1,8 @@
 """Rules about the TAP and what it leads to, whatever NIC one has in mind. A TAP that is only wanted is judged by the same rules."""
 
 from vtapweb.domain.permissions import JOIN_TAP, WRITE_TAP
-from vtapweb.domain.tap_rules.access import Right, locks_on, right_to
-from vtapweb.domain.tap_rules.facts import DestinationFacts, LoadBalancingRuleFacts, MemberFacts, Presence, Readability, TapFacts, World
+from vtapweb.domain.tap_rules.access import is_read_only, lock_answer, permission_answer, refused_by
+from vtapweb.domain.tap_rules.facts import DestinationFacts, LoadBalancingRuleFacts, LockFacts, MemberFacts, Presence, TapFacts, World
 from vtapweb.domain.tap_rules.rule import (
     FAQ,
     LOCKS,
@@ -25,7 +25,6 @@ from vtapweb.domain.tap_rules.wording import (
     how_to_read,
     listed,
     normal_region,
-    scope_name,
     subscription_name,
     unreadable,
     vnet_name,
@@ -159,46 +158,40 @@ def _vm_name(member: MemberFacts) -> str:
     return member.vm_name or member.nic_name
 
 
-@destination_rule(
-    "permission",
-    source=f"{OVERVIEW_2019} + RBAC operations list; join not verified live",
-)
+@destination_rule("dest-collector", source=PRODUCT, is_advisory=True)
+def dest_collector(world: World, tap: TapFacts) -> Answer:
+    """The destination is not known to be a product's management appliance."""
+    end = resolved(tap)
+    if end is None:
+        return not_resolved(world, tap)
+    if end.partner.role != "collector":
+        by = f"by {end.partner.by}, {end.partner.confidence} confidence"
+        return warn(
+            f"{end.name} looks like the management of {end.partner.name}, not like a collector ({by}).",
+            "Choose the product's collector, or assign the product yourself.",
+        )
+    return ok(f"It is not known to be anything but a collector ({end.partner.name}).")
+
+
+@destination_rule("permission", source=f"{OVERVIEW_2019} + RBAC operations list; join not verified live")
 def permission(world: World, tap: TapFacts) -> Answer:
     """vtapweb may do Microsoft.Network/virtualNetworkTaps/join/action (to create one, virtualNetworkTaps/write too)."""
-    actions = [WRITE_TAP, JOIN_TAP] if tap.is_proposed else [JOIN_TAP]
-    rights = {action: right_to(world, tap.arm_id, action) for action in actions}
     grant = "Give vtapweb's identity the role Network Contributor on the TAP's resource group, then sync."
-    lacking = [action for action, right in rights.items() if right is Right.LACKING]
-    if lacking:
-        return block(f"vtapweb lacks {listed(lacking)} there.", grant)
-    if Right.UNKNOWN in rights.values():
-        return unknown(f"We can't tell whether vtapweb may do {listed(actions)} there. {UNTIL_KNOWN}", grant)
-    if Right.NOT_OFFERED in rights.values():
-        return warn("This server tells nobody's permissions: whether it accepts the write shows when it is sent.")
-    return ok(f"vtapweb may do {listed(actions)} there.")
+    return permission_answer(world, tap.arm_id, [WRITE_TAP, JOIN_TAP] if tap.is_proposed else [JOIN_TAP], grant)
 
 
 @destination_rule("lock", source=LOCKS)
 def lock(world: World, tap: TapFacts) -> Answer:
     """No management lock hinders the TAP."""
-    locks = locks_on(world, tap.subscription_id, tap.arm_id)
-    if locks is None:
-        return unknown(
-            f"We can't tell: the management locks of subscription {subscription_name(world, tap.subscription_id)} are not known. {UNTIL_KNOWN}",
-            how_to_read(world, tap.subscription_id),
-        )
-    if locks:
-        first = locks[0]
-        where, is_read_only = scope_name(world, first.scope_id), first.level.lower() == "readonly"
+
+    def weigh(lock: LockFacts, where: str) -> Answer | None:
         if tap.is_proposed:
-            why = "refuses every write" if is_read_only else "would refuse to take the TAP back"
-            return block(f"The lock {first.name} ({first.level}) on {where} {why}.", f"Have its owner remove the lock from {where}, then sync.")
-        if is_read_only:
-            return warn(f"The lock {first.name} ({first.level}) on {where} may refuse to join the TAP (not verified).", f"Ask the owner of {where}.")
-    subscription = world.subscriptions.get(tap.subscription_id.lower())
-    if subscription is not None and subscription.locks_readability is Readability.NOT_OFFERED:
-        return warn("This server tells of no locks: whether one refuses the write shows when it is sent.")
-    return ok("No management lock hinders it.")
+            return refused_by(lock, where, "refuses every write" if is_read_only(lock) else "would refuse to take the TAP back")
+        if is_read_only(lock):
+            return warn(f"The lock {lock.name} ({lock.level}) on {where} may refuse to join the TAP (not verified).", f"Ask the owner of {where}.")
+        return None
+
+    return lock_answer(world, tap.subscription_id, tap.arm_id, weigh)
 
 
 @destination_rule("tap-subscription", source=FAQ, is_advisory=True)
@@ -274,6 +267,7 @@ RULES: tuple[DestinationRule, ...] = (
     ipv4,
     dest_passes_4789,
     dest_members_run,
+    dest_collector,
     permission,
     lock,
     tap_subscription,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from vtapweb.domain.partners import UNKNOWN, Recognised
 from vtapweb.domain.permissions import PermissionList
 
 
@@ -231,6 +232,7 @@ class DestinationFacts:
     has_public_ip: bool = False
     rules: tuple[LoadBalancingRuleFacts, ...] | None = ()
     members: tuple[MemberFacts, ...] | None = ()
+    partner: Recognised = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Rules about the NIC alone: whatever TAP one has in mind, these answers are the same."""
 
 from vtapweb.domain.permissions import DOCUMENTED_CONFIGURATION, WRITE_CONFIGURATION
-from vtapweb.domain.tap_rules.access import Right, locks_on, right_to
-from vtapweb.domain.tap_rules.facts import Presence, Readability, SourceFacts, World
+from vtapweb.domain.tap_rules.access import is_read_only, lock_answer, permission_answer, refused_by
+from vtapweb.domain.tap_rules.facts import LockFacts, Presence, SourceFacts, World
 from vtapweb.domain.tap_rules.protection import covers, general, whom_to_ask
 from vtapweb.domain.tap_rules.rule import (
     BOTH_OVERVIEWS,
@@ -26,7 +26,6 @@ from vtapweb.domain.tap_rules.wording import (
     UNTIL_KNOWN,
     how_to_read,
     listed,
-    scope_name,
     subscription_name,
     unreadable,
     vnet_name,
@@ -161,35 +160,18 @@ def mirror_loop(world: World, nic: SourceFacts) -> Answer:
 def permission(world: World, nic: SourceFacts) -> Answer:
     """vtapweb may do Microsoft.Network/networkInterfaces/tapConfigurations/write."""
     grant = "Give vtapweb's identity the role Network Contributor on the NIC or its resource group, then sync."
-    match right_to(world, nic.arm_id, WRITE_CONFIGURATION):
-        case Right.GRANTED:
-            return ok(f"vtapweb may do {WRITE_CONFIGURATION} here.")
-        case Right.LACKING:
-            return block(f"vtapweb lacks {WRITE_CONFIGURATION} here (Azure's documents print it as {DOCUMENTED_CONFIGURATION}).", grant)
-        case Right.NOT_OFFERED:
-            return warn("This server tells nobody's permissions: whether it accepts the write shows when it is sent.")
-        case _:
-            return unknown(f"We can't tell whether vtapweb may do {WRITE_CONFIGURATION} on this NIC. {UNTIL_KNOWN}", grant)
+    aside = f" (Azure's documents print it as {DOCUMENTED_CONFIGURATION})"
+    return permission_answer(world, nic.arm_id, [WRITE_CONFIGURATION], grant, aside)
 
 
 @source_rule("lock", source=LOCKS)
 def lock(world: World, nic: SourceFacts) -> Answer:
     """No management lock lies on the NIC."""
-    locks = locks_on(world, nic.subscription_id, nic.arm_id)
-    if locks is None:
-        return unknown(
-            f"We can't tell: the management locks of subscription {subscription_name(world, nic.subscription_id)} are not known. {UNTIL_KNOWN}",
-            how_to_read(world, nic.subscription_id),
-        )
-    if locks:
-        first = locks[0]
-        why = "refuses every write" if first.level.lower() == "readonly" else "would refuse to take the mirror back"
-        where = scope_name(world, first.scope_id)
-        return block(f"The lock {first.name} ({first.level}) on {where} {why}.", f"Have its owner remove the lock from {where}, then sync.")
-    subscription = world.subscriptions.get(nic.subscription_id.lower())
-    if subscription is not None and subscription.locks_readability is Readability.NOT_OFFERED:
-        return warn("This server tells of no locks: whether one refuses the write shows when it is sent.")
-    return ok("No management lock lies on it.")
+
+    def weigh(lock: LockFacts, where: str) -> Answer:
+        return refused_by(lock, where, "refuses every write" if is_read_only(lock) else "would refuse to take the mirror back")
+
+    return lock_answer(world, nic.subscription_id, nic.arm_id, weigh)
 
 
 @source_rule("vm-size-v6", source=OVERVIEW_2025, is_advisory=True)
