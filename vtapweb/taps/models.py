@@ -182,6 +182,22 @@ class ChangeStep(models.Model):
         return f"step {self.ordinal} of change {self.change_id}: {self.state}"
 
 
+class PlanKey(models.Model):
+    """One `Idempotency-Key` that somebody sent with a plan: the same request again is answered with the same change."""
+
+    owner = models.CharField(max_length=40)  # user:1 or token:1
+    key = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64)  # of what was asked for: another plan under the same key is refused
+    change = models.ForeignKey(Change, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "key"], name="plankey_once")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.owner}"
+
+
 class GroupHold(models.Model):
     """One group (availability set, backend pool, tag value) that has a member in flight or settling: no other member is sent, by any change."""
 

@@ -2,4 +2,7 @@
 
 from ninja import Router
 
+from vtapweb.taps.api.changes import router as changes_router
+
 router = Router(tags=["taps"])
+router.add_router("", changes_router)
