@@ -37,9 +37,10 @@ def test_subscriptions_and_tenants() -> None:
 
 
 def test_size_and_regions() -> None:
-    nics = _everything("networkInterfaces")
-    assert len(nics) == 53
-    assert {nic["location"] for nic in nics.values()} == {"uksouth", "germanywestcentral"}
+    azure = make_caller()
+    nics = [nic for subscription_id in READABLE for nic in azure.network(subscription_id, "networkInterfaces")]
+    assert len(nics) == 57
+    assert {nic["location"] for nic in nics} == {"uksouth", "germanywestcentral"}
 
 
 def test_vnets_and_their_peerings() -> None:
@@ -124,6 +125,20 @@ def test_one_nic_for_each_rule_that_refuses() -> None:
     assert nics["pe-crm-files.private-endpoint"]["privateEndpoint"]["id"]
     assert nics["pls-cards.private-link"]["privateLinkService"]["id"]
     assert machines["spk-05-v6-size"]["properties"]["hardwareProfile"]["vmSize"].endswith("_v6")
+
+
+def test_what_an_operator_needs_for_his_walk_is_there() -> None:
+    azure = make_caller()
+    nics = _everything("networkInterfaces")
+    taps = json.dumps(list(_everything("virtualNetworkTaps").values()))
+    assert nics["nic-packetlog-02"]["id"] not in taps, "a collector that a TAP can be made for"
+    assert len([nic for nic in azure.network(SPOKES, "networkInterfaces") if nic["name"] == "backup-01"]) == 2
+    locks = azure.items(f"/subscriptions/{SPOKES}/providers/Microsoft.Authorization/locks")
+    assert [(lock["id"].partition("/providers/Microsoft.Authorization")[0], lock["properties"]["level"]) for lock in locks] == [
+        (nics["sql-05-locked"]["id"], "ReadOnly")
+    ]
+    assert azure.items(f"{nics['sql-05-locked']['id']}/providers/Microsoft.Authorization/locks") == locks
+    assert azure.items(f"/subscriptions/{SPOKES}/resourceGroups/rg-data/providers/Microsoft.Authorization/locks") == []
 
 
 def test_the_awkward_is_there() -> None:

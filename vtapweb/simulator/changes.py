@@ -7,7 +7,7 @@ their name where only one has it. Every refusal is a ChangeError with a sentence
 from collections.abc import Sequence
 from ipaddress import IPv4Network, ip_network
 
-from vtapweb.simulator import documents
+from vtapweb.simulator import authorization, documents
 from vtapweb.simulator.builder import FIRST_HOST
 from vtapweb.simulator.documents import Json, Kind
 from vtapweb.simulator.estate import Document, Estate, fold
@@ -15,6 +15,8 @@ from vtapweb.simulator.estate import Document, Estate, fold
 TAPS_OF_NIC, SOURCES_OF_TAP = "tapConfigurations", "networkInterfaceTapConfigurations"
 PEERING_STATES = ("Connected", "Disconnected", "Initiated")
 POWER_STATES = ("running", "deallocated", "stopped", "starting", "deallocating")
+ROLES = ("reader", "contributor")
+FEATURE_STATES = ("NotSpecified", "NotRegistered", "Pending", "Registering", "Registered", "Unregistering", "Unregistered")
 NICS_AT_ONCE = 500
 
 
@@ -89,6 +91,8 @@ def nic_remove(estate: Estate, nic: str) -> str:
         if held.key.encode() in pool_owner.body.lower():
             _leave_pools(estate, pool_owner, held.key)
     machine = estate.get((properties.get("virtualMachine") or {}).get("id") or "")
+    for lock in authorization.locks_within(estate, held.arm_id):
+        del estate.locks[fold(lock["id"])]
     estate.remove(held)
     if machine is not None:
         _detach(estate, machine, held.key)
@@ -115,6 +119,64 @@ def power_set(estate: Estate, vm: str, state: str, *, at_unix_s: float) -> str:
         estate.started_at[held.key] = at_unix_s
     estate.power_set(held, state)
     return f"{held.arm_id.rsplit('/', 1)[1]} is {state}."
+
+
+def lock_set(estate: Estate, scope: str, name: str, level: str, notes: str = "") -> str:
+    """A management lock on a subscription, a group or a resource; one of that name there is replaced."""
+    if level not in authorization.LOCK_LEVELS:
+        raise ChangeError(f"A lock is {' or '.join(authorization.LOCK_LEVELS)}; not “{level}”.")
+    lock = authorization.lock_document(_scope_named(estate, scope), name.strip(), level, notes)
+    estate.locks[fold(lock["id"])] = lock
+    return f"{level} holds {scope.rsplit('/', 1)[-1]} ({name.strip()})."
+
+
+def lock_remove(estate: Estate, scope: str, name: str = "") -> str:
+    """The locks set exactly there, or the one of that name, go."""
+    place = fold(_scope_named(estate, scope))
+    gone = [
+        key
+        for key, lock in estate.locks.items()
+        if fold(authorization.scope_of_lock(lock)) == place and name.strip().lower() in {"", lock["name"].lower()}
+    ]
+    if not gone:
+        raise ChangeError(f"{scope} has no such lock.")
+    for key in gone:
+        del estate.locks[key]
+    return f"{len(gone)} lock(s) of {scope.rsplit('/', 1)[-1]} are gone."
+
+
+def role_set(estate: Estate, group: str, role: str) -> str:
+    """What the caller is in a resource group: reader or contributor."""
+    held = find(estate, Kind.RESOURCE_GROUPS, group)
+    if role not in ROLES:
+        raise ChangeError(f"A role is {' or '.join(ROLES)}; not “{role}”.")
+    (estate.readers.add if role == "reader" else estate.readers.discard)(held.key)
+    return f"The caller is {role} in {held.arm_id.rsplit('/', 1)[1]}."
+
+
+def feature_set(estate: Estate, subscription: str, state: str) -> str:
+    """The state of the preview's feature in a subscription."""
+    if state not in FEATURE_STATES:
+        raise ChangeError(f"A feature is {', '.join(FEATURE_STATES)}; not “{state}”.")
+    subscription_id = subscription_named(estate, subscription)
+    estate.features[subscription_id] = state
+    return f"{estate.subscriptions[subscription_id]['displayName']}: {documents.FEATURE} is {state}."
+
+
+def _scope_named(estate: Estate, text: str) -> str:
+    """The id of a scope as its owner spells it: an ARM id, or the name of a NIC, a TAP, a resource group or a subscription."""
+    text = text.strip().rstrip("/")
+    held = estate.get(text)
+    if held is not None:
+        return held.arm_id
+    for subscription_id, document in estate.subscriptions.items():
+        if text.lower() in {document["id"].lower(), document["displayName"].lower()}:
+            return f"/subscriptions/{subscription_id}"
+    kinds = (Kind.NETWORK_INTERFACES, Kind.VIRTUAL_NETWORK_TAPS, Kind.RESOURCE_GROUPS)
+    named = [held for kind in kinds for held in estate.all_of(kind) if held.key.rsplit("/", 1)[1] == text.lower()]
+    if len(named) != 1:
+        raise ChangeError(f"{len(named) or 'No'} scopes called “{text}”. Name one by its ARM id.")
+    return named[0].arm_id
 
 
 def tag_rename(estate: Estate, old: str, new: str, *, resource: str = "") -> str:

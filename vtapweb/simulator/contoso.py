@@ -12,7 +12,7 @@ One NIC stands for each rule that refuses, and its name says which.
 
 from typing import Any
 
-from vtapweb.simulator import documents
+from vtapweb.simulator import authorization, documents
 from vtapweb.simulator.builder import Builder, Vnet
 from vtapweb.simulator.documents import Json, Kind
 from vtapweb.simulator.estate import Estate
@@ -93,6 +93,9 @@ def _hub(builder: Builder) -> tuple[Vnet, dict[str, str]]:
     packetlog = builder.nic(
         hub, "snet-collector", "nic-packetlog-01", address="10.0.1.9", vm={"size": "Standard_L8s_v3"}, nic={"security_group_id": group}, tags=SOC
     )
+    builder.nic(
+        hub, "snet-collector", "nic-packetlog-02", address="10.0.1.10", vm={"size": "Standard_L8s_v3"}, nic={"security_group_id": group}, tags=SOC
+    )  # a collector that no TAP leads to yet
     builder.nic(hub, "snet-mgmt", "jump-01", extra_addresses=1, tags=NETWORKS)
     builder.nic(hub, "snet-mgmt", "dns-01", is_shouted=True, tags=NETWORKS)
     pair = documents.resource_id(PROD, "rg-identity", Kind.AVAILABILITY_SETS, "avset-dc")
@@ -231,6 +234,11 @@ def _refused(builder: Builder, crm: Vnet, payments: Vnet, data: Vnet, taps: dict
     builder.nic(data, "snet-spark", "spk-05-v6-size", vm={"size": "Standard_E16s_v6"}, tags=DATA)
     builder.nic(data, "snet-spark", "rep-01-read-only-for-us", group="rg-reports", tags=DATA)
     builder.estate.readers.add(documents.resource_group_id(SPOKES, "rg-reports").lower())
+    locked = builder.nic(crm, "snet-db", "sql-05-locked", vm={"size": "Standard_E8s_v5"}, tags=CRM)
+    lock = authorization.lock_document(locked, "year-end-audit", authorization.READ_ONLY, "Nothing changes before the audit: ask Jürgen Weiß.")
+    builder.estate.locks[lock["id"].lower()] = lock
+    for vnet, subnet, tags in ((payments, "snet-api", PAYMENTS), (data, "snet-ingest", DATA)):
+        builder.nic(vnet, subnet, "backup-01", tags=tags)  # two of one name: only an id tells them apart
     builder.interfaces[nic_id("rg-data", "spk-02")]["properties"]["workloadType"] = None  # a field that is there and empty
     builder.interfaces[nic_id("rg-data", "spk-02")]["properties"]["futureProperty"] = {"isNew": True}  # and one that nobody knows yet
     _scale_set(builder, crm)

@@ -17,6 +17,7 @@ import orjson
 from django.template import Context, Engine
 
 from vtapweb.simulator import changes
+from vtapweb.simulator.authorization import LOCK_LEVELS, scope_of_lock
 from vtapweb.simulator.changes import ChangeError
 from vtapweb.simulator.documents import Kind
 from vtapweb.simulator.estate import Estate
@@ -170,6 +171,13 @@ class Control:
             "counts": {"subscriptions": len(self.estate.subscriptions), **{kind.value: self.estate.count(kind) for kind in Kind}},
             "denied": [{"subscription": subscription_id, "kind": kind} for subscription_id, kind in sorted(self.estate.denied)],
             "lacking": sorted(self.estate.lacking),
+            "locks": [
+                {"scope": scope_of_lock(lock), "name": lock["name"], "level": lock["properties"]["level"]} for lock in self.estate.locks.values()
+            ],
+            "readers": sorted(self.estate.readers),
+            "features": self.estate.features,
+            "pace": {"operation_ms": round(self.writes.operation_s * 1_000), "retry_after_s": self.writes.operations.retry_after_s},
+            "in_flight": len(self.writes.operations.running()),
             "faults": [asdict(fault) | {"remaining_s": fault.remaining_s(now_s)} for fault in self.faults.active if not fault.is_over(now_s)],
         }
 
@@ -185,6 +193,18 @@ class Control:
                     {"subscription": held, "kind": kind, "access": "allow"},
                 )
                 for held, kind in sorted(self.estate.denied)
+            ),
+            *(
+                Wrong(
+                    f"▲ {lock['properties']['level']} lock “{lock['name']}” on {scope_of_lock(lock).rsplit('/', 1)[1]}",
+                    "locks/remove",
+                    {"scope": scope_of_lock(lock), "name": lock["name"]},
+                )
+                for lock in self.estate.locks.values()
+            ),
+            *(
+                Wrong(f"▲ Only reading in {group.rsplit('/', 1)[1]}", "roles", {"group": group, "role": "contributor"})
+                for group in sorted(self.estate.readers)
             ),
             *(Wrong(f"⬢ {name} answers 404", "apis", {"name": name, "is_available": "true"}) for name in sorted(self.estate.lacking)),
             *(Wrong(f"▲ {name} is {state}", "peerings", {"peering": name, "state": "Connected"}) for name, state in self._peerings(is_broken=True)),
@@ -206,6 +226,15 @@ class Control:
             "nics": self._names(Kind.NETWORK_INTERFACES),
             "machines": self._names(Kind.VIRTUAL_MACHINES),
             "taps": self._names(Kind.VIRTUAL_NETWORK_TAPS),
+            "scopes": [*self._names(Kind.NETWORK_INTERFACES), *self._names(Kind.VIRTUAL_NETWORK_TAPS), *self._names(Kind.RESOURCE_GROUPS)],
+            "groups": self._names(Kind.RESOURCE_GROUPS),
+            "lock_levels": LOCK_LEVELS,
+            "roles": changes.ROLES,
+            "feature_states": changes.FEATURE_STATES,
+            "operation_ms": round(self.writes.operation_s * 1_000),
+            "retry_after_s": self.writes.operations.retry_after_s,
+            "writes": list(self.writes.log.entries.values())[: -LOG_ROWS - 1 : -1],
+            "write_count": len(self.writes.log.entries),
             "peering_states": changes.PEERING_STATES,
             "power_states": changes.POWER_STATES,
             "log": list(self.log)[: -LOG_ROWS - 1 : -1],
@@ -425,6 +454,12 @@ ACTIONS: dict[str, Callable[[Control, Fields], str]] = {
     "tap-configurations/delete": lambda control, fields: changes.tap_configuration_delete(
         control.estate, fields.text("nic"), fields.text("name", "")
     ),
+    "locks/set": lambda control, fields: changes.lock_set(
+        control.estate, fields.text("scope"), fields.text("name", "lock"), fields.text("level"), fields.text("notes", "")
+    ),
+    "locks/remove": lambda control, fields: changes.lock_remove(control.estate, fields.text("scope"), fields.text("name", "")),
+    "roles": lambda control, fields: changes.role_set(control.estate, fields.text("group"), fields.text("role")),
+    "features": lambda control, fields: changes.feature_set(control.estate, fields.text("subscription"), fields.text("state")),
     "writes/clear": _writes_clear,
     "pace": _pace,
     "reset": _reset,

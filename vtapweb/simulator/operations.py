@@ -49,10 +49,11 @@ class Operations:
 
     retry_after_s: int = 2
     held: dict[str, Operation] = field(default_factory=dict)
+    _running: dict[str, Operation] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
 
     def begin(self, operation: Operation) -> None:
-        self.held[operation.operation_id] = operation
+        self.held[operation.operation_id] = self._running[operation.operation_id] = operation
         self._changed.add(operation.operation_id)
 
     def due(self, now_unix_s: float) -> list[Operation]:
@@ -60,8 +61,8 @@ class Operations:
         due = [one for one in self.running() if one.ends_unix_s <= now_unix_s]
         return sorted(due, key=lambda one: (one.ends_unix_s, one.write_number))
 
-    def running(self) -> Iterable[Operation]:
-        return [one for one in self.held.values() if one.state == IN_PROGRESS]
+    def running(self) -> list[Operation]:
+        return list(self._running.values())
 
     def on(self, busy_key: str) -> Operation | None:
         """The operation that is under way on a resource."""
@@ -69,6 +70,7 @@ class Operations:
 
     def end(self, operation: Operation, *, failure: tuple[str, str] | None) -> None:
         operation.state, operation.fails_with = (FAILED, failure) if failure else (SUCCEEDED, None)
+        self._running.pop(operation.operation_id, None)
         self._changed.add(operation.operation_id)
         if len(self.held) > KEPT:
             oldest = next(key for key, one in self.held.items() if one.state != IN_PROGRESS)
@@ -76,10 +78,12 @@ class Operations:
 
     def clear(self) -> None:
         self.held.clear()
+        self._running.clear()
         self._changed.clear()
 
     def restore(self, operations: Iterable[Operation]) -> None:
         self.held = {one.operation_id: one for one in operations}
+        self._running = {key: one for key, one in self.held.items() if one.state == IN_PROGRESS}
 
     def take_changes(self) -> list[Operation]:
         """What has begun or ended since the last call."""

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from vtapweb.simulator import errors, estates
+from vtapweb.simulator import errors, estates, metrics
 from vtapweb.simulator.control import Control, LogEntry
 from vtapweb.simulator.documents import NAMESPACES, Kind, guid
 from vtapweb.simulator.errors import ArmError
@@ -192,6 +192,8 @@ class Server:
 
     def _read(self, request: Request, headers: dict[str, str], answer_headers: dict[str, str], now_s: float) -> tuple[int, bytes]:
         address = self._admitted(request, headers, answer_headers, "reads", now_s)
+        if request.method == "POST" and [word.lower() for word in address.words[2:]] == ["metrics:getbatch"]:
+            return 200, metrics.batch(self.estate, address.subscription_id, dict(address.query), request.body, self.unix_s())
         if request.method != "GET":
             raise errors.method_not_allowed(request.method)
         asked = operation_asked(address)

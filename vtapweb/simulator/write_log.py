@@ -41,6 +41,11 @@ class Write:
     def was_taken(self) -> bool:
         return self.state not in {"refused", "lost"}
 
+    @property
+    def took_s(self) -> str:
+        """How long it was under way, for people."""
+        return "" if self.ended_unix_s is None else f"{self.ended_unix_s - self.begun_unix_s:.1f}"
+
     def overlapped(self, other: "Write") -> bool:
         """Whether both were under way at one moment."""
         one_end = float("inf") if self.ended_unix_s is None else self.ended_unix_s

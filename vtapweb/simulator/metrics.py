@@ -1,0 +1,193 @@
+"""Azure Monitor's batch read of metrics, with traffic invented by rule: a day's curve a machine, the same for the same minute whoever asks.
+
+Values are totals, not rates: octets or packets of a bucket. A bucket without data omits the aggregation's key, as Azure's do. Without data
+are NICs that no VM carries, VMs that do not run, every sixth NIC by its id, and the last minutes, because Azure Monitor lags.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from math import cos, pi
+from typing import Any
+
+import orjson
+
+from vtapweb.simulator import errors
+from vtapweb.simulator.documents import Json, Kind
+from vtapweb.simulator.estate import Document, Estate
+
+IDS_AT_MOST = 50
+POINTS_AT_MOST = 1_440 * 8  # of one metric and resource
+LAG_MINUTES = 3
+SILENT_EVERY = 6
+MEAN_FRAME_OCTETS = 640
+# What each namespace measures: unit, and the share of a machine's octets or packets it stands for.
+METRICS: dict[Kind, dict[str, tuple[str, float]]] = {
+    Kind.NETWORK_INTERFACES: {
+        "BytesReceivedRate": ("Bytes", 0.6),
+        "BytesSentRate": ("Bytes", 0.4),
+        "PacketsReceivedRate": ("Count", 0.6 / MEAN_FRAME_OCTETS),
+        "PacketsSentRate": ("Count", 0.4 / MEAN_FRAME_OCTETS),
+    },
+    Kind.LOAD_BALANCERS: {"ByteCount": ("Bytes", 1.0), "PacketCount": ("Count", 1 / MEAN_FRAME_OCTETS)},
+    Kind.VIRTUAL_MACHINES: {"Network In Total": ("Bytes", 0.6), "Network Out Total": ("Bytes", 0.4)},
+}
+NAMESPACES = {f"microsoft.network/{kind.lower()}": kind for kind in (Kind.NETWORK_INTERFACES, Kind.LOAD_BALANCERS)} | {
+    "microsoft.compute/virtualmachines": Kind.VIRTUAL_MACHINES
+}
+INTERVALS = {"PT1M": 1, "PT5M": 5, "PT15M": 15, "PT30M": 30, "PT1H": 60, "PT6H": 360, "PT12H": 720, "P1D": 1_440}
+ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,7})?)?Z?")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a batch asks for. Minutes are whole ones since 1970, `end_minute` is not in it."""
+
+    kind: Kind
+    names: tuple[str, ...]
+    start_minute: int
+    end_minute: int
+    interval: str
+
+    @property
+    def step(self) -> int:
+        return INTERVALS[self.interval]
+
+
+def batch(estate: Estate, subscription_id: str, query: dict[str, str], body: bytes, now_unix_s: float) -> bytes:
+    """The answer to `metrics:getBatch`. Raises ArmError 400 and 403."""
+    if (subscription_id, "*") in estate.denied:
+        raise errors.forbidden("Microsoft.Insights/metrics/read", f"/subscriptions/{subscription_id}")
+    wanted = _wanted({name.lower(): value for name, value in query.items()}, now_unix_s)
+    held = [one for arm_id in _ids(body) if (one := _resource(estate, subscription_id, wanted.kind, arm_id)) is not None]
+    regions = {one.json()["location"] for one in held}
+    if len(regions) > 1:
+        raise errors.invalid_metrics(f"The resources are of several regions: {', '.join(sorted(regions))}.")
+    now_minute = int(now_unix_s // 60)
+    return orjson.dumps({"values": [_values_of(estate, one, wanted, now_minute) for one in held]})
+
+
+def octets_in(arm_id: str, minute: int) -> int:
+    """The octets that a machine moves in one minute since 1970: quiet at night, most at its own hour of the day, less on week-ends."""
+    seed = _seed(arm_id)
+    mean = 10 ** (4.5 + seed % 1_000 / 1_000 * 3.5)  # 32 kB to 100 MB a minute
+    peak_minute = 60 * (10 + seed // 1_000 % 7)
+    day = 0.25 + 0.75 * (1 + cos((minute - peak_minute) % 1_440 / 1_440 * 2 * pi)) / 2
+    week = 0.45 if (minute // 1_440 + 3) % 7 >= 5 else 1.0  # 1970 began on a Thursday
+    ripple = 0.7 + ((minute * 2_654_435_761 ^ seed) >> 7 & 0xFFFF) / 0xFFFF * 0.6
+    return round(mean * day * week * ripple)
+
+
+def _values_of(estate: Estate, held: Document, wanted: Wanted, now_minute: int) -> Json:
+    measured = [_metric(estate, held, wanted, name, now_minute) for name in wanted.names]
+    return {
+        "cost": len(wanted.names) * ((wanted.end_minute - wanted.start_minute) // wanted.step),
+        "timespan": f"{_iso(wanted.start_minute)}/{_iso(wanted.end_minute)}",
+        "interval": wanted.interval,
+        "value": measured,
+        "namespace": next(name for name, kind in NAMESPACES.items() if kind is wanted.kind),
+        "resourceregion": held.json()["location"],
+        "resourceid": held.arm_id,
+    }
+
+
+def _metric(estate: Estate, held: Document, wanted: Wanted, name: str, now_minute: int) -> Json:
+    unit, share = METRICS[wanted.kind][name]
+    series: list[Json] = []
+    if _is_measured(held):
+        is_running = _runs(estate, held)
+        data: list[Json] = []
+        for minute in range(wanted.start_minute, wanted.end_minute, wanted.step):
+            point: Json = {"timeStamp": _iso(minute)}
+            end = min(minute + wanted.step, now_minute - LAG_MINUTES)
+            if is_running and end > minute:
+                point["total"] = round(sum(octets_in(held.arm_id, at) for at in range(minute, end)) * share)
+            data.append(point)
+        series.append({"metadatavalues": [], "data": data})
+    return {
+        "id": f"{held.arm_id}/providers/Microsoft.Insights/metrics/{name}",
+        "type": "Microsoft.Insights/metrics",
+        "name": {"value": name, "localizedValue": name},
+        "unit": unit,
+        "timeseries": series,
+        "errorCode": "Success",
+    }
+
+
+def _is_measured(held: Document) -> bool:
+    if held.kind is not Kind.NETWORK_INTERFACES:
+        return True
+    return _seed(held.arm_id) % SILENT_EVERY != 0 and "virtualMachine" in held.json()["properties"]
+
+
+def _runs(estate: Estate, held: Document) -> bool:
+    """Whether the machine behind it runs; a load balancer always does."""
+    machine: Document | None = held
+    if held.kind is Kind.NETWORK_INTERFACES:
+        machine = estate.get(held.json()["properties"]["virtualMachine"]["id"])
+    return held.kind is Kind.LOAD_BALANCERS or (machine is not None and machine.power_state == "running")
+
+
+def _resource(estate: Estate, subscription_id: str, kind: Kind, arm_id: str) -> Document | None:
+    """One of the batch's resources, None where it does not exist. Raises ArmError 400 for what the batch cannot hold."""
+    words = arm_id.lower().split("/")
+    if len(words) != 9 or words[1] != "subscriptions":
+        raise errors.invalid_metrics(f"{arm_id[:200]} is no resource id.")
+    if words[2] != subscription_id:
+        raise errors.invalid_metrics(f"{arm_id[:200]} is not in the subscription of the batch.")
+    if words[7] != kind.value.lower():
+        raise errors.invalid_metrics(f"{arm_id[:200]} is not of the batch's namespace.")
+    held = estate.get(arm_id)
+    return held if held is not None and held.kind is kind else None
+
+
+def _wanted(query: dict[str, str], now_unix_s: float) -> Wanted:
+    kind = NAMESPACES.get(query.get("metricnamespace", "").lower())
+    if kind is None:
+        raise errors.invalid_metrics("metricnamespace is missing, or of a type that is not measured here.")
+    names = {name.lower(): name for name in METRICS[kind]}
+    asked = [name.strip().lower() for name in query.get("metricnames", "").split(",") if name.strip()]
+    if not asked or not set(asked) <= set(names):
+        raise errors.invalid_metrics(f"metricnames are of: {', '.join(METRICS[kind])}.")
+    if query.get("aggregation", "total").lower() != "total":
+        raise errors.invalid_metrics("The only aggregation here is total.")
+    interval = query.get("interval", "PT1M").upper()
+    if interval not in INTERVALS:
+        raise errors.invalid_metrics(f"interval is one of {', '.join(INTERVALS)}.")
+    now_minute = int(now_unix_s // 60)
+    start, end = _minute(query.get("starttime"), now_minute - 60), _minute(query.get("endtime"), now_minute)
+    if not start < end or (end - start) // INTERVALS[interval] > POINTS_AT_MOST or end - start > 1_440 * 93:
+        raise errors.invalid_metrics("starttime lies before endtime, by 93 days at most and not too many buckets.")
+    return Wanted(kind, tuple(names[name] for name in dict.fromkeys(asked)), start, end, interval)
+
+
+def _ids(body: bytes) -> list[str]:
+    try:
+        value: Any = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise errors.invalid_metrics("The body is no JSON.") from error
+    ids = value.get("resourceids") if isinstance(value, dict) else None
+    if not isinstance(ids, list) or not 0 < len(ids) <= IDS_AT_MOST or not all(isinstance(one, str) for one in ids):
+        raise errors.invalid_metrics(f"resourceids are 1 to {IDS_AT_MOST} resource ids.")
+    return ids
+
+
+def _minute(text: str | None, default: int) -> int:
+    if text is None:
+        return default
+    if not ISO.fullmatch(text):
+        raise errors.invalid_metrics("A time is written as 2026-01-05T06:00:00Z.")
+    try:
+        at = datetime.fromisoformat(text.rstrip("Z")[:19]).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise errors.invalid_metrics("A time is written as 2026-01-05T06:00:00Z.") from error
+    return int(at.timestamp() // 60)
+
+
+def _iso(minute: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _seed(arm_id: str) -> int:
+    return int.from_bytes(blake2b(arm_id.lower().encode(), digest_size=6).digest(), "big")
