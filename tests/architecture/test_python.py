@@ -93,7 +93,7 @@ def environment_names() -> set[str]:
             continue
         for node in ast.walk(tree(path)):
             is_read = isinstance(node, ast.Call) and (
-                (isinstance(node.func, ast.Name) and node.func.id in {"env", "env_list", "env_flag", "env_seconds", "env_count"})
+                (isinstance(node.func, ast.Name) and node.func.id in {"env", "env_list", "env_flag", "env_seconds", "env_count", "env_price"})
                 or ast.unparse(node.func) in {"os.environ.get", "os.getenv", "environ.get"}
             )
             if is_read and isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):

@@ -32,11 +32,11 @@ class Place:
     scope: str
 
     def endpoint_of(self, region: str) -> str:
-        """The endpoint of one region. Raises ValueError for what is no region's name: it becomes part of a host name."""
+        """The endpoint of one region. Raises CloudError for what is no region's name: it becomes part of a host name that gets a token."""
         if "{region}" not in self.endpoint:
             return self.endpoint
         if not _REGION.fullmatch(region):
-            raise ValueError(f"{region!r} is no region's name")
+            raise CloudError(Failure.REFUSED, code="NoRegion", message="Azure Monitor is asked by region, and this resource names none.")
         return self.endpoint.replace("{region}", region)
 
 

@@ -107,6 +107,21 @@ class Cloud(Protocol):
         """Gives the connections back."""
 
 
+class MetricsCloud(Protocol):
+    """What Azure Monitor counted, seen with one credential. Safe to use from one thread at a time."""
+
+    def metric_totals(
+        self, subscription_id: str, region: str, resource_ids: Sequence[str], names: Sequence[str], start: datetime, end: datetime, interval: str
+    ) -> tuple[MetricSeries, ...]:
+        """Azure Monitor's totals of at most 50 NICs of one subscription and region, a bucket an `interval` ("PT1M").
+
+        A NIC or metric that Azure Monitor has nothing of is absent. Raises CloudError: MISSING where this cloud has no metrics.
+        """
+
+    def close(self) -> None:
+        """Gives the connections back."""
+
+
 class WritableCloud(Cloud, Protocol):
     """The same asked about single things, and written to. Safe to use from one thread at a time."""
 
@@ -127,14 +142,6 @@ class WritableCloud(Cloud, Protocol):
 
     def feature(self, subscription_id: str) -> str:
         """The state of the feature Microsoft.Network/AllowVirtualNetworkTap ("Registered", "NotRegistered", …). Raises CloudError."""
-
-    def metric_totals(
-        self, subscription_id: str, region: str, resource_ids: Sequence[str], names: Sequence[str], start: datetime, end: datetime, interval: str
-    ) -> tuple[MetricSeries, ...]:
-        """Azure Monitor's totals of at most 50 NICs of one subscription and region, a bucket an `interval` ("PT1M").
-
-        A NIC or metric that Azure Monitor has nothing of is absent. Raises CloudError: MISSING where this cloud has no metrics.
-        """
 
     def write(self, method: WriteMethod, path: str, body: dict[str, Any] | None, *, request_id: str, if_match: str = "") -> WriteAnswer:
         """Sends one write of a TAP or a TAP configuration, once. `path` is its ARM id; `request_id` is told to Azure as x-ms-client-request-id.

@@ -37,6 +37,20 @@ def env_seconds(name: str, default: str, *, at_least: float) -> float:
     return seconds
 
 
+def env_price(name: str) -> float | None:
+    """An amount of money, None where none is set. Raises ImproperlyConfigured when it is no number or below 0."""
+    value = env(name, "")
+    if not value:
+        return None
+    try:
+        price = float(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Say a number.") from None
+    if not 0 <= price < float("inf"):
+        raise ImproperlyConfigured(f"{name} is {value}. It must be 0 or more.")
+    return price
+
+
 def env_count(name: str, default: str) -> int:
     """A whole number from 1 on. Raises ImproperlyConfigured otherwise."""
     value = env(name, default)

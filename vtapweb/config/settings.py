@@ -13,6 +13,7 @@ from vtapweb.config.environment import (
     env_count,
     env_flag,
     env_list,
+    env_price,
     env_seconds,
     load_dotenv,
     oidc_app,
@@ -38,6 +39,8 @@ CLOUD = env("VTAPWEB_CLOUD", "")
 ARM_ENDPOINT = env("VTAPWEB_ARM_ENDPOINT", "")
 ARM_TOKEN = env("VTAPWEB_ARM_TOKEN", "")
 METRICS_ENDPOINT = env("VTAPWEB_METRICS_ENDPOINT", "")
+# What a TAP costs a NIC and hour, in whatever currency the bill is; None: not known.
+TAP_PRICE_PER_NIC_HOUR = env_price("VTAPWEB_TAP_PRICE_PER_NIC_HOUR")
 # Who writes, where it is not who reads. Only the workers need them.
 WRITE_TOKEN = env("VTAPWEB_WRITE_TOKEN", "")
 WRITE_TENANT_ID = env("VTAPWEB_WRITE_TENANT_ID", "")

@@ -2,9 +2,15 @@
 
 from celery import shared_task
 
+from vtapweb.taps.actions.forecast import change_forecast
 from vtapweb.taps.actions.reconcile import subscription_reconcile
 
 
 @shared_task(name="taps.reconcile", time_limit=170, soft_time_limit=160, ignore_result=True)
 def reconcile(*, subscription_id: str) -> None:
     subscription_reconcile(subscription_id=subscription_id)
+
+
+@shared_task(name="taps.forecast", time_limit=170, soft_time_limit=160, ignore_result=True)
+def forecast(*, change_id: int) -> None:
+    change_forecast(change_id=change_id)
