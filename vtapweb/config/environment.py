@@ -51,11 +51,11 @@ def env_price(name: str) -> float | None:
     return price
 
 
-def env_count(name: str, default: str) -> int:
-    """A whole number from 1 on. Raises ImproperlyConfigured otherwise."""
+def env_count(name: str, default: str, *, at_least: int = 1) -> int:
+    """A whole number from `at_least` on. Raises ImproperlyConfigured otherwise."""
     value = env(name, default)
-    if not value.isdecimal() or int(value) < 1:
-        raise ImproperlyConfigured(f"{name} is {value!r}. Say a whole number from 1 on.")
+    if not value.isdecimal() or int(value) < at_least:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Say a whole number from {at_least} on.")
     return int(value)
 
 
