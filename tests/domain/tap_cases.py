@@ -122,6 +122,12 @@ def _transit(state: str = "Connected") -> Scene:
     return FINE.vnet_but(SPOKE_KEY, peerings=side).vnet_but(HUB_KEY, peerings=side)
 
 
+def _dark_hub_of_a_spoke_with_another() -> Scene:
+    """[spoke] web-01 == [transit]    [hub, cannot be read] collector-01 <-- tap-hub"""
+    transit = arm_key(THIRD)
+    return _without_vnet(HUB_KEY).vnet_but(SPOKE_KEY, peerings={transit: PeeringFacts(transit, "transit", "Connected")})
+
+
 def _limited(scene: Scene = FINE, **limits: Any) -> Scene:
     return scene.world_but(limits=LimitFacts(**limits))
 
@@ -152,6 +158,7 @@ SOURCE_CASES = (
         ("none", OK, True, FINE),
         ("one", BLOCK, False, FINE.source_but(configurations=(ConfigurationFacts("c", "k", "tap-old"),)), "tap-old"),
         ("one to the same TAP", BLOCK, False, FINE.source_but(configurations=(ConfigurationFacts("c", arm_key(TAP), "tap-hub"),)), "tap-hub"),
+        ("one whose TAP has no name", BLOCK, False, FINE.source_but(configurations=(ConfigurationFacts("old", "", ""),)), "mirrored to old"),
         ("as it will be after a move", OK, True,
             replace(FINE, source=FINE.source_but(configurations=(ConfigurationFacts("c", "k", "old"),)).source.without_configurations())),
         ("not known", UNKNOWN, None, FINE.source_but(configurations=None), "subscription apps"),
@@ -173,6 +180,7 @@ SOURCE_CASES = (
         ("behind none", OK, True, FINE),
         ("behind a Standard one", OK, True, _behind()),
         ("behind one that is gone", OK, True, _behind(presence=Presence.GONE, sku="Basic")),
+        ("behind one that is gone, its SKU not said", OK, True, _behind(presence=Presence.GONE, sku="")),
         ("behind a Basic one", BLOCK, False, _behind(sku="basic"), "lb-web"),
         ("SKU not said", UNKNOWN, None, _behind(sku=""), "lb-web"),
         ("behind one that cannot be read", UNKNOWN, None, _behind(presence=Presence.UNREADABLE), "lb-web"),
@@ -256,6 +264,9 @@ DESTINATION_CASES = (
         ("two", BLOCK, False, TWO_ENDS, "2 destinations"),
         ("a public frontend", BLOCK, False, BALANCED.end_but(has_public_ip=True), "public"),
         ("a frontend of which nothing is told", UNKNOWN, None, BALANCED.end_but(address="", vnet_key="")),
+        ("a frontend without its address", OK, True, BALANCED.end_but(address="")),
+        ("a frontend without its subnet", OK, None, BALANCED.end_but(vnet_key="")),
+        ("a NIC of which nothing is told", OK, None, FINE.end_but(address="", vnet_key="")),
         ("one that cannot be read", UNKNOWN, None, UNREADABLE_END),
     ),
     *_of("dest-exists", About.DESTINATION,
@@ -290,6 +301,8 @@ DESTINATION_CASES = (
         ("TCP 4789", BLOCK, False, FINE.tap_but(destinations=(behind_a_balancer(LoadBalancingRuleFacts("ssh", "Tcp", 4789, 4789)),)), "Tcp 4789"),
         ("TCP 0", BLOCK, False, FINE.tap_but(destinations=(behind_a_balancer(LoadBalancingRuleFacts("tcp", "Tcp", 0, 0)),))),
         ("UDP 53", BLOCK, False, FINE.tap_but(destinations=(behind_a_balancer(LoadBalancingRuleFacts("dns", "Udp", 53, 53)),)), "Udp 53"),
+        ("all protocols on 53", BLOCK, False, FINE.tap_but(destinations=(behind_a_balancer(LoadBalancingRuleFacts("dns", "All", 53, 53)),))),
+        ("UDP 53 on to 4789", BLOCK, False, FINE.tap_but(destinations=(behind_a_balancer(LoadBalancingRuleFacts("dns", "Udp", 53, 4789)),))),
         ("on to another port", BLOCK, False, FINE.tap_but(destinations=(behind_a_balancer(LoadBalancingRuleFacts("x", "Udp", 4789, 4790)),))),
         ("rules not known", UNKNOWN, None, BALANCED.end_but(rules=None)),
         ("of a kind nobody knows", UNKNOWN, None, FINE.end_but(kind="")),
@@ -380,10 +393,17 @@ PAIR_CASES = (
             **_transit().world.vnets, arm_key(THIRD): VnetFacts(arm_key(THIRD), "Transit of all", SHARED, "uksouth")})), "with Transit of all"),
         ("no peering here, the other VNet dark", BLOCK, False,
             _without_vnet(HUB_KEY).vnet_but(SPOKE_KEY, peerings={}), "not peered directly."),
+        ("no peering there, the NIC's VNet dark", BLOCK, False,
+            _without_vnet(SPOKE_KEY).vnet_but(HUB_KEY, peerings={}), "not peered directly."),
+        ("peered with a third, the other VNet dark", BLOCK, False, _dark_hub_of_a_spoke_with_another(), "not peered directly."),
         ("broken here, the other VNet dark", BLOCK, False,
             _without_vnet(HUB_KEY).vnet_but(SPOKE_KEY, peerings={HUB_KEY: PeeringFacts(HUB_KEY, "hub", "Disconnected")}), "spoke's side"),
         ("the hub cannot be read", UNKNOWN, None, _without_vnet(HUB_KEY), "the VNet hub in subscription platform"),
         ("neither can be read", UNKNOWN, None, FINE.world_but(vnets={}), "the VNet spoke in subscription apps"),
+        ("neither can be read, and the NIC's lies elsewhere", UNKNOWN, None,
+            FINE.source_but(vnet_id=vnet_id(SHARED, "lent")).world_but(vnets={}), f"the VNet lent in subscription {SHARED}"),
+        ("neither can be read, and no id tells where", UNKNOWN, None,
+            FINE.source_but(vnet_id="").world_but(vnets={}), "the VNet an unnamed VNet in subscription apps"),
         ("no state said", UNKNOWN, None, _peered(HUB_KEY, "hub", SPOKE_KEY, "spoke", ""), "hub names no state"),
         ("the NIC's VNet not known", UNKNOWN, None, FINE.source_but(vnet_key=""), "the NIC's VNet in subscription apps"),
         ("the destination's VNet not known", UNKNOWN, None, FINE.end_but(vnet_key=""), "the VNet of the destination"),
@@ -410,6 +430,7 @@ PAIR_CASES = (
             .source_but(subscription_id=PLATFORM), "different tenants"),
         ("not known", UNKNOWN, None, FINE.subscription_but(APPS, tenant_id=""), "apps"),
         ("a third subscription not known", UNKNOWN, None, FINE.end_but(subscription_id=SHARED), SHARED),
+        ("no subscription known at all", UNKNOWN, None, FINE.source_but(subscription_id="").tap_but(subscription_id="").end_but(subscription_id="")),
         ("two known ones differ, the third dark", BLOCK, False, FINE.subscription_but(APPS, tenant_id=TENANT_B).end_but(subscription_id=SHARED)),
         ("no destination", UNKNOWN, False, NO_END),
     ),
@@ -479,6 +500,7 @@ PAIR_CASES = (
         ("one shut, one not known", UNKNOWN, None,
             _group(_rule("Deny"), scene=_members({}, {"nic_name": "b", "security_group_keys": None})), "reaches b"),
         ("one shut, the other gone", BLOCK, False, _group(_rule("Deny"), scene=_members({}, {"presence": Presence.GONE, "security_group_keys": ()}))),
+        ("nobody there", UNKNOWN, False, BALANCED.end_but(members=())),
         ("members not known", UNKNOWN, None, FINE.end_but(members=None)),
         ("cannot be read", UNKNOWN, None, UNREADABLE_END),
         ("names none", UNKNOWN, False, NO_END),

@@ -69,10 +69,12 @@ def one_destination(world: World, tap: TapFacts) -> Answer:
 @destination_rule("dest-exists", source=PRODUCT)
 def dest_exists(world: World, tap: TapFacts) -> Answer:
     """The destination exists and can be read."""
-    end = tap.destination
-    if end is not None and end.presence is Presence.GONE:
-        return block(f"The TAP's destination {end.name} no longer exists.", "Create a TAP for a collector that exists, and delete this one.")
-    return ok(f"The destination {end.name} exists.") if resolved(tap) and end else not_resolved(world, tap)
+    named, end = tap.destination, resolved(tap)
+    if end is not None:
+        return ok(f"The destination {end.name} exists.")
+    if named is not None and named.presence is Presence.GONE:
+        return block(f"The TAP's destination {named.name} no longer exists.", "Create a TAP for a collector that exists, and delete this one.")
+    return not_resolved(world, tap)
 
 
 @destination_rule("tap-state", source=UNVERIFIED_PRODUCT, is_advisory=True)

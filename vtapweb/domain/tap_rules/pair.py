@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from vtapweb.domain.arm_id import subscription_in
-from vtapweb.domain.tap_rules.facts import PeeringFacts, Presence, Readability, SourceFacts, TapFacts, VnetFacts, World
+from vtapweb.domain.tap_rules.facts import FeatureFacts, PeeringFacts, Presence, Readability, SourceFacts, TapFacts, World
 from vtapweb.domain.tap_rules.protection import by_collector, collector_of, covers, whom_to_ask
 from vtapweb.domain.tap_rules.rule import (
     BOTH_OVERVIEWS,
@@ -60,49 +60,59 @@ def reachable(world: World, here: Place, there: Place) -> Answer:
         return unknown(unreadable(world, what, dark.subscription_id), how_to_read(world, dark.subscription_id))
     if here.key == there.key:
         return ok(f"Both are in the VNet {here.name}.")
-    ends = ((here, there), (there, here))
-    told = [(end, other, world.vnets.get(end.key)) for end, other in ends]
-    sides = [(end, other, vnet.peerings.get(other.key)) for end, other, vnet in told if vnet is not None]
-    if sides and all(side is None for _, _, side in sides):
+    vnets = [(end, other, world.vnets.get(end.key)) for end, other in ((here, there), (there, here))]
+    sides = [Side(end, vnet.peerings.get(other.key)) for end, other, vnet in vnets if vnet is not None]
+    if sides and all(side.state is None for side in sides):
         # Whoever reads one VNet wholly knows that it has no such peering, whatever the other says.
-        between = _between(world, here, there)
         return block(
-            f"The VNets {here.name} and {there.name} are not peered directly.{between}",
+            f"The VNets {here.name} and {there.name} are not peered directly.{_between(world, here, there)}",
             f"Peer {here.name} with {there.name}, or use a collector in a VNet that is.",
         )
-    bad = [(end, other, side) for end, other, side in sides if side is None or (side.state and side.state.lower() != "connected")]
-    if bad:
-        end, _, side = bad[0]
-        return block(_peering_told(here, there, end, side), f"Restore it on {end.name}, then sync.")
-    mute = [end for end, _, side in sides if side is not None and not side.state]
-    dark_ends = [end for end, _, vnet in told if vnet is None]
+    bad = next((side for side in sides if side.state not in {"connected", ""}), None)
+    if bad is not None:
+        return block(
+            f"The peering {here.name} ↔ {there.name} is {bad.words} on {bad.end.name}'s side{bad.since}.", f"Restore it on {bad.end.name}, then sync."
+        )
+    dark_ends = [end for end, _, vnet in vnets if vnet is None]
     if dark_ends:
         return unknown(
             unreadable(world, f"the VNet {dark_ends[0].name}", dark_ends[0].subscription_id), how_to_read(world, dark_ends[0].subscription_id)
         )
-    if mute:
-        return unknown(f"We can't tell: {mute[0].name} names no state of its peering {here.name} ↔ {there.name}. {UNTIL_KNOWN}", "Sync again.")
+    mute = next((side.end for side in sides if side.state == ""), None)
+    if mute is not None:
+        return unknown(f"We can't tell: {mute.name} names no state of its peering {here.name} ↔ {there.name}. {UNTIL_KNOWN}", "Sync again.")
     return ok(f"The peering {here.name} ↔ {there.name} is Connected on both sides.")
 
 
-def _peering_told(here: Place, there: Place, end: Place, side: PeeringFacts | None) -> str:
-    if side is None:
-        return f"The peering {here.name} ↔ {there.name} is missing on {end.name}'s side."
-    since = f", seen since {at(side.since)}" if side.since else ""
-    return f"The peering {here.name} ↔ {there.name} is {side.state} on {end.name}'s side{since}."
+class Side(NamedTuple):
+    """What one VNet says of the peering; None: it has none."""
+
+    end: Place
+    peering: PeeringFacts | None
+
+    @property
+    def state(self) -> str | None:
+        """Lower-case; "" where it says nothing, None where there is no peering."""
+        return None if self.peering is None else self.peering.state.strip().lower()
+
+    @property
+    def words(self) -> str:
+        """The state as Azure spells it."""
+        return "missing" if self.peering is None else self.peering.state
+
+    @property
+    def since(self) -> str:
+        """Since when, as the end of a sentence."""
+        return f", seen since {at(self.peering.since)}" if self.peering is not None and self.peering.since is not None else ""
 
 
 def _between(world: World, here: Place, there: Place) -> str:
-    a, b = world.vnets.get(here.key), world.vnets.get(there.key)
-    if a is None or b is None:
-        return ""
-    shared = sorted(_hop_name(world, key, a) for key in a.peerings.keys() & b.peerings.keys())
-    return f" Both are peered with {listed(shared)}, but peering is not transitive." if shared else ""
-
-
-def _hop_name(world: World, key: str, vnet: VnetFacts) -> str:
-    known = world.vnets.get(key)
-    return known.name if known else vnet.peerings[key].remote_name
+    """Whom both are peered with, where both can be read: what many take for a way."""
+    vnets = [vnet for vnet in (world.vnets.get(here.key), world.vnets.get(there.key)) if vnet is not None]
+    names = {key: side.remote_name for vnet in vnets for key, side in vnet.peerings.items()}
+    shared = set.intersection(*(set(vnet.peerings) for vnet in vnets)) if len(vnets) > 1 else set()
+    told = sorted(known.name if (known := world.vnets.get(key)) else names[key] for key in shared)
+    return f" Both are peered with {listed(told)}, but peering is not transitive." if told else ""
 
 
 # --- region and tenant --------------------------------------------------------------------------------------------------------------------------
@@ -149,7 +159,7 @@ def same_tenant(world: World, source: str, others: tuple[str, str]) -> Answer:
     ids = [source, *others]
     if all(ids) and len(set(ids)) == 1:
         return ok("All are in one subscription.")
-    tenants = {one: known.tenant_id.lower() for one in ids if one and (known := world.subscriptions.get(one)) and known.tenant_id}
+    tenants = {one: known.tenant_id.lower() for one in ids if (known := world.subscriptions.get(one)) and known.tenant_id}
     if len(set(tenants.values())) > 1:
         told = listed([f"{subscription_name(world, one)} to {tenant}" for one, tenant in sorted(tenants.items())])
         return block(f"The subscriptions belong to different tenants: {told}.", "Use a collector in the NIC's own tenant.")
@@ -162,8 +172,9 @@ def same_tenant(world: World, source: str, others: tuple[str, str]) -> Answer:
 # --- product rules ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _all_ends(world: World, taps: Sequence[TapFacts]) -> frozenset[str]:
-    return frozenset(one.nic_key for tap in taps for end in tap.destinations for one in end.members or ())
+def _all_ends(world: World, taps: Sequence[TapFacts]) -> dict[str, str]:
+    """By its key whoever stands at some TAP's end: NICs that stand at none need not be told apart."""
+    return {one.nic_key: one.nic_key for tap in taps for end in tap.destinations for one in end.members or ()}
 
 
 def _own_end(_: object, tap: TapFacts) -> frozenset[str] | None:
@@ -177,14 +188,14 @@ def _own_end(_: object, tap: TapFacts) -> frozenset[str] | None:
     "mirror-loop",
     source=UNVERIFIED_PRODUCT,
     prepare=_all_ends,
-    of_source=lambda ends, nic: nic.key if nic.key in ends else "",
+    of_source=lambda ends, nic: ends.get(nic.key),
     of_tap=_own_end,
 )
-def mirror_loop(_: object, nic_key: str, end: frozenset[str] | None) -> Answer:
+def mirror_loop(_: object, nic_key: str | None, end: frozenset[str] | None) -> Answer:
     """The NIC is not the TAP's own destination."""
     if end is None:
         return unknown(f"We can't tell whether this NIC is the TAP's own destination. {UNTIL_KNOWN}", "Sync again.")
-    if nic_key and nic_key in end:
+    if nic_key in end:
         return block("This NIC is the TAP's own destination: it would receive its own copies again and again.", "Choose another TAP.")
     return ok("The NIC is not the TAP's own destination.")
 
@@ -223,10 +234,8 @@ def protected(world: World, refusals: tuple[tuple[int, bool], ...], ends: tuple[
 )
 def dest_nsg(view: View, source: tuple[tuple[str, bool | None], ...], doors: tuple[tuple[str, str, tuple[str, ...] | None], ...] | None) -> Answer:
     """The security groups of the destination let UDP 4789 in from the NIC."""
-    if doors is None:
-        return unknown(f"We can't tell: the destination cannot be read, so neither can its security groups. {UNTIL_KNOWN}", "Sync again.")
     if not doors:
-        return ok("No security group stands before the destination.")
+        return unknown(f"We can't tell: nobody is known behind the destination, so neither are the security groups. {UNTIL_KNOWN}", "Sync again.")
     found = [(name, reach(view, source, address, keys)) for name, address, keys in doors]
     shut = [(name, one) for name, one in found if one.reach is Reach.SHUT]
     remedy = "Allow UDP 4789 in, above the rule that denies it."
@@ -260,21 +269,15 @@ def _doors(tap: TapFacts) -> tuple[tuple[str, str, tuple[str, ...] | None], ...]
 )
 def feature_flag(world: World, source: str, tap: str) -> Answer:
     """Microsoft.Network/AllowVirtualNetworkTap is Registered."""
-    states = {}
-    for one in dict.fromkeys((source, tap)):
-        known = world.subscriptions.get(one)
-        states[one] = known.feature if known else None
-    lacking = [
-        one for one, feature in states.items() if feature and feature.readability is Readability.READ and feature.state.lower() != "registered"
-    ]
+    features = {one: known.feature if (known := world.subscriptions.get(one)) else FeatureFacts() for one in dict.fromkeys((source, tap))}
+    dark = [one for one, feature in features.items() if feature.readability is not Readability.READ]
+    lacking = [one for one, feature in features.items() if feature.state.lower() != "registered" and one not in dark]
     if lacking:
-        first = states[lacking[0]]
-        state = first.state if first and first.state else "not Registered"
+        state = features[lacking[0]].state or "not Registered"
         return warn(
             f"Microsoft.Network/AllowVirtualNetworkTap is {state} in {subscription_name(world, lacking[0])}; it may or may not be needed any more.",
             f"az feature register --namespace Microsoft.Network --name AllowVirtualNetworkTap --subscription {lacking[0]}",
         )
-    dark = [one for one, feature in states.items() if feature is None or feature.readability is not Readability.READ]
     if dark:
         return unknown(
             f"We can't tell whether Microsoft.Network/AllowVirtualNetworkTap is registered in {subscription_name(world, dark[0])}.",
