@@ -19,7 +19,14 @@ from tests.drills.truth import differences, shown_by, truth_of
 from tests.house.processes import ROOT, Up, kill_all, processes_named
 from tests.waiting import eventually
 
-CHILDREN = {"worker": ("celery", "work@"), "clock": ("celery", "clock@"), "web": ("vtapweb.config.web",), "valkey": ("valkey-server",)}
+CHILDREN = {
+    "worker": ("celery", "work@"),
+    "clock": ("celery", "clock@"),
+    "writer": ("celery", "writes@"),
+    "beat": ("celery", "beat"),
+    "web": ("vtapweb.config.web",),
+    "valkey": ("valkey-server",),
+}
 
 
 @dataclass

@@ -26,6 +26,11 @@ def test_the_reaper_never_waits_behind_a_sync() -> None:
     assert queue_of == {"inventory.reap": "clock", "inventory.sync_scheduled": "clock", "inventory.sync_subscription": "work"}
 
 
+def test_a_change_never_waits_behind_a_sync() -> None:
+    route = app.amqp.router.route
+    assert {name: route({}, name)["queue"].name for name in ("taps.tick", "taps.advance")} == {"taps.tick": "clock", "taps.advance": "writes"}
+
+
 def test_a_lost_message_comes_back_later_than_any_task_lasts() -> None:
     assert app.conf.broker_transport_options["visibility_timeout"] > app.conf.task_time_limit
     assert app.conf.task_acks_late

@@ -83,7 +83,7 @@ def test_a_start_works_recovers_and_leaves_nothing_behind(tmp_path: Path) -> Non
         assert examined.stdout.endswith("1 thing to mend.\n")
 
         # kill -9 of everything but the supervisor, one kind after the other: each comes back.
-        for words in (("vtapweb.config.web",), ("celery", "work@"), ("valkey-server",), ("vtapweb.simulator",)):
+        for words in (("vtapweb.config.web",), ("celery", "work@"), ("celery", "writes@"), ("valkey-server",), ("vtapweb.simulator",)):
             gone = kill_all(processes_named(data_dir, *words))
             assert gone
             eventually(lambda words=words, gone=gone: {one.pid for one in processes_named(data_dir, *words)} - gone, within_s=20)  # type: ignore[misc]
@@ -104,7 +104,7 @@ def test_a_killed_supervisor_takes_everything_along_and_the_data_start_again(tmp
     data_dir = tmp_path / "data"
     with Up(data_dir) as up:
         up.ready()
-        assert len(processes_of(data_dir)) >= 7
+        assert len(processes_of(data_dir)) >= 9
         up.process.kill()
         eventually(lambda: not processes_of(data_dir), within_s=5, why="the end of all processes")
     with Up(data_dir) as again:

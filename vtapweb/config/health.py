@@ -25,7 +25,7 @@ from vtapweb.inventory.models import SyncRun
 from vtapweb.inventory.selectors import MODELS, resources
 from vtapweb.web.problem import ProblemError
 
-QUEUES = ("work", "clock")
+QUEUES = ("work", "clock", "writes")
 HEARTBEAT_TTL_S = 20
 SYNC_AGE_FLOOR_S = 900.0
 

@@ -1,7 +1,9 @@
-"""The taps room's tasks: each takes ids, calls one action, and is safe to run twice. A lost message is mended by the next sync."""
+"""The taps room's tasks: each takes ids, calls one action, and is safe to run twice. A lost message is mended by the next sync, or the next tick."""
 
 from celery import shared_task
+from django.utils import timezone
 
+from vtapweb.taps.actions.advance import change_advance, changes_nudge
 from vtapweb.taps.actions.forecast import change_forecast
 from vtapweb.taps.actions.reconcile import subscription_reconcile
 
@@ -14,3 +16,13 @@ def reconcile(*, subscription_id: str) -> None:
 @shared_task(name="taps.forecast", time_limit=170, soft_time_limit=160, ignore_result=True)
 def forecast(*, change_id: int) -> None:
     change_forecast(change_id=change_id)
+
+
+@shared_task(name="taps.tick", time_limit=30, ignore_result=True)
+def tick() -> None:
+    changes_nudge(now=timezone.now())
+
+
+@shared_task(name="taps.advance", time_limit=300, ignore_result=True)
+def advance(*, change_id: int) -> None:
+    change_advance(change_id=change_id)

@@ -120,6 +120,7 @@ async def bring_up(supervisor: Supervisor, decided: Launch, listener: socket.soc
     await supervisor.start(Child("web", lambda: python("-m", "vtapweb.config.web", "--fd", str(descriptor)), descriptors=(descriptor,)))
     await supervisor.start(Child("worker", lambda: worker("work")))
     await supervisor.start(Child("clock", lambda: worker("clock", "--concurrency=1")))
+    await supervisor.start(Child("writer", lambda: worker("writes", "--concurrency=1")))
     await supervisor.start(Child("beat", beat))
     password = await asyncio.to_thread(make_first_admin, decided.data_dir)
     address = address_of(decided, listener)
