@@ -209,7 +209,7 @@ def test_the_page_shows_writes_and_its_forms_play_on_them() -> None:
     azure.put(f"{WEB}/tapConfigurations/<i>", ILB)
     azure.put(mirror(WEB), ILB)
     page = azure.call("/").body.decode()
-    assert "⬢ operation ends Failed with InternalServerError: 50 % of every write" in page
+    assert "⬢ operation ends Failed with InternalServerError: 50 % of writes" in page
     assert "▲ CanNotDelete lock “lock” on web-05" in page
     assert "▲ Only reading in rg-iot" in page
     assert "&lt;i&gt;" in page

@@ -264,6 +264,9 @@ def test_an_operation_is_found_under_its_signed_address_only() -> None:
     headers = TOKEN | {"Host": "arm.example:8443"}
     again = azure.call(mirror(SQL), method="PUT", headers=headers, body=json.dumps({"properties": {"virtualNetworkTap": {"id": ILB}}}).encode())
     assert again.headers["azure-asyncoperation"].startswith("http://arm.example:8443/subscriptions/")
+    shouted = azure.put(f"{CRM}/networkInterfaces/sql-03/tapConfigurations/mirror?api-version=a%0d%0aset-cookie:%20b%E2%82%AC", ILB)
+    assert shouted.headers["azure-asyncoperation"].isascii()
+    assert "\n" not in shouted.headers["azure-asyncoperation"]
 
 
 JSON = st.recursive(

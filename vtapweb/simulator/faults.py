@@ -102,7 +102,7 @@ class Fault:
         thing = "read" if self.only == "reads" and thing == "request" else thing
         often = f"every {thing}" if self.every == 1 else f"every {thing} no. {self.every}"
         if self.percent < 100:
-            often = f"{self.percent} % of {often}"
+            often = f"{self.percent} % of {f'{thing}s' if self.every == 1 else often}"
         where = f" with “{self.path_part}” in its address" if self.path_part else ""
         return f"{what}: {often}{where}; struck {self.struck_count} of {self.seen_count}"
 

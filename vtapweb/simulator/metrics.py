@@ -1,12 +1,14 @@
 """Azure Monitor's batch read of metrics, with traffic invented by rule: a day's curve a machine, the same for the same minute whoever asks.
 
 Values are totals, not rates: octets or packets of a bucket. A bucket without data omits the aggregation's key, as Azure's do. Without data
-are NICs that no VM carries, VMs that do not run, every sixth NIC by its id, and the last minutes, because Azure Monitor lags.
+are NICs that no VM carries, VMs that do not run, every sixth NIC by its id, the last minutes, because Azure Monitor lags, and what is older
+than eight days.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from math import cos, pi
 from typing import Any
@@ -19,7 +21,7 @@ from vtapweb.simulator.estate import Document, Estate
 
 IDS_AT_MOST = 50
 POINTS_AT_MOST = 1_440 * 8  # of one metric and resource
-LAG_MINUTES = 3
+LAG_MINUTES, KEPT_MINUTES = 3, 1_440 * 8
 SILENT_EVERY = 6
 MEAN_FRAME_OCTETS = 640
 # What each namespace measures: unit, and the share of a machine's octets or packets it stands for.
@@ -80,37 +82,39 @@ def octets_in(arm_id: str, minute: int) -> int:
 
 
 def _values_of(estate: Estate, held: Document, wanted: Wanted, now_minute: int) -> Json:
-    measured = [_metric(estate, held, wanted, name, now_minute) for name in wanted.names]
+    totals = _totals(estate, held, wanted, now_minute) if _is_measured(held) else None
     return {
         "cost": len(wanted.names) * ((wanted.end_minute - wanted.start_minute) // wanted.step),
         "timespan": f"{_iso(wanted.start_minute)}/{_iso(wanted.end_minute)}",
         "interval": wanted.interval,
-        "value": measured,
+        "value": [_metric(held, wanted, name, totals) for name in wanted.names],
         "namespace": next(name for name, kind in NAMESPACES.items() if kind is wanted.kind),
         "resourceregion": held.json()["location"],
         "resourceid": held.arm_id,
     }
 
 
-def _metric(estate: Estate, held: Document, wanted: Wanted, name: str, now_minute: int) -> Json:
+def _totals(estate: Estate, held: Document, wanted: Wanted, now_minute: int) -> list[tuple[str, int | None]]:
+    """(when a bucket begins, its octets) of every bucket, None where nothing is known of it."""
+    is_running = _runs(estate, held)
+    first, last = now_minute - KEPT_MINUTES, now_minute - LAG_MINUTES
+    found: list[tuple[str, int | None]] = []
+    for minute in range(wanted.start_minute, wanted.end_minute, wanted.step):
+        end = min(minute + wanted.step, last)
+        is_known = is_running and minute >= first and end > minute
+        found.append((_iso(minute), sum(octets_in(held.arm_id, at) for at in range(minute, end)) if is_known else None))
+    return found
+
+
+def _metric(held: Document, wanted: Wanted, name: str, totals: list[tuple[str, int | None]] | None) -> Json:
     unit, share = METRICS[wanted.kind][name]
-    series: list[Json] = []
-    if _is_measured(held):
-        is_running = _runs(estate, held)
-        data: list[Json] = []
-        for minute in range(wanted.start_minute, wanted.end_minute, wanted.step):
-            point: Json = {"timeStamp": _iso(minute)}
-            end = min(minute + wanted.step, now_minute - LAG_MINUTES)
-            if is_running and end > minute:
-                point["total"] = round(sum(octets_in(held.arm_id, at) for at in range(minute, end)) * share)
-            data.append(point)
-        series.append({"metadatavalues": [], "data": data})
+    data: list[Json] = [{"timeStamp": at} if octets is None else {"timeStamp": at, "total": round(octets * share)} for at, octets in totals or ()]
     return {
         "id": f"{held.arm_id}/providers/Microsoft.Insights/metrics/{name}",
         "type": "Microsoft.Insights/metrics",
         "name": {"value": name, "localizedValue": name},
         "unit": unit,
-        "timeseries": series,
+        "timeseries": [] if totals is None else [{"metadatavalues": [], "data": data}],
         "errorCode": "Success",
     }
 
@@ -189,5 +193,6 @@ def _iso(minute: int) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=4_096)
 def _seed(arm_id: str) -> int:
     return int.from_bytes(blake2b(arm_id.lower().encode(), digest_size=6).digest(), "big")

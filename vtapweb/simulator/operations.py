@@ -8,6 +8,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from urllib.parse import quote
 
 import orjson
 
@@ -128,7 +129,7 @@ def url_of(operation: Operation, base_url: str, api_version: str, word: str) -> 
     place = f"/subscriptions/{operation.subscription_id}/providers/Microsoft.Network/locations/{operation.location}"
     certificate = _text(f"certificate {operation.operation_id}", CERTIFICATE_OCTETS)
     signed = f"t={int(operation.begun_unix_s)}&c={certificate}&s={_signature(operation.operation_id)}&h={_text(operation.operation_id, 33)}"
-    return f"{base_url}{place}/{word}/{operation.operation_id}?api-version={api_version}&{signed}"
+    return f"{base_url}{place}/{word}/{operation.operation_id}?api-version={quote(api_version, safe='')}&{signed}"
 
 
 def _signature(operation_id: str) -> str:
