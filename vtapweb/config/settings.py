@@ -59,6 +59,7 @@ POLL_INTERVAL_S = env_seconds("VTAPWEB_POLL_INTERVAL_S", "1" if CLOUD == "simula
 # Azure's write budget of one subscription, which all our workers share: so many at once, then so many a second.
 WRITES_AT_ONCE = env_count("VTAPWEB_WRITES_AT_ONCE", "200")
 WRITES_PER_S = env_count("VTAPWEB_WRITES_PER_S", "10")
+OWNER_TAG = env("VTAPWEB_OWNER_TAG", "owner")
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -14,6 +14,8 @@ from struct import Struct
 _RESOURCE = re.compile(r"/subscriptions/[^/]+(?:/resourcegroups/[^/]+)?/providers/[^/]+(?:/[^/]+/[^/]+)+/*", re.IGNORECASE | re.ASCII)
 
 
+KEY_PATTERN = re.compile(r"[a-z2-7]{26}")  # what `arm_key` makes
+
 _SIGNS = "abcdefghijklmnopqrstuvwxyz234567"
 _THREE = tuple(one + two + three for one in _SIGNS for two in _SIGNS for three in _SIGNS)
 _HALVES = Struct(">QQ").unpack

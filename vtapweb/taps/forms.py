@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from vtapweb.domain.window import WEEKDAYS
+from vtapweb.domain.window import WEEKDAYS, UnknownZoneError, zone_of
 from vtapweb.inventory.partners import partners
 from vtapweb.taps.models import ProtectedScope
 
@@ -81,3 +81,41 @@ class AssignmentForm(forms.Form):
         """The capacity in bits per second, None where none was given."""
         value = self.cleaned_data["capacity"]
         return None if value is None else int(value * 1_000_000_000)
+
+
+class AdoptForm(forms.Form):
+    """Who answers for what nobody here made, and why."""
+
+    owner = forms.CharField(required=False, max_length=200, help_text="Who answers for it from now on.")
+    reason = forms.CharField(required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}), help_text="It stands in the audit record.")
+    ticket = forms.CharField(required=False, max_length=200)
+    expires_at = forms.DateField(
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date", "class": "input"}),
+        label="Expires",
+        help_text="The last day (UTC) on which it may be there. Empty: no end.",
+    )
+
+
+class EvidenceForm(forms.Form):
+    """Whose mirrors, and between which days of which zone."""
+
+    of = forms.CharField(required=False, max_length=2000, label="Of")
+    since = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date", "class": "input"}), label="From")
+    until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date", "class": "input"}), label="To")
+    zone = forms.CharField(required=False, max_length=64, label="Days of")
+
+    def clean_zone(self) -> str:
+        """A zone of the IANA database; UTC for none."""
+        try:
+            return zone_of(self.cleaned_data["zone"] or "UTC").key
+        except UnknownZoneError as problem:
+            raise ValidationError(str(problem)) from problem
+
+    def clean(self) -> dict[str, Any]:
+        """A span does not end before it begins."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and until < since:
+            raise ValidationError("The last day lies before the first.", code="until")
+        return cleaned

@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 
 from vtapweb.access.models import User
 from vtapweb.domain.change import FINAL_CHANGE_STATES, FINAL_STEP_STATES, IN_FLIGHT_STEP_STATES, ChangeAction, ChangeState, StepAction, StepState
+from vtapweb.domain.tap_body import resource_name
 from vtapweb.domain.window import WeeklyWindow
 
 # As plain words: a migration keeps what stood here when it was made, and must not need this code.
@@ -472,6 +473,7 @@ class LedgerEntry(models.Model):
     began_at = models.DateTimeField(null=True, blank=True)  # null: it was there when it was first seen, nobody knows since when
     ended_at = models.DateTimeField(null=True, blank=True)  # for what others ended: when a sync saw that it is gone
     adopted_at = models.DateTimeField(null=True, blank=True)
+    adopted_by = models.CharField(max_length=200, default="", blank=True)
     drift_decision = models.CharField(max_length=10, choices=Decision.choices, default="", blank=True)
     drift_decided_by = models.CharField(max_length=200, default="", blank=True)
     drift_decided_at = models.DateTimeField(null=True, blank=True)
@@ -530,6 +532,10 @@ class Mirror(LedgerEntry):
 
     def __str__(self) -> str:
         return f"{self.nic_name} → {self.tap_name}: {self.state}"
+
+    @property
+    def subnet_name(self) -> str:
+        return resource_name(self.subnet_id)
 
 
 class TapLife(LedgerEntry):

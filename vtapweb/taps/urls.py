@@ -2,11 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from vtapweb.taps.views import changes, settings
+from vtapweb.taps.views import changes, ledger, settings
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("changes", changes.changes, name="changes"),
     path("changes/<int:number>", changes.change_detail, name="change"),
+    path("unaccounted", ledger.unaccounted, name="taps_unaccounted"),
+    path("unaccounted/counts", ledger.counts, name="taps_ledger_counts"),
+    path("drift", ledger.drift, name="taps_drift"),
+    path("preparation", ledger.preparation, name="taps_preparation"),
+    path("preparation.sh", ledger.preparation_script, name="taps_preparation_script"),
+    path("evidence", ledger.evidence_page, name="taps_evidence"),
+    path("evidence.csv", ledger.evidence_csv, name="taps_evidence_csv"),
+    path("evidence.json", ledger.evidence_json, name="taps_evidence_json"),
     path("settings/writes", settings.writes, name="taps_writes"),
     path("settings/writes/stop", settings.stop, name="taps_writes_stop"),
     path("settings/writes/resume", settings.resume, name="taps_writes_resume"),

@@ -21,12 +21,14 @@ NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
         "network-security-groups", "availability-sets", "scale-sets", "resource-groups",
     )))),
     ("Changes", "/changes", "changes", False, ("/changes", "/mirror")),
+    ("Ledger", "/unaccounted", "ledger", False, ("/unaccounted", "/drift", "/preparation", "/evidence")),
     ("Changes feed", "/feed", "feed", False, ("/feed",)),
     ("Syncs", "/syncs", "sync", False, ("/syncs",)),
     ("Connect", "/connect", "connect", False, ("/connect", "/partners")),
     ("Settings", "/settings/writes", "settings", False, ("/settings",)),
     ("Audit", "/audit", "audit", True, ("/audit", "/tokens")),
 )  # fmt: skip
+BADGES = {"/unaccounted": "/unaccounted/counts"}  # items whose badge the browser asks for by itself: no page waits for it
 ROLE_WORDS = {"viewer": "Viewer: sees, changes nothing", "operator": "Operator: may start syncs", "admin": "Admin: may do everything"}
 
 
@@ -36,6 +38,7 @@ class NavItem:
     url: str
     icon: str
     is_current: bool
+    badge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def theme_of(request: HttpRequest) -> str:
 def navigation(path: str, *, is_admin: bool) -> list[NavItem]:
     """The rail for one path, in its fixed order; items that need the admin role only for admins."""
     return [
-        NavItem(label, url, icon, path == url or any(path.startswith(prefix) for prefix in prefixes))
+        NavItem(label, url, icon, path == url or any(path.startswith(prefix) for prefix in prefixes), BADGES.get(url, ""))
         for label, url, icon, needs_admin, prefixes in NAVIGATION
         if is_admin or not needs_admin
     ]

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets: streamed in chunks, and safe to open.
+"""Downloads, streamed in chunks: CSV for spreadsheets that is safe to open, and JSON.
 
 A cell that begins with = + - @ or a control character would be run as a formula (OWASP "CSV injection"); such a cell gets a leading
 apostrophe. Numbers stay numbers.
@@ -6,6 +6,7 @@ apostrophe. Numbers stay numbers.
 
 import csv
 import io
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 from asgiref.sync import sync_to_async
@@ -42,12 +43,32 @@ def csv_response(request: HttpRequest, *, filename: str, header: Sequence[str], 
         for chunk in chunks:
             yield lines(chunk).encode()
 
-    async def texts_async() -> AsyncIterator[bytes]:
-        source = texts()
-        while (part := await sync_to_async(lambda: next(source, None))()) is not None:
+    return streamed(request, filename=filename, content_type="text/csv; charset=utf-8", parts=texts())
+
+
+def json_response(request: HttpRequest, *, filename: str, chunks: Iterator[Sequence[object]]) -> StreamingHttpResponse:
+    """The same as one JSON document `{"items": […]}`, an item a line."""
+
+    def texts() -> Iterator[bytes]:
+        yield b'{"items": ['
+        start = "\n"
+        for chunk in chunks:
+            if chunk:
+                yield (start + ",\n".join(json.dumps(one, default=str) for one in chunk)).encode()
+                start = ",\n"
+        yield b"\n]}\n"
+
+    return streamed(request, filename=filename, content_type="application/json", parts=texts())
+
+
+def streamed(request: HttpRequest, *, filename: str, content_type: str, parts: Iterator[bytes]) -> StreamingHttpResponse:
+    """A download whose parts are made when the client is ready for them, under ASGI and WSGI alike."""
+
+    async def parts_async() -> AsyncIterator[bytes]:
+        while (part := await sync_to_async(lambda: next(parts, None))()) is not None:
             yield part
 
-    content = texts_async() if isinstance(request, ASGIRequest) else texts()
-    response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
+    content = parts_async() if isinstance(request, ASGIRequest) else parts
+    response = StreamingHttpResponse(content, content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response

@@ -11,14 +11,13 @@ from typing import Any, TypeVar
 from django.db import transaction
 from django.db.models import QuerySet
 
-from vtapweb.domain.arm_id import ArmIdError, arm_key, parse
+from vtapweb.domain.arm_id import arm_key
+from vtapweb.domain.tap_body import destination_of_body, resource_name, tap_of_body
 from vtapweb.inventory.models import NetworkInterface
 from vtapweb.taps.models import Change, ChangeStep, LedgerEntry, Mirror, TapLife
 
 Life = TypeVar("Life", Mirror, TapLife)
 State, Origin, Decision = LedgerEntry.State, LedgerEntry.Origin, LedgerEntry.Decision
-
-DESTINATIONS = ("destinationLoadBalancerFrontEndIPConfiguration", "destinationNetworkInterfaceIPConfiguration")
 
 
 @transaction.atomic
@@ -74,30 +73,6 @@ def told_by_change(change: Change) -> dict[str, Any]:
         "ticket": change.ticket,
         "expires_at": change.expires_at,
     }
-
-
-def tap_of_body(body: Any) -> str:
-    """The TAP that a TAP configuration's body names, "" for none."""
-    return _reference(body, "virtualNetworkTap")
-
-
-def destination_of_body(body: Any) -> str:
-    """The destination that a TAP's body names, "" for none."""
-    return next((found for name in DESTINATIONS if (found := _reference(body, name))), "")
-
-
-def _reference(body: Any, name: str) -> str:
-    properties = body.get("properties") if isinstance(body, dict) else None
-    reference = properties.get(name) if isinstance(properties, dict) else None
-    return str(reference.get("id") or "") if isinstance(reference, dict) else ""
-
-
-def resource_name(arm_id: str) -> str:
-    """The last name of an ARM id, the text itself where it is none."""
-    try:
-        return parse(arm_id).name
-    except ArmIdError:
-        return arm_id
 
 
 def _seen_gone_first(step: ChangeStep) -> Any:

@@ -19,10 +19,11 @@ from vtapweb.access.actions import audit_record
 from vtapweb.domain.arm_id import arm_key
 from vtapweb.domain.change import ChangeState, StepState, moved_change, moved_step
 from vtapweb.domain.ledger import NOT_FLUX, Known, compare
+from vtapweb.domain.tap_body import destination_of_body, resource_name, tap_of_body
 from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.inventory.bulk import chunks
 from vtapweb.inventory.models import Subscription, TapConfiguration, VirtualNetworkTap
-from vtapweb.taps.actions.ledger import destination_of_body, resource_name, tap_of_body, told_by_change, who_did
+from vtapweb.taps.actions.ledger import told_by_change, who_did
 from vtapweb.taps.models import Change, ChangeStep, LedgerEntry, Mirror, TapLife
 
 State, Origin, Decision = LedgerEntry.State, LedgerEntry.Origin, LedgerEntry.Decision

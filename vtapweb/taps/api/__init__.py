@@ -3,6 +3,8 @@
 from ninja import Router
 
 from vtapweb.taps.api.changes import router as changes_router
+from vtapweb.taps.api.ledger import router as ledger_router
 
 router = Router(tags=["taps"])
 router.add_router("", changes_router)
+router.add_router("", ledger_router)

@@ -1,0 +1,85 @@
+"""Reads of the ledger: what nobody here answers for, what drifted, and how many of each. `evidence` reads it over time."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, QuerySet
+
+from vtapweb.domain.scope import Scope
+from vtapweb.inventory.selectors import in_scope
+from vtapweb.taps.models import LedgerEntry, Mirror, TapLife
+
+Origin, State = LedgerEntry.Origin, LedgerEntry.State
+
+_UNACCOUNTED = Q(origin=Origin.OUTSIDE, ended_at=None)
+_DRIFT = Q(state__in=[State.VANISHED, State.CHANGED], drift_decision="")
+
+
+@dataclass(frozen=True, slots=True)
+class UnaccountedKeys:
+    """Keys of what is there without a change of ours, for glyphs: TAP configurations, their NICs, and TAPs."""
+
+    tap_configuration_keys: frozenset[str]
+    nic_keys: frozenset[str]
+    tap_keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCounts:
+    """How much waits for somebody."""
+
+    unaccounted_mirrors: int
+    unaccounted_taps: int
+    drift: int
+
+    @property
+    def unaccounted(self) -> int:
+        return self.unaccounted_mirrors + self.unaccounted_taps
+
+    @property
+    def total(self) -> int:
+        return self.unaccounted + self.drift
+
+
+def unaccounted_mirrors(scope: Scope) -> QuerySet[Mirror]:
+    """Open mirrors that nobody here made or adopted, by TAP and NIC; one query."""
+    return in_scope(Mirror.objects.filter(_UNACCOUNTED), scope).select_related("replaces").order_by("tap_name", "tap_key", "nic_name", "pk")
+
+
+def unaccounted_taps(scope: Scope) -> QuerySet[TapLife]:
+    """The same of TAPs, by name; one query."""
+    return in_scope(TapLife.objects.filter(_UNACCOUNTED), scope).order_by("tap_name", "pk")
+
+
+def unaccounted_keys(scope: Scope) -> UnaccountedKeys:
+    """The keys that the map marks with the glyph of its own; two queries."""
+    mirrors = list(unaccounted_mirrors(scope).order_by().values_list("tap_configuration_key", "nic_key"))
+    taps = frozenset(unaccounted_taps(scope).order_by().values_list("tap_key", flat=True))
+    return UnaccountedKeys(frozenset(key for key, _ in mirrors), frozenset(nic for _, nic in mirrors), taps)
+
+
+def drifted_mirrors(scope: Scope) -> QuerySet[Mirror]:
+    """Mirrors that somebody answered for and that ended or changed in Azure without us, undecided, newest first, with where they point now."""
+    rows = in_scope(Mirror.objects.filter(_DRIFT), scope).select_related("began_change")
+    return rows.prefetch_related("replaced_by").order_by("-ended_at", "-pk")
+
+
+def drifted_taps(scope: Scope) -> QuerySet[TapLife]:
+    """The same of TAPs; one query."""
+    return in_scope(TapLife.objects.filter(_DRIFT), scope).select_related("began_change").order_by("-ended_at", "-pk")
+
+
+def ledger_counts(scope: Scope) -> LedgerCounts:
+    """Two queries."""
+    counted = {
+        model: in_scope(model._default_manager.filter(_UNACCOUNTED | _DRIFT), scope).aggregate(
+            unaccounted=Count("pk", filter=_UNACCOUNTED), drift=Count("pk", filter=_DRIFT)
+        )
+        for model in (Mirror, TapLife)
+    }
+    mirrors, taps = counted[Mirror], counted[TapLife]
+    return LedgerCounts(mirrors["unaccounted"], taps["unaccounted"], mirrors["drift"] + taps["drift"])
+
+
+def is_first_review(scope: Scope) -> bool:
+    """Whether nothing in scope was ever made or adopted here: then all that is unaccounted was there before vtapweb; one query."""
+    return not in_scope(Mirror.objects.exclude(origin=Origin.OUTSIDE), scope).exists()
