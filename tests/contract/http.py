@@ -27,11 +27,24 @@ class Reply(NamedTuple):
 
 
 Answer = Callable[[str, str, Mapping[str, str]], Reply]  # (method, absolute URL, headers with lower-case names)
+BodyAnswer = Callable[[str, str, Mapping[str, str], bytes], Reply]  # the same and the request's body
+
+
+def without_body(answer: Answer) -> BodyAnswer:
+    """For a server that only reads."""
+    return lambda method, url, headers, _body: answer(method, url, headers)
 
 
 @contextmanager
 def serving(answer: Answer) -> Iterator[str]:
     """Serves `answer` over HTTP/1.1 on a free port of 127.0.0.1; yields the base URL."""
+    with serving_bodies(without_body(answer)) as base_url:
+        yield base_url
+
+
+@contextmanager
+def serving_bodies(answer: BodyAnswer) -> Iterator[str]:
+    """The same for a server that also takes bodies."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -39,7 +52,8 @@ def serving(answer: Answer) -> Iterator[str]:
 
         def do_any(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = answer(self.command, f"http://{headers.get('host', '')}{self.path}", headers)
+            sent = self.rfile.read(int(headers.get("content-length") or 0))
+            reply = answer(self.command, f"http://{headers.get('host', '')}{self.path}", headers, sent)
             if reply.fault in {"drop", "reset"}:
                 self.hang_up(is_reset=reply.fault == "reset")
                 return
@@ -85,12 +99,13 @@ def serving(answer: Answer) -> Iterator[str]:
 class InProcess(HttpTransport[Any, Any]):
     """An azure-core transport that calls `answer`; everything above it is the SDK's own."""
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, answer: Answer | None = None, *, bodies: BodyAnswer | None = None) -> None:
+        assert (answer is None) != (bodies is None)
+        self._answer = bodies or without_body(answer)  # type: ignore[arg-type] # one of the two is there
 
     def send(self, request: Any, **_options: Any) -> Any:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        reply = self._answer(request.method, request.url, headers)
+        reply = self._answer(request.method, request.url, headers, request.content or b"")
         if reply.fault in {"drop", "reset"}:
             raise ServiceResponseError("the connection was closed", error=ConnectionResetError(104, "reset"))
         body = reply.body[: len(reply.body) // 2] if reply.fault in {"cut", "short"} else reply.body

@@ -58,6 +58,8 @@ class OtherArm:
     every: int = 0
     request_count: int = 0
     tokens: set[str] = field(default_factory=set)
+    taps: dict[str, Any] = field(default_factory=dict)  # by folded id, in ARM's own casing
+    writes: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, x-ms-client-request-id
     estates: dict[str, dict[ReadKind, list[Any]]] = field(default_factory=lambda: {one.lower(): _estate(one) for one in (FIRST, SECOND)})
 
     def sent(self, kind: ReadKind, subscription_id: str) -> list[Any]:
@@ -65,7 +67,7 @@ class OtherArm:
         items = [{**recase(item), "BrandNew": {"Deep": [None, 1.5, "ü"]}} for item in self.estates[subscription_id.lower()][kind]]
         return [*items, None, {"Name": "nameless"}] if kind is ReadKind.NETWORK_INTERFACES else items
 
-    def answer(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
+    def answer(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Reply:
         self.request_count += 1
         self.tokens.add(headers.get("authorization", ""))
         struck = self.every and self.request_count % self.every == 0
@@ -77,7 +79,7 @@ class OtherArm:
             return Reply(
                 401, b'{"error": {"code": "ExpiredAuthenticationToken", "message": "expired"}}', {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             )
-        reply = self._page(url)
+        reply = self._page(url) if method == "GET" else self._write(method, url, headers, body)
         return reply._replace(fault=self.fault) if struck else reply
 
     def _page(self, url: str) -> Reply:
@@ -89,6 +91,13 @@ class OtherArm:
             return self._slice(
                 [{"Id": f"/subscriptions/{one.upper()}", "DisplayName": one, "State": "Enabled"} for one in self.estates], parts.path, query
             )
+        if (
+            len(words) in {8, 10}
+            and words[4] == "providers"
+            and words[5] == "microsoft.network"
+            and words[6] in {"networkinterfaces", "virtualnetworktaps"}
+        ):
+            return self._one(parts.path)
         kind = _COLLECTIONS.get(words[-1])
         if kind is None or "statusOnly" in query:
             return Reply(404, b'{"error": {"code": "InvalidResourceType", "message": "not here"}}')
@@ -101,3 +110,41 @@ class OtherArm:
         if start < len(items):
             page["NextLink"] = f"{path}?api-version={query['api-version'][0]}&from={start + self.page_size}"
         return Reply(200, json.dumps(page, ensure_ascii=False).encode())
+
+    # -- single resources, and writes that are done when they are answered
+
+    def _nic(self, path: str) -> Any:
+        nics = self.estates[path.split("/")[2].lower()][ReadKind.NETWORK_INTERFACES]
+        return next((one for one in nics if one["id"].lower() == path.lower()), None)
+
+    def _one(self, path: str) -> Reply:
+        found = self._nic(path) or self.taps.get(path.lower())
+        if found is None:
+            return Reply(404, b'{"Error": {"Code": "ResourceNotFound", "Message": "nothing of that name"}}')
+        return Reply(200, json.dumps({**recase(found), "BrandNew": [1]}, ensure_ascii=False).encode())
+
+    def _write(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        path = urlsplit(url).path
+        self.writes.append((method, path, headers.get("x-ms-client-request-id", "")))
+        sent = json.loads(body) if body else {}
+        if "/tapconfigurations/" in path.lower():
+            return self._write_configuration(method, path, sent)
+        if method == "DELETE":
+            return Reply(200 if self.taps.pop(path.lower(), None) else 204, b"")
+        kept = self.taps.get(
+            path.lower(), {"id": path.upper().replace("/SUBSCRIPTIONS", "/subscriptions"), "name": path.rsplit("/", 1)[-1], "properties": {}}
+        )
+        self.taps[path.lower()] = {**kept, **sent}
+        return Reply(200, json.dumps(recase(self.taps[path.lower()])).encode())
+
+    def _write_configuration(self, method: str, path: str, sent: Any) -> Reply:
+        nic_id, _, name = path.rsplit("/", 2)
+        nic = self._nic(nic_id)
+        if nic is None:
+            return Reply(404, b'{"Error": {"Code": "NicUnknownHere", "Message": "no such NIC (an invented code)"}}')
+        others = [one for one in nic["properties"].get("tapConfigurations", []) if one["name"].lower() != name.lower()]
+        if method == "PUT" and others:
+            return Reply(409, b'{"Error": {"Code": "OneIsEnough", "Message": "this NIC has a TAP configuration"}}')
+        made = [{"id": path, "name": name, "properties": sent["properties"]}] if method == "PUT" else []
+        nic["properties"]["tapConfigurations"] = [*others, *made]
+        return Reply(200, json.dumps(recase(made[0]), ensure_ascii=False).encode() if made else b"")

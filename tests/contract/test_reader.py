@@ -149,7 +149,15 @@ def test_arms_words_and_ids_are_kept() -> None:
     assert found.message == "no rights for …"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": 7}', b'{"error": {"code": 1, "message": null}}', b"\xff", b"[]"])
+@pytest.mark.parametrize(
+    "body", [b'{"Error": {"Code": "X1", "MESSAGE": "no"}}', b'{"error": {"code": "X1", "message": "no", "details": 7}, "more": [1]}']
+)
+def test_a_refusal_in_another_casing_keeps_its_words(body: bytes) -> None:
+    found = failure_of(connect(Script(Reply(418, body))))
+    assert (found.failure, found.code, found.message) == (Failure.REFUSED, "X1", "no")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": 7}', b'{"error": {"code": null}}', b"\xff", b"[]"])
 def test_a_refusal_without_arms_envelope_still_says_something(body: bytes) -> None:
     found = failure_of(connect(Script(Reply(418, body))))
     assert (found.failure, found.code, found.message) == (Failure.REFUSED, "", "The server answered 418 without saying why.")

@@ -13,6 +13,7 @@ from azure.mgmt.network import NetworkManagementClient
 from tests.cloud.samples import SUBSCRIPTION, nic, vnet
 from tests.contract import examples
 from tests.contract.http import InProcess, Reply
+from vtapweb.cloud import metrics, parsing
 from vtapweb.cloud.connect import cloud_from_settings
 from vtapweb.cloud.parsing import READERS, SUBSCRIPTIONS, Reader, parse_page
 from vtapweb.cloud.pipeline import Pipeline, StaticToken
@@ -200,6 +201,28 @@ def test_recorded_waits_are_understood() -> None:
     for path in examples.present(["real_retry_after_headers_2019.json"]):
         waits += [headers["Retry-After"] for headers in examples.load(path).values()]
     assert {parse_retry_after(wait, now_unix_s=0.0) for wait in waits} == {10.0, 3.0}
+
+
+def body_of(path: Path) -> Any:
+    """The answer's body: the file itself, or what the specification shows as the answer 200."""
+    found = examples.load(path)
+    return found["responses"]["200"]["body"] if "responses" in found else found
+
+
+def test_features_permissions_and_metrics_are_read() -> None:
+    for path in examples.present(examples.FEATURES):
+        document = body_of(path)
+        assert parsing.feature_state(json.dumps(document).encode()) == document["properties"]["state"]
+    for path in examples.present(examples.PERMISSIONS):
+        document = body_of(path)
+        page = parse_page(parsing.PERMISSIONS, json.dumps(document).encode())
+        assert [list(one.actions) for one in page.items] == [one["actions"] for one in document["value"]]
+        assert [list(one.not_actions) for one in page.items] == [one["notActions"] for one in document["value"]]
+    for path in examples.present(examples.METRICS):
+        document = body_of(path)
+        (series,) = metrics.series(json.dumps(document).encode())
+        assert (series.resource_id, series.name) == (document["values"][0]["resourceid"], "Ingress")
+        assert [total for _, total in series.totals] == [1_737_897.0]
 
 
 def test_the_other_files_are_json() -> None:

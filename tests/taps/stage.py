@@ -42,20 +42,14 @@ class Wire(InProcess):
     """Carries requests with their bodies into the simulator; `on_request(number, moment)` is called "before" and "after" each."""
 
     def __init__(self, server: Server, on_request: Callable[[str, str], None]) -> None:
-        super().__init__(lambda *_arguments: Reply(500, b""))
+        super().__init__(bodies=self._carry)
         self._server, self._on_request = server, on_request
 
-    def send(self, request: Any, **options: Any) -> Any:
-        def answer(method: str, url: str, headers: Mapping[str, str]) -> Reply:
-            self._on_request(method, "before")
-            content = request.content
-            body = content if isinstance(content, bytes) else (content or "").encode()
-            response = self._server.handle(Request(method, url, headers, body))
-            self._on_request(method, "after")
-            return Reply(response.status, response.body, response.headers, "drop" if response.is_dropped else "")
-
-        self._answer = answer
-        return super().send(request, **options)
+    def _carry(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        self._on_request(method, "before")
+        response = self._server.handle(Request(method, url, headers, body))
+        self._on_request(method, "after")
+        return Reply(response.status, response.body, response.headers, "drop" if response.is_dropped else "")
 
 
 class Stage:

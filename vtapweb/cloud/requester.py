@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import msgspec
 
-from vtapweb.cloud import wire
+from vtapweb.cloud import lenient, wire
 from vtapweb.cloud.origin import BadUrlError, Origin, is_at_home, origin_of, resolve
 from vtapweb.cloud.port import CloudError, Failure
 from vtapweb.cloud.retry import RetryPolicy, failure_of_status, parse_retry_after
@@ -166,10 +166,20 @@ _ERROR = msgspec.json.Decoder(wire.ErrorEnvelope)
 def error_of(body: bytes) -> tuple[str, str]:
     """ARM's code and message, ("", "") where the body is no error envelope (a proxy's page, nothing at all)."""
     try:
-        error = _ERROR.decode(body).error
+        error: wire.ErrorBody | wire.ErrorWire | None = _ERROR.decode(body).error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        error = _lenient_error(body)
+    if error is None:
         return "", ""
     return error.code or "", error.message or ""
+
+
+def _lenient_error(body: bytes) -> wire.ErrorWire | None:
+    """The same from an envelope in another casing or of broken text."""
+    try:
+        return lenient.read(wire.StatusWire, body).error
+    except lenient.NotAnObjectError:
+        return None
 
 
 def correlation_id_of(answer: "Answer", request_id: str) -> str:
