@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.simulator.caller import VERSION
-from vtapweb.simulator.contoso import SPOKES
+from vtapweb.simulator.contoso import PROD, SPOKES
 
 pytestmark = pytest.mark.enable_socket
 TOKEN = {"Authorization": "Bearer x"}
@@ -123,6 +123,34 @@ def test_a_killed_process_has_lost_nothing_it_had_confirmed(tmp_path: Path) -> N
     names = [nic["name"] for nic in json.loads(second.send("GET", NICS)[2])["value"]]
     assert "mq-01" not in names
     assert "mq-02" in names
+    assert second.end() == (0, "")
+
+
+def test_an_operation_outlives_a_kill_and_a_lost_answer_is_done(tmp_path: Path) -> None:
+    nic = f"/subscriptions/{SPOKES}/resourceGroups/rg-crm/providers/Microsoft.Network/networkInterfaces/web-03"
+    mirror = f"{nic}/tapConfigurations/mirror?{VERSION}"
+    tap = f"/subscriptions/{PROD}/resourceGroups/rg-hub-uks/providers/Microsoft.Network/virtualNetworkTaps/tap-ilb-uks"
+    body = json.dumps({"properties": {"virtualNetworkTap": {"id": tap}}}).encode()
+    first = Process(tmp_path, "--operation-s", "3600", "--retry-after-s", "7")
+    status, headers, _ = first.send("PUT", mirror, body=body)
+    assert (status, headers["retry-after"]) == (201, "7")
+    url = urlsplit(headers["azure-asyncoperation"])
+    assert url.netloc == first.netloc
+    os.kill(first.process.pid, signal.SIGKILL)
+    first.process.communicate(timeout=20)
+
+    second = Process(tmp_path, "--operation-s", "0")
+    status, _, polled = second.send("GET", f"{url.path}?{url.query}")
+    assert (status, json.loads(polled)) == (200, {"status": "InProgress"})
+    assert second.send("DELETE", mirror)[0] == 429
+    second.play("faults", kind="lost_answer", times=1)
+    other = mirror.replace("web-03", "web-04")
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        second.send("PUT", other, body=body)
+    assert json.loads(second.send("GET", other)[2])["properties"]["provisioningState"] == "Succeeded"
+    assert second.send("PUT", other, body=body)[0] == 200
+    states = [write["state"] for write in json.loads(second.send("GET", "/_control/writes")[2])["value"]]
+    assert states == ["InProgress", "refused", "Succeeded", "done"]
     assert second.end() == (0, "")
 
 

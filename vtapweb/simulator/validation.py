@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from vtapweb.simulator import errors
 from vtapweb.simulator.documents import VXLAN_PORT, Json, Kind
 from vtapweb.simulator.estate import Document, Estate, fold
 
@@ -115,13 +116,7 @@ def destination_of(estate: Estate, tap: Json) -> Destination | None:
 
 def same_region_as_tap(case: Case) -> Refusal | None:
     """Source and TAP in one region. Azure's own code and sentence for a reference into another region."""
-    if _region(case.nic) == _region(case.tap):
-        return None
-    message = (
-        f"Resource {case.tap_id} referenced by resource {case.nic_id} was not found. "
-        "Please make sure that the referenced resource exists, and that both resources are in the same region."
-    )
-    return Refusal("same-region", "InvalidResourceReference", message)
+    return None if _region(case.nic) == _region(case.tap) else _not_there("same-region", case.tap_id, case.nic_id)
 
 
 def destination_exists(case: Case) -> Refusal | None:
@@ -205,13 +200,8 @@ def frontend_is_private(wanted: Wanted) -> Refusal | None:
 
 
 def destination_in_region(wanted: Wanted) -> Refusal | None:
-    if _region(wanted.tap) == wanted.destination.location.replace(" ", "").lower():
-        return None
-    message = (
-        f"Resource {wanted.destination.arm_id} referenced by resource {wanted.tap['id']} was not found. "
-        "Please make sure that the referenced resource exists, and that both resources are in the same region."
-    )
-    return Refusal("same-region", "InvalidResourceReference", message)
+    is_there = _region(wanted.tap) == wanted.destination.location.replace(" ", "").lower()
+    return None if is_there else _not_there("same-region", wanted.destination.arm_id, str(wanted.tap["id"]))
 
 
 def destination_is_ipv4(wanted: Wanted) -> Refusal | None:
@@ -227,11 +217,7 @@ def port_is_vxlan(wanted: Wanted) -> Refusal | None:
 
 
 def destination_is_missing(referrer_id: str, destination_id: str) -> Refusal:
-    message = (
-        f"Resource {destination_id} referenced by resource {referrer_id} was not found. "
-        "Please make sure that the referenced resource exists, and that both resources are in the same region."
-    )
-    return Refusal("dest-exists", "InvalidResourceReference", message)
+    return _not_there("dest-exists", destination_id, referrer_id)
 
 
 CONFIGURATION_RULES: tuple[Callable[[Case], Refusal | None], ...] = (
@@ -250,6 +236,12 @@ TAP_RULES: tuple[Callable[[Wanted], Refusal | None], ...] = (
     destination_is_ipv4,
     port_is_vxlan,
 )
+
+
+def _not_there(rule: str, arm_id: str, referrer_id: str) -> Refusal:
+    """Azure's own code and sentence for a reference to nothing, or into another region."""
+    error = errors.invalid_reference(arm_id, referrer_id)
+    return Refusal(rule, error.code, error.message)
 
 
 def _refuse(rule: str, code: str, sentence: str) -> Refusal:
