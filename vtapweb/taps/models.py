@@ -386,11 +386,13 @@ class SubscriptionConditions(models.Model):
     subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH, primary_key=True)
     feature_state = models.TextField(default="", blank=True)  # Registered, NotRegistered, Registering, …
     feature_status = models.CharField(max_length=13, choices=ConditionStatus.choices, default=ConditionStatus.NEVER)
-    feature_problem = models.TextField(default="", blank=True)
+    feature_problem = models.TextField(default="", blank=True)  # why the last attempt failed, also while an older answer is still believed
+    feature_read_at = models.DateTimeField(null=True, blank=True)
     locks = models.JSONField(default=list)  # [{scope_id, level, name, notes}]
     locks_status = models.CharField(max_length=13, choices=ConditionStatus.choices, default=ConditionStatus.NEVER)
     locks_problem = models.TextField(default="", blank=True)
-    read_at = models.DateTimeField(null=True, blank=True)
+    locks_read_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)  # the last attempt
 
     class Meta:
         constraints = [

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from vtapweb.taps.actions.advance import change_advance, changes_nudge
+from vtapweb.taps.actions.conditions import conditions_refresh, permissions_read
 from vtapweb.taps.actions.forecast import change_forecast
 from vtapweb.taps.actions.reconcile import subscription_reconcile
 
@@ -26,3 +27,13 @@ def tick() -> None:
 @shared_task(name="taps.advance", time_limit=300, ignore_result=True)
 def advance(*, change_id: int) -> None:
     change_advance(change_id=change_id)
+
+
+@shared_task(name="taps.refresh_conditions", time_limit=600, soft_time_limit=590, ignore_result=True)
+def refresh_conditions(*, subscription_id: str) -> None:
+    conditions_refresh(subscription_id=subscription_id)
+
+
+@shared_task(name="taps.read_permissions", time_limit=300, soft_time_limit=290, ignore_result=True)
+def read_permissions(*, scope_ids: list[str]) -> None:
+    permissions_read(scope_ids=scope_ids)

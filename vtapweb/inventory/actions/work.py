@@ -308,6 +308,7 @@ def _finish(lease: Lease, state: str, outcome: Outcome) -> str:
     transaction.on_commit(lambda: announce(progress, subscription_ids=[lease.subscription_id]))
     enqueue_on_commit("topology.refresh")
     enqueue_on_commit("taps.reconcile", subscription_id=lease.subscription_id)
+    enqueue_on_commit("taps.refresh_conditions", subscription_id=lease.subscription_id)
     for waiting in (
         SubscriptionSync.objects.filter(subscription_id=lease.subscription_id, state="queued").order_by("pk").values_list("pk", flat=True)[:1]
     ):

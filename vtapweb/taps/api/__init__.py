@@ -4,7 +4,9 @@ from ninja import Router
 
 from vtapweb.taps.api.changes import router as changes_router
 from vtapweb.taps.api.ledger import router as ledger_router
+from vtapweb.taps.api.verdicts import router as verdicts_router
 
 router = Router(tags=["taps"])
 router.add_router("", changes_router)
 router.add_router("", ledger_router)
+router.add_router("", verdicts_router)

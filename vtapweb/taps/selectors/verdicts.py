@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from vtapweb.domain.arm_id import arm_key
-from vtapweb.domain.permissions import scopes_of
+from vtapweb.domain.permissions import JOIN_TAP, WRITE_CONFIGURATION, WRITE_TAP, scopes_of
 from vtapweb.domain.scope import Scope
+from vtapweb.domain.tap_rules.access import Right, right_to
 from vtapweb.domain.tap_rules.facts import SourceFacts, TapFacts, World
 from vtapweb.domain.tap_rules.judge import Judgement, Verdict, judge
 from vtapweb.taps.selectors.facts import Facts, ProposedTap, world_of
@@ -24,9 +25,17 @@ class JudgedSelection:
         return self.judgement.verdict(source.key, tap.key)
 
     @property
+    def unread_subscriptions(self) -> tuple[str, ...]:
+        """Subscriptions of these NICs and TAPs in which nobody asked yet what vtapweb may do."""
+        ids = {one.subscription_id for one in self.sources} | {one.subscription_id for one in self.taps}
+        return tuple(sorted(one for one in ids if arm_key(f"/subscriptions/{one}") not in self.world.permissions))
+
+    @property
     def unread_scopes(self) -> tuple[str, ...]:
-        """Resource groups of these NICs and TAPs at which nobody asked yet what vtapweb may do, though the subscription was asked; ids as spelled."""
-        return tuple(_unread_groups(self.world, [*(one.arm_id for one in self.sources), *(one.arm_id for one in self.taps)]))
+        """Resource groups at which nobody asked yet what vtapweb may do, where the subscription does not grant it; ids as spelled."""
+        needs = [(one.arm_id, WRITE_CONFIGURATION) for one in self.sources]
+        needs += [(one.arm_id, action) for one in self.taps for action in ((JOIN_TAP, WRITE_TAP) if one.is_proposed else (JOIN_TAP,))]
+        return tuple(_unread_groups(self.world, needs))
 
 
 def judge_selection(
@@ -46,12 +55,12 @@ def judged(scope: Scope, facts: Facts) -> JudgedSelection:  # noqa: ARG001 - the
     return JudgedSelection(facts.world, facts.sources, facts.taps, judge(facts.world, facts.sources, facts.taps))
 
 
-def _unread_groups(world: World, arm_ids: Iterable[str]) -> list[str]:
-    """The resource groups of these resources that the world has no permissions of, each once, as first spelled."""
+def _unread_groups(world: World, needs: Iterable[tuple[str, str]]) -> list[str]:
+    """The resource groups that stand between these (ARM id, action) and a known answer, each once, as first spelled."""
     found: dict[str, str] = {}
-    for arm_id in arm_ids:
+    for arm_id, action in needs:
         group = next((one for one in scopes_of(arm_id) if one.count("/") == 4), "")
         key = arm_key(group) if group else ""
-        if key and key not in world.permissions:
-            found.setdefault(key, group)
+        if key and key not in world.permissions and key not in found and right_to(world, arm_id, action) is Right.UNKNOWN:
+            found[key] = group
     return list(found.values())
