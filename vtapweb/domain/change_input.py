@@ -125,10 +125,15 @@ class Problems:
         return bool(self.by_field)
 
 
-def check(draft: Draft, *, now: datetime, settle_default_s: int) -> tuple[Wish, Problems]:
-    """The wish and everything that is wrong with it. A wish with problems is only good for being shown again."""
+def check(draft: Draft, *, now: datetime, settle_default_s: int, is_whole: bool = True) -> tuple[Wish, Problems]:
+    """The wish and everything that is wrong with it. A wish with problems is only good for being shown again.
+
+    Without `is_whole` what the change is about comes from elsewhere (an undo, a retry): only reason, ticket, window and pace are asked for.
+    """
     problems = Problems()
-    if draft.action not in ACTIONS:
+    if not is_whole:
+        pass
+    elif draft.action not in ACTIONS:
         problems.add("action", f"{draft.action[:40]!r} is no action; there are {', '.join(ACTIONS)}.")
     else:
         _check_fields(draft, problems)

@@ -1,5 +1,6 @@
 """API v1 of changes, reading: the list, one with its requests and steps, the plan as a script. What acts on them is in `acts`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -176,7 +177,7 @@ def step_item(step: ChangeStep) -> dict[str, object]:
     }
 
 
-def refused(one: dict[str, str]) -> dict[str, object]:
+def refused(one: Mapping[str, str]) -> dict[str, Any]:
     """Something left out, as `Change.left_out` stores it, with its rule in the shape of a verdict's."""
     rule = {"id": one["rule_id"], **{name: one.get(name, "") for name in ("outcome", "message", "remedy", "source")}}
     return {"nic": one["nic"], "name": one["name"], "rules": [rule]}
