@@ -9,6 +9,7 @@ from django.utils import timezone
 from tests.inventory.factories import SUBSCRIPTION, Estate, make_estate
 from tests.inventory.pages import queries_of, signed_in
 from tests.taps.factories import make_change, make_step
+from vtapweb.access.models import AuditEntry
 from vtapweb.inventory.models import NetworkInterface
 from vtapweb.taps.models import Change, ChangeStep
 
@@ -21,6 +22,12 @@ def change_of(estate: Estate, **fields: Any) -> Change:
     if fields.get("state") in {"applied", "partly_applied", "failed", "cancelled"}:
         fields.setdefault("finished_at", timezone.now())
     return make_change(**{**tap, **fields})
+
+
+def change_of_nothing(**fields: Any) -> Change:
+    if fields.get("state") == "applied":
+        fields["finished_at"] = timezone.now()
+    return make_change(**fields)
 
 
 def step_of(change: Change, nic: NetworkInterface, **fields: Any) -> ChangeStep:
@@ -39,14 +46,26 @@ def text_of(answer: Any) -> str:
 @pytest.mark.django_db
 def test_a_plan_says_in_a_sentence_what_it_does_what_it_leaves_out_and_what_it_costs() -> None:
     estate = make_estate()
-    change = change_of(estate, left_out=[{"nic": "…", "name": "web-01", "rule_id": "one-config-per-nic", "message": "It is mirrored already."}])
+    refused = {
+        "nic": "…",
+        "name": "web-01",
+        "rule_id": "one-config-per-nic",
+        "message": "It is mirrored already.",
+        "remedy": "Move it.",
+        "source": "[FAQ]",
+    }
+    said = "2 of 3 NICs → tap-collector. Left out: web-01, already mirrored. 2 requests in 2 waves, about 2 min. Nothing has been sent to Azure."
+    plan = {"sentence": said, "downtime": "Each of these 2 VMs may lose its network for up to 60 seconds.", "duration_s": 65}
+    change = change_of(estate, left_out=[refused], plan=plan)
     step_of(change, estate.nics[1], groups=["availability set dc"])
     step_of(change, estate.nics[2], wave=2, groups=["availability set dc"])
     answer = signed_in().get(f"/changes/{change.pk}")
     words = text_of(answer)
-    assert "2 of 3 NICs → tap-collector. Left out: web-01. It is mirrored already. 2 requests in 2 waves. Nothing has been sent to Azure." in words
-    assert "Each of these 2 VMs may lose its network for up to 60 seconds. Once a step is sent, it can&#x27;t be called back." in words
-    assert "app-02 and app-03 back each other up, so we change them one after the other." in words
+    assert said in words
+    assert "Each of these 2 VMs may lose its network for up to 60 seconds." in words
+    assert "web-01 : It is mirrored already. Fix: Move it. Rule one-config-per-nic, from [FAQ]" in words
+    assert "availability set dc" in words
+    assert "about 2 min · 1 first, then up to 5 at once" in words
     assert "PUT" in words
     assert "/tapConfigurations/tap-one?api-version=" in words
     assert f"/nics/{estate.nics[1].key}" in answer.content.decode()
@@ -76,6 +95,23 @@ def test_each_state_of_a_step_is_told_in_words_and_flowing_is_never_claimed() ->
 
 
 @pytest.mark.django_db
+def test_that_nothing_was_sent_is_said_only_while_it_is_true() -> None:
+    plan = {"sentence": "1 NIC → tap-one. Nothing has been sent to Azure."}
+    for state, is_said in (("planned", True), ("applying", False), ("applied", False)):
+        words = text_of(signed_in().get(f"/changes/{change_of_nothing(state=state, plan=plan).pk}"))
+        assert ("Nothing has been sent to Azure." in words) is is_said
+
+
+@pytest.mark.django_db
+def test_a_change_leads_to_what_it_undoes_and_to_what_undoes_it() -> None:
+    first = change_of_nothing(state="applied")
+    second = change_of_nothing(undo_of=first)
+    client = signed_in()
+    assert f"undone by change {second.pk} (planned)" in text_of(client.get(f"/changes/{first.pk}"))
+    assert f"undo of change {first.pk}" in text_of(client.get(f"/changes/{second.pk}"))
+
+
+@pytest.mark.django_db
 def test_a_limited_viewer_sees_only_changes_whose_subscriptions_he_may_all_read() -> None:
     estate = make_estate()
     mine = change_of(estate, reason="mine alone")
@@ -95,7 +131,8 @@ def test_foreign_text_is_shown_never_obeyed() -> None:
     change = change_of(estate, reason=HOSTILE, ticket=HOSTILE, tap_name=HOSTILE, created_by_name=HOSTILE, stop_reason=HOSTILE,
                        left_out=[{"name": HOSTILE, "message": HOSTILE, "rule_id": "x"}], state="partly_applied",
                        differences=[{"name": HOSTILE, "was": HOSTILE, "now": HOSTILE, "message": HOSTILE}],
-                       plan={"warnings": [{"message": HOSTILE, "remedy": HOSTILE, "rule_id": "x", "count": 2}]})  # fmt: skip
+                       plan={"sentence": HOSTILE, "warnings": [{"code": "x", "message": HOSTILE, "names": [HOSTILE]}],
+                             "forecast": {"sentence": HOSTILE, "notes": [HOSTILE]}})  # fmt: skip
     step_of(change, estate.nics[0], state="failed", error_code=HOSTILE, error_message=HOSTILE, correlation_id=HOSTILE, groups=[HOSTILE],
             body={HOSTILE: HOSTILE}, path=HOSTILE, vm_name=HOSTILE)  # fmt: skip
     for address in (f"/changes/{change.pk}", "/changes"):
@@ -160,3 +197,60 @@ def test_every_change_has_a_page(state: str, action: str) -> None:
 
 def test_a_change_that_there_is_not_is_not_found(db: None) -> None:
     assert signed_in().get("/changes/99999").status_code == 404
+
+
+# -- what may be done with it
+
+
+@pytest.mark.django_db
+def test_an_operator_applies_pauses_goes_on_and_sends_no_more(settings: Any) -> None:
+    settings.CLOUD = "simulator"
+    estate = make_estate()
+    change = change_of(estate)
+    step_of(change, estate.nics[1])
+    client = signed_in("operator")
+    buttons = {"planned": {"apply", "cancel"}, "applying": {"pause", "cancel"}, "paused": {"continue", "cancel"}, "cancelled": set()}
+    for verb, state in (("apply", "applying"), ("pause", "paused"), ("continue", "applying"), ("cancel", "cancelled")):
+        change.refresh_from_db()
+        page = client.get(f"/changes/{change.pk}").content.decode()
+        shown = set(re.findall(rf'action="/changes/{change.pk}/([a-z-]+)"', page))
+        assert buttons[change.state] <= shown, change.state
+        answer = client.post(f"/changes/{change.pk}/{verb}")
+        assert (answer.status_code, answer.headers["Location"]) == (302, f"/changes/{change.pk}")
+        change.refresh_from_db()
+        assert change.state == state
+    assert AuditEntry.objects.filter(action="taps.change_applied").count() == 1
+
+
+@pytest.mark.django_db
+def test_a_viewer_sees_every_button_with_the_reason_why_it_is_not_his(settings: Any) -> None:
+    settings.CLOUD = "simulator"
+    estate = make_estate()
+    change = change_of(estate)
+    step_of(change, estate.nics[1])
+    client = signed_in("viewer")
+    page = client.get(f"/changes/{change.pk}")
+    assert "needs the role operator; yours is viewer" in text_of(page)
+    assert "Apply now" in text_of(page)
+    assert f'action="/changes/{change.pk}' not in page.content.decode()
+    for verb in ("apply", "pause", "continue", "cancel"):
+        assert client.post(f"/changes/{change.pk}/{verb}").status_code == 403
+    change.refresh_from_db()
+    assert change.state == "planned"
+
+
+@pytest.mark.django_db
+def test_what_is_refused_is_told_on_the_page_and_changes_nothing(settings: Any) -> None:
+    settings.CLOUD = "public"  # read-only until an admin enables it
+    estate = make_estate()
+    change = change_of(estate)
+    step_of(change, estate.nics[1])
+    client = signed_in("operator")
+    assert "is read-only for vtapweb" in text_of(client.post(f"/changes/{change.pk}/apply", follow=True))
+    assert "Writes are off" not in text_of(client.get(f"/changes/{change.pk}"))
+    assert client.post(f"/changes/{change.pk}/explode").status_code == 404
+    assert client.get(f"/changes/{change.pk}/apply").status_code == 405
+    limited = signed_in("operator", only=(OTHER,))
+    assert limited.post(f"/changes/{change.pk}/apply").status_code == 404
+    change.refresh_from_db()
+    assert change.state == "planned"

@@ -7,7 +7,6 @@ from datetime import datetime
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from vtapweb.domain.change import StepState
-from vtapweb.domain.scope import Scope
 from vtapweb.taps.change_page import TITLES, state_cell
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.web.paging import number_of
@@ -41,14 +40,6 @@ class ListRow:
     @property
     def failed_width(self) -> int:
         return -(-100 * self.failed // self.total) if self.total else 0
-
-
-def changes_in(scope: Scope) -> QuerySet[Change]:
-    """The changes whose subscriptions the scope covers; one query more for a limited scope."""
-    if scope.is_everything:
-        return Change.objects.all()
-    seen = [pk for pk, ids in Change.objects.values_list("pk", "subscription_ids") if scope.covers(ids)]
-    return Change.objects.filter(pk__in=seen)
 
 
 def matching(changes: QuerySet[Change], given: Mapping[str, str]) -> QuerySet[Change]:

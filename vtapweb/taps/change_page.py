@@ -13,11 +13,14 @@ from typing import Any
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
 from vtapweb.domain.change import FINAL_CHANGE_STATES, IN_FLIGHT_STEP_STATES, ChangeAction, ChangeState, StepState
+from vtapweb.domain.plan_words import NOTHING_SENT, duration
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.browse import in_scope
 from vtapweb.inventory.cells import name_of, vnet_id_of
 from vtapweb.inventory.models import NetworkInterface, VirtualNetworkTap
 from vtapweb.taps.models import Change, ChangeStep
+from vtapweb.taps.page_parts import Cannot, Patch, places, together
+from vtapweb.taps.selectors.changes import PlanView
 from vtapweb.web.tables import Cell
 from vtapweb.web.text import plural, span
 
@@ -59,7 +62,7 @@ LIGHTS: Mapping[str, str] = {
     ChangeState.FAILED: "broken",
     ChangeState.CANCELLED: "plan",
 }
-POSTED: frozenset[str] = frozenset()  # the buttons whose addresses there are
+POSTED = frozenset({"apply", "pause", "continue", "cancel"})  # the buttons whose addresses there are
 MANY_STEPS = 200  # beyond them the page asks for its moving part less often
 
 
@@ -126,21 +129,6 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
-    """What is joined to what, drawn: `light` is one of LIGHTS."""
-
-    source: str
-    source_place: str
-    goal: str
-    goal_place: str
-    light: str
-
-    @property
-    def words(self) -> str:
-        return f"{self.source} ({self.source_place}) to {self.goal} ({self.goal_place})"
-
-
-@dataclass(frozen=True, slots=True)
 class Note:
     """A sentence over the buttons: tone "", "warn", "bad" or "stale"; `test` names it for browser tests."""
 
@@ -187,12 +175,15 @@ class ChangePage:
     facts: list[tuple[str, Cell]] = field(default_factory=list)
     forecast: Sequence[str] = ()
     warnings: Sequence[Mapping[str, Any]] = ()
-    left_out: Sequence[Mapping[str, Any]] = ()
+    left_out: Sequence[Cannot] = ()
+    left_out_count: int = 0
+    digest: str = ""
     pace_words: str = ""
     steps_words: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    origin: Mapping[str, Any] | None = None
+    relations: Sequence[tuple[int, str]] = ()  # (number, words) of changes that this one comes from or that came from it
+    length_words: str = ""
     is_started: bool = False
     is_moving: bool = False
     throttle_ms: int = 700
@@ -225,13 +216,6 @@ def neighbours(scope: Scope, change: Change, steps: Sequence[ChangeStep]) -> Nei
 def state_cell(state: str) -> Cell:
     tone, glyph, words = CHANGE_STATES[state]
     return Cell(words, tone=tone, glyph=glyph)
-
-
-def places(names: Sequence[str]) -> str:
-    """The first three, and how many more."""
-    if not names:
-        return "not in the inventory you may see"
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _step_cell(step: ChangeStep) -> Cell:
@@ -338,31 +322,6 @@ def pace_words(change: Change) -> str:
     return f"{change.pace_first} first, then up to {change.pace_wave} at once{between}{apart}"
 
 
-def vm_count(steps: Sequence[ChangeStep]) -> int:
-    """How many VMs the steps on NICs touch; a NIC whose VM is not known counts as one."""
-    return len({step.vm_key or step.nic_key for step in steps if step.nic_key})
-
-
-def downtime(steps: Sequence[ChangeStep]) -> str:
-    """What applying may do to VMs, "" where it touches none."""
-    number = vm_count(steps)
-    if not number:
-        return ""
-    who = "The VM of this NIC" if number == 1 else f"Each of these {number:,} VMs"
-    words = f"{who} may lose its network for up to 60 seconds. Once a step is sent, it can't be called back."
-    shared: dict[str, set[str]] = {}
-    for step in steps:
-        for group in step.groups:
-            shared.setdefault(str(group), set()).add(step.vm_name or step.nic_name)
-    pairs = sorted(sorted(names) for names in shared.values() if len(names) > 1)
-    if not pairs:
-        return words
-    names = pairs[0]
-    first = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
-    more = f"; so {'do' if len(pairs) > 2 else 'does'} {plural(len(pairs) - 1, 'other group')}" if len(pairs) > 1 else ""
-    return f"{words} {first} back each other up{more}, so we change them one after the other."
-
-
 def _acts(change: Change, steps: Sequence[ChangeStep], viewer: Viewer, can_undo: bool) -> tuple[list[Act], str]:
     """(the buttons of this state, why they cannot be pressed)."""
     state = ChangeState(change.state)
@@ -394,11 +353,11 @@ def _acts(change: Change, steps: Sequence[ChangeStep], viewer: Viewer, can_undo:
     return acts, why
 
 
-def _notes(change: Change, steps: Sequence[ChangeStep]) -> list[Note]:
+def _notes(change: Change) -> list[Note]:
     notes = []
     state = ChangeState(change.state)
     if state in {ChangeState.PLANNED, ChangeState.HANDED_OVER}:
-        words = downtime(steps)
+        words = str(change.plan.get("downtime", ""))
         if words:
             notes.append(Note("warn", "▲", words, "downtime"))
     if state is ChangeState.HANDED_OVER:
@@ -428,17 +387,16 @@ def _facts(change: Change) -> list[tuple[str, Cell]]:
     if change.window_zone:
         facts.append(("Named in", Cell(change.window_zone)))
     facts.append(("Pace", Cell(pace_words(change))))
-    facts.append(("Planned", Cell(at=change.created_at)))
-    facts.append(("By", Cell(change.created_by_name)))
+    facts.append(("Planned by", Cell(change.created_by_name)))
     if change.source_ip:
         facts.append(("From", Cell(change.source_ip)))
     if change.applied_at:
-        facts += [("Applied", Cell(at=change.applied_at)), ("By", Cell(change.applied_by_name or "nobody"))]
+        facts += [("Applied", Cell(at=change.applied_at)), ("Applied by", Cell(change.applied_by_name or "nobody"))]
     return facts
 
 
 def _forecast(change: Change) -> list[str]:
-    forecast = change.plan.get("forecast") if isinstance(change.plan, dict) else None
+    forecast = change.plan.get("forecast")
     if change.action not in (ChangeAction.TAP, ChangeAction.MOVE):
         return ["It brings none: mirrors end, or only a TAP is written."]
     if not isinstance(forecast, dict) or not forecast.get("sentence"):
@@ -446,27 +404,10 @@ def _forecast(change: Change) -> list[str]:
     return [str(forecast["sentence"]), *(str(one) for one in forecast.get("notes", ()))]
 
 
-def _sentence(change: Change, steps: Sequence[ChangeStep]) -> str:
-    """What it does, in one breath; what was left out; how long it takes; and what has been sent."""
-    asked = len({step.nic_key for step in steps if step.nic_key}) + len(change.left_out)
-    going = asked - len(change.left_out)
-    goal = f" → {change.tap_name}" if change.action in (ChangeAction.TAP, ChangeAction.MOVE) else ""
-    parts = []
-    if change.action in ON_NICS:
-        verb = {ChangeAction.UNTAP: "Stop mirroring ", ChangeAction.MOVE: "Move "}.get(ChangeAction(change.action), "")
-        parts.append(f"{verb}{going} of {plural(asked, 'NIC')}{goal}." if change.left_out else f"{verb}{plural(going, 'NIC')}{goal}.")
-    else:
-        parts.append(f"{TITLES[change.action]}: {change.tap_name}.")
-    if len(change.left_out) == 1:
-        one = change.left_out[0]
-        parts.append(f"Left out: {one.get('name', '')}. {one.get('message', '')}")
-    elif change.left_out:
-        parts.append(f"Left out: {len(change.left_out)}, each with its reason below.")
-    waves = len({step.wave for step in steps})
-    parts.append(f"{plural(len(steps), 'request')} in {plural(waves, 'wave')}." if steps else "Nothing is left to send.")
-    if change.state == ChangeState.PLANNED:
-        parts.append("Nothing has been sent to Azure.")
-    return " ".join(part for part in parts if part)
+def sentence_of(change: Change) -> str:
+    """The plan's own sentence. That nothing has been sent is only said while it is true."""
+    said = str(change.plan.get("sentence", "")) or f"{TITLES[change.action]}: {change.tap_name}".rstrip(": ")
+    return said if change.state == ChangeState.PLANNED else said.replace(NOTHING_SENT, "").strip()
 
 
 def _patch(change: Change, steps: Sequence[ChangeStep], around: Neighbours) -> Patch:
@@ -481,41 +422,62 @@ def _patch(change: Change, steps: Sequence[ChangeStep], around: Neighbours) -> P
     return Patch(source, places(around.vnets), goal, f"collector {around.collector}" if around.collector else "TAP", light)
 
 
-def change_page(scope: Scope, change: Change, steps: Sequence[ChangeStep], viewer: Viewer) -> ChangePage:
-    """The page of `change`, which the scope covers, with its steps in their order. Two queries."""
+def _left_out(change: Change) -> list[Cannot]:
+    def rule_words(one: Mapping[str, str]) -> str:
+        source = f", from {one['source']}" if one.get("source") else ""
+        return f"Rule {one['rule_id']}{source}" if one.get("rule_id") else ""
+
+    return together(Cannot([("", one.get("name", ""))], one.get("message", ""), one.get("remedy", ""), rule_words(one)) for one in change.left_out)
+
+
+def relations_of(view: PlanView) -> list[tuple[int, str]]:
+    """The changes that this one undoes, retries or ends, and those that do so with this one."""
+    change = view.change
+    found = [
+        (number, f"{words} change {number}")
+        for number, words in ((change.undo_of_id, "undo of"), (change.retry_of_id, "retry of"), (change.expiry_of_id, "end of"))
+        if number
+    ]
+    for one in view.followers:
+        words = "undone by" if one.undo_of_id == change.pk else "retried by" if one.retry_of_id == change.pk else "ended by"
+        found.append((one.pk, f"{words} change {one.pk} ({CHANGE_STATES[one.state][2].split(',')[0]})"))
+    return found
+
+
+def change_page(scope: Scope, view: PlanView, viewer: Viewer) -> ChangePage:
+    """The page of a change that the scope covers. Two queries."""
+    change, steps = view.change, view.steps
     around = neighbours(scope, change, steps)
-    plan = change.plan if isinstance(change.plan, dict) else {}
+    plan = change.plan
     acts, why_not = _acts(change, steps, viewer, can_undo=any(step.state == StepState.VERIFIED for step in steps))
-    origin = None
-    for number, words in ((change.undo_of_id, "undo of"), (change.retry_of_id, "retry of"), (change.expiry_of_id, "end of")):
-        if number:
-            origin = {"number": number, "words": f"{words} change {number}"}
     return ChangePage(
         number=change.pk,
         title=TITLES[change.action],
         state=change.state,
         state_cell=state_cell(change.state),
         patch=_patch(change, steps, around),
-        sentence=_sentence(change, steps),
+        sentence=sentence_of(change),
         planned_by=change.created_by_name,
         planned_at=change.created_at,
         reason=change.reason,
         waves=_waves(change, steps, around, plan.get("prepared", {})),
         requests=[Request(step.method, step.path, step.body, str(step.client_request_id)) for step in steps],
         tally=_tally(steps),
-        notes=_notes(change, steps),
+        notes=_notes(change),
         differences=change.differences,
         acts=acts,
         why_not=why_not,
         facts=_facts(change),
         forecast=_forecast(change),
         warnings=plan.get("warnings", ()),
-        left_out=change.left_out,
+        left_out=_left_out(change),
+        left_out_count=len(change.left_out),
         pace_words=pace_words(change),
         steps_words=f"{plural(len(steps), 'step')} in {plural(len({step.wave for step in steps}), 'wave')}",
         started_at=change.started_at,
         finished_at=change.finished_at,
-        origin=origin,
+        relations=relations_of(view),
+        length_words=duration(plan["duration_s"]) if plan.get("duration_s") and not change.is_finished else "",
         is_started=change.applied_at is not None or change.state in FINAL_CHANGE_STATES,
         is_moving=change.state in {ChangeState.APPLYING, ChangeState.PAUSED},
         throttle_ms=700 if len(steps) <= MANY_STEPS else 3000,

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("evidence", ledger.evidence_page, name="taps_evidence"),
     path("evidence.csv", ledger.evidence_csv, name="taps_evidence_csv"),
     path("evidence.json", ledger.evidence_json, name="taps_evidence_json"),
+    path("changes/<int:number>/<slug:verb>", changes.change_act, name="change_act"),
     path("settings/writes", settings.writes, name="taps_writes"),
     path("settings/writes/stop", settings.stop, name="taps_writes_stop"),
     path("settings/writes/resume", settings.resume, name="taps_writes_resume"),
