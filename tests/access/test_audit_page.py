@@ -1,5 +1,6 @@
 """The audit record as page, API and CSV."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -21,8 +22,8 @@ def admin_client(client: Client) -> Client:
     return client
 
 
-# session, person, [one of the shell: the age of the inventory,] and the page's own
-PAGES = [("/audit", 4), ("/tokens", 4), ("/api/v1/audit", 4), ("/accounts/password/change/", 3)]
+# session, person, [two of the shell: the age of the inventory, whether writes are stopped,] and the page's own
+PAGES = [("/audit", 5), ("/tokens", 5), ("/api/v1/audit", 4), ("/accounts/password/change/", 4)]
 
 
 def record(count: int) -> None:
@@ -80,6 +81,25 @@ def test_the_csv_is_streamed_unarmed_and_itself_on_record(admin_client: Client) 
     entry = AuditEntry.objects.first()
     assert entry is not None
     assert (entry.action, entry.target, entry.actor, entry.detail) == ("access.exported", "audit", "root", {"filter": {"action": "inventory"}})
+
+
+def test_filters_by_target_and_reason_on_page_api_and_in_exports(admin_client: Client) -> None:
+    audit_record(action="taps.tested", actor="ada", target="change 41", reason="INC-7: odd DNS")
+    audit_record(action="taps.tested", actor="ada", target="change 42", reason="INC-8")
+    for wanted, count in (({"target": "CHANGE 4"}, 2), ({"target": "change 41"}, 1), ({"reason": "inc-8"}, 1), ({"reason": "x", "target": "y"}, 0)):
+        assert rows(admin_client.get("/audit", wanted).content) == count
+        assert admin_client.get("/api/v1/audit", wanted).json()["total"] == count
+        assert len(json.loads(admin_client.get("/audit.json", wanted).getvalue())["items"]) == count
+        assert admin_client.get("/api/v1/audit", {**wanted, "format": "csv"}).getvalue().count(b"taps.tested") == count
+    assert AuditEntry.objects.filter(action="access.exported", target="audit").count() == 8
+    assert admin_client.get("/api/v1/audit", {"format": "xls"}).status_code == 400
+    assert admin_client.get("/api/v1/audit", {"until": "9999-12-31"}).status_code == 200
+
+
+def test_the_json_holds_the_details_as_they_are(admin_client: Client) -> None:
+    record(2)
+    items = json.loads(admin_client.get("/audit.json", {"action": "inventory"}).getvalue())["items"]
+    assert [(one["actor"], one["detail"]) for one in items] == [("=cmd()", {"n": 1}), ("=cmd()", {"n": 0})]
 
 
 @pytest.mark.parametrize(("path", "queries"), PAGES)

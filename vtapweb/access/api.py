@@ -3,9 +3,11 @@
 from datetime import date, datetime
 from typing import Any
 
+from django.http import StreamingHttpResponse
 from ninja import Router, Schema
 
 from vtapweb.access.authentication import api_auth
+from vtapweb.access.exports import audit_export
 from vtapweb.access.models import Role
 from vtapweb.access.selectors import AuditFilter, audit_entries
 from vtapweb.access.viewer import ViewerRequest
@@ -44,15 +46,25 @@ def audit_list(
     request: ViewerRequest,
     actor: str = "",
     action: str = "",
+    target: str = "",
+    reason: str = "",
     since: date | None = None,
     until: date | None = None,
+    format: str = "json",
     limit: int = LIMIT_DEFAULT,
     cursor: str = "",
-) -> dict[str, Any]:
-    """For admins who see all subscriptions. `actor` and `action` are parts of the text, `since` and `until` days in UTC."""
+) -> dict[str, Any] | StreamingHttpResponse:
+    """For admins who see all subscriptions. `actor`, `action`, `target` and `reason` are parts of the text, `since` and `until` days in UTC.
+    `format=csv` answers all that fits at once.
+    """
     if not request.viewer.scope.is_everything:
         raise ProblemError(403, "Not allowed", "The audit record is of the whole installation; this token sees only some subscriptions.")
-    entries = audit_entries(scope=request.viewer.scope, wanted=AuditFilter(actor, action, since, until))
+    if format not in {"json", "csv"}:
+        raise ProblemError(400, "No such format", "`format` is json or csv.")
+    wanted = AuditFilter(actor=actor, action=action, target=target, reason=reason, since=since, until=until)
+    if format == "csv":
+        return audit_export(request, wanted, "csv")
+    entries = audit_entries(scope=request.viewer.scope, wanted=wanted)
     total = entries.count()
     if (last := number_in(cursor)) is not None:
         entries = entries.filter(pk__lt=last)

@@ -68,5 +68,7 @@ class TokenForm(forms.Form):
 class AuditFilterForm(forms.Form):
     actor = forms.CharField(required=False, max_length=200)
     action = forms.CharField(required=False, max_length=100)
+    target = forms.CharField(required=False, max_length=500)
+    reason = forms.CharField(required=False, max_length=500)
     since = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date", "class": "input"}), label="From")
     until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date", "class": "input"}), label="To")

@@ -77,10 +77,15 @@ def token_find(secret: str) -> ApiToken | None:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries: parts of the actor's name and the action (any case), days in UTC, both included. Empty and None: no limit."""
+    """Which entries: parts of the actor's name, the action, the target and the reason (any case), days in UTC, both included.
+
+    Empty and None: no limit.
+    """
 
     actor: str = ""
     action: str = ""
+    target: str = ""
+    reason: str = ""
     since: date | None = None
     until: date | None = None
 
@@ -94,9 +99,13 @@ def audit_entries(*, scope: Scope, wanted: AuditFilter) -> QuerySet[AuditEntry]:
         entries = entries.filter(actor__icontains=wanted.actor)
     if wanted.action:
         entries = entries.filter(action__icontains=wanted.action)
+    if wanted.target:
+        entries = entries.filter(target__icontains=wanted.target)
+    if wanted.reason:
+        entries = entries.filter(reason__icontains=wanted.reason)
     if wanted.since:
         entries = entries.filter(at__gte=datetime.combine(wanted.since, time.min, UTC))
-    if wanted.until:
+    if wanted.until and wanted.until < date.max:
         entries = entries.filter(at__lt=datetime.combine(wanted.until, time.min, UTC) + timedelta(days=1))
     return entries
 

@@ -17,4 +17,5 @@ urlpatterns = [
     path("tokens/<int:pk>/revoke", views.token_end, name="access_token_revoke"),
     path("audit", views.audit, name="access_audit"),
     path("audit.csv", views.audit_csv, name="access_audit_csv"),
+    path("audit.json", views.audit_json, name="access_audit_json"),
 ]

@@ -1,7 +1,5 @@
 """Pages of the access room: sign-in and out, password, tokens, the audit record. allauth does the work of signing in, with our templates."""
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 from allauth.account.views import LoginView, LogoutView, PasswordChangeView
@@ -9,7 +7,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,19 +16,18 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from vtapweb.access.actions import demo_user_get, export_record, token_create, token_revoke
+from vtapweb.access.actions import demo_user_get, token_create, token_revoke
 from vtapweb.access.demo import is_demo_offered
+from vtapweb.access.exports import audit_export
 from vtapweb.access.forms import AuditFilterForm, TokenForm
 from vtapweb.access.guards import require_role
-from vtapweb.access.models import ApiToken, AuditEntry, Role, User
+from vtapweb.access.models import ApiToken, Role, User
 from vtapweb.access.selectors import AuditFilter, audit_entries, tokens_all
 from vtapweb.access.viewer import ViewerRequest
-from vtapweb.web.csv import csv_response
 from vtapweb.web.paging import number_of
 from vtapweb.web.problem import ProblemError
 
 AUDIT_PAGE_ROWS = 100
-AUDIT_CSV_ROWS = 1000
 
 
 class SignIn(LoginView):
@@ -134,8 +130,7 @@ def audit_filter(form: AuditFilterForm) -> AuditFilter:
     """Raises ProblemError 400 for a date that is none."""
     if not form.is_valid():
         raise ProblemError(400, "This filter can't be read", "A date looks like 2026-11-22.")
-    data = form.cleaned_data
-    return AuditFilter(actor=data["actor"], action=data["action"], since=data["since"], until=data["until"])
+    return AuditFilter(**form.cleaned_data)
 
 
 @require_GET
@@ -162,33 +157,15 @@ def audit(request: ViewerRequest) -> HttpResponse:
     return render(request, "access/audit.html", context)
 
 
-AUDIT_COLUMNS = ["at", "actor", "action", "target", "reason", "detail", "source_ip", "is_demo"]
-
-
-def audit_rows(entries: QuerySet[AuditEntry]) -> Iterator[list[list[object]]]:
-    """The entries as rows under AUDIT_COLUMNS, a thousand at a time, each portion read by its own query when it is wanted."""
-    portion = list(entries[:AUDIT_CSV_ROWS])
-    while portion:
-        yield [
-            [
-                one.at.isoformat(),
-                one.actor,
-                one.action,
-                one.target,
-                one.reason,
-                json.dumps(one.detail) if one.detail else "",
-                one.source_ip,
-                one.is_demo,
-            ]
-            for one in portion
-        ]
-        portion = list(entries.filter(pk__lt=portion[-1].pk)[:AUDIT_CSV_ROWS])
-
-
 @require_GET
 @require_role(Role.ADMIN)
 def audit_csv(request: ViewerRequest) -> StreamingHttpResponse:
     """The filtered entries as CSV, streamed; that they were taken out is an entry too."""
-    entries = audit_entries(scope=request.viewer.scope, wanted=audit_filter(AuditFilterForm(request.GET)))
-    entries = entries.filter(pk__lte=export_record(request=request, what="audit", detail={"filter": request.GET.dict()}).pk)
-    return csv_response(request, filename="vtapweb-audit.csv", header=AUDIT_COLUMNS, chunks=audit_rows(entries))
+    return audit_export(request, audit_filter(AuditFilterForm(request.GET)), "csv")
+
+
+@require_GET
+@require_role(Role.ADMIN)
+def audit_json(request: ViewerRequest) -> StreamingHttpResponse:
+    """The same as JSON."""
+    return audit_export(request, audit_filter(AuditFilterForm(request.GET)), "json")
