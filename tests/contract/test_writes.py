@@ -1,6 +1,7 @@
 """What a write promises: sent once, its progress told from a token of our own, its failures in Azure's words."""
 
 import json
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from azure.core.credentials import AccessToken
+from azure.core.exceptions import ServiceRequestError
 
 from tests.cloud.samples import NETWORK, SUBSCRIPTION
 from tests.contract import examples
 from tests.contract.arms import Time
-from tests.contract.http import InProcess, Reply
+from tests.contract.http import InProcess, Reply, serving
 from tests.contract.test_recordings import EXCHANGES, HOME, Replay
 from vtapweb.cloud import metrics
 from vtapweb.cloud.connect import cloud_from_settings
@@ -190,6 +193,28 @@ def test_a_poll_that_could_not_be_asked_is_no_end_of_the_write(status: int, fail
     with pytest.raises(CloudError) as caught:
         cloud.poll(operation)
     assert (caught.value.failure, caught.value.retry_after_s, len(script.asked)) == (failure, 9.0, 2)
+
+
+def test_what_never_left_changed_nothing_and_what_may_have_left_is_open() -> None:
+    with serving(lambda _method, _url, _headers: reply(200)) as base_url:
+        gone = base_url
+    cloud = cloud_from_settings(cloud="custom", endpoint=gone, token=TOKEN)
+    with pytest.raises(CloudError) as caught:
+        put(cloud)
+    cloud.close()
+    assert (caught.value.failure, caught.value.is_outcome_unknown) == (Failure.CONNECTION, False)
+
+    class Breaking(InProcess):
+        def send(self, request: Any, **options: Any) -> Any:
+            super().send(request, **options)
+            broken = ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
+            raise ServiceRequestError("TLS", error=requests.exceptions.SSLError(broken))  # as the SDK tells a TLS connection that breaks
+
+    script = Script(reply(200))
+    broken = cloud_from_settings(cloud="custom", endpoint=HOME, token=TOKEN, transport=Breaking(script))
+    with pytest.raises(CloudError) as caught:
+        put(broken)
+    assert (caught.value.failure, caught.value.is_outcome_unknown, len(script.asked)) == (Failure.CONNECTION, True, 1)
 
 
 def test_words_of_an_operation_hold_no_secret_and_fit_a_line() -> None:

@@ -11,14 +11,16 @@ from django.db import connection
 from django.utils import timezone
 
 from tests.inventory.azure import OTHER, SUBSCRIPTION, SmallAzure, document, network_id, nic
+from tests.inventory.pages import signed_in
 from tests.inventory.syncing import state_of, sync
+from vtapweb.access.models import User
 from vtapweb.cloud import parsing
 from vtapweb.cloud.port import ReadKind
 from vtapweb.cloud.types import NetworkInterface as NetworkInterfaceRead
 from vtapweb.cloud.types import NotUnderstood
 from vtapweb.cloud.types import VirtualNetworkTap as VirtualNetworkTapRead
-from vtapweb.inventory.actions import resource_store_read
-from vtapweb.inventory.models import NetworkInterface, ResourceChange, SyncRun, TapConfiguration, VirtualNetworkTap
+from vtapweb.inventory.actions import removal_confirm, resource_store_read
+from vtapweb.inventory.models import NetworkInterface, RemovalHold, ResourceChange, SyncRun, TapConfiguration, VirtualNetworkTap
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -205,6 +207,28 @@ def test_a_resource_seen_first_by_itself_is_added_once() -> None:
     during_the_page(azure, NICS, lambda: store(nic("a", address="10.0.1.9")))  # "a" is on the next page, asked for afterwards
     assert [action for kind, name, action, _ in changes() if (kind, name) == ("nics", "a")] == ["added", "changed"]
     assert NetworkInterface.objects.get(name="a").private_ips == ["10.0.1.4"]
+
+
+def test_a_confirmed_removal_spares_what_was_read_since() -> None:
+    names = [f"n{number:02}" for number in range(25)]
+    azure = azure_of(*(nic(name) for name in names))
+    sync(azure)
+    azure.put(NICS)
+    sync(azure)
+    hold = RemovalHold.objects.get()
+    assert hold.missing_count == 25
+    assert store(nic("n03"), arm_id=network_id("networkInterfaces", "n03"))
+    removal_confirm(hold=hold, acting_user=User.objects.create(username="ada", role="admin"))
+    assert list(NetworkInterface.objects.filter(removed_at=None).values_list("name", flat=True)) == ["n03"]
+
+
+def test_the_feed_says_that_a_change_was_seen_by_a_single_read() -> None:
+    sync(azure_of(nic("a")))
+    store(nic("a", tap="t"))
+    client = signed_in()
+    assert "Read again around a change" in client.get("/feed").content.decode()
+    key = TapConfiguration.objects.get().key
+    assert "read again around a change" in client.get(f"/tap-configurations/{key}").content.decode()
 
 
 @pytest.mark.parametrize("number", range(6))

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from tests.contract.test_write_promises import CRM, simulator
 from tests.inventory.factories import make_nic, make_subscription, make_tap
 from tests.taps.factories import make_change, make_step
 from vtapweb.cloud.port import CloudError, Failure
 from vtapweb.cloud.types import MetricSeries
 from vtapweb.domain.arm_id import arm_key
+from vtapweb.inventory.actions import resource_store_read
 from vtapweb.inventory.models import NetworkInterface, Subnet
+from vtapweb.simulator.contoso import SPOKES
 from vtapweb.taps.actions.forecast import METRICS, NICS_A_CALL, change_forecast
 from vtapweb.taps.models import Change, CollectorAssignment
 
@@ -162,3 +165,25 @@ def test_what_has_no_load_or_is_over_is_not_asked_for() -> None:
     for change_id in (plan_of(nic, action="untap").pk, over.pk, 0):
         assert not change_forecast(change_id=change_id, opener=lambda: monitor, now=NOW)
     assert monitor.calls == []
+
+
+def test_a_day_of_the_simulators_nics_through_the_sdk() -> None:
+    """web-01 … web-03 of spoke-crm, read into the inventory by themselves, then asked of the simulator's Azure Monitor."""
+    with simulator(is_over_http=False) as arm:
+        now = datetime.fromtimestamp(arm.time.now_s, tz=UTC)
+        make_subscription(SPOKES)
+        change = make_change()
+        for number in (1, 2, 3):
+            found = arm.cloud.network_interface(f"{CRM}/networkInterfaces/web-{number:02}")
+            assert found is not None
+            assert resource_store_read(document=found, arm_id=found.arm_id, subscription_id=SPOKES, read_at=now)
+            make_step(change, found.name, nic_id=found.arm_id, nic_key=arm_key(found.arm_id), target_key=arm_key(f"{found.arm_id}/x"))
+        assert change_forecast(change_id=change.pk, opener=lambda: arm.cloud, now=now)
+    change.refresh_from_db()
+    told = change.plan["forecast"]
+    assert (told["status"], told["nic_count"], told["measured_count"]) == ("partial", 3, 2)  # it has nothing of every sixth NIC
+    assert 0 < told["median_bits_per_s"] < told["peak_bits_per_s"]
+    assert told["notes"][:2] == [
+        "No data for 1 of 3: what they will bring comes on top.",
+        "With 50 octets a packet for the VXLAN envelope; both directions.",
+    ]

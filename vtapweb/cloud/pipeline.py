@@ -161,7 +161,7 @@ class Pipeline:
             raise
         except AzureError as error:
             failure = self._failure(error)
-            failure.is_outcome_unknown = method != "GET" and not isinstance(error, ServiceRequestError)
+            failure.is_outcome_unknown = method != "GET" and not _was_never_sent(error)
             raise failure from error
 
     def _failure(self, error: AzureError) -> CloudError:
@@ -229,6 +229,17 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
             if isinstance(arg, BaseException)
         ]
         waiting += [current.__cause__, current.__context__, *inner]
+
+
+# What fails before the first byte of a request is on its way; whatever else the SDK calls a failed request (a TLS connection that broke, say) may
+# have come after the last.
+_BEFORE_SENDING = frozenset({"NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ConnectTimeout", "ProxyError"})
+
+
+def _was_never_sent(error: AzureError) -> bool:
+    chain = list(_chain(error))
+    is_early = any(isinstance(one, ssl.SSLCertVerificationError) or type(one).__name__ in _BEFORE_SENDING for one in chain)
+    return isinstance(error, ServiceRequestError) and is_early
 
 
 def reason_of(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from vtapweb.access.models import User
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
 from vtapweb.events.jobs import enqueue_on_commit
+from vtapweb.inventory.lease import reads_of
 from vtapweb.inventory.models import KindState, RemovalHold, Subscription, SubscriptionSync
 from vtapweb.inventory.removal import remove
 from vtapweb.inventory.rows import DOCUMENTS, Document, Table
@@ -28,7 +29,8 @@ def removal_confirm(*, hold: RemovalHold, acting_user: User | Viewer) -> Removal
     found = _decidable(hold, acting_user, {State.OPEN, State.DISMISSED})
     found.state = State.CONFIRMED
     if not SubscriptionSync.objects.filter(subscription_id=found.subscription_id, state="running").exists():
-        remove(_table(found), found.read_kind, found.keys, run_id=None, at=timezone.now())
+        newer = {key for key, read_at in reads_of(found.keys).items() if read_at > found.seen_at}  # seen by themselves since the list lacked them
+        remove(_table(found), found.read_kind, set(found.keys) - newer, run_id=None, at=timezone.now())
         found.state = State.APPLIED
         held = KindState.objects.filter(subscription_id=found.subscription_id, kind=found.read_kind, status=KindState.Status.HELD)
         held.update(status=KindState.Status.COMPLETE, code="", message="")
