@@ -5,6 +5,7 @@
 The clock is time_machine's for vtapweb and the simulator alike. `run` is what beat and worker do: advance, wait until the next moment is due.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -87,6 +88,12 @@ class Stage:
         """The simulator's log of writes that it took, in their order."""
         return [one for one in self.server.writes.log.entries.values() if one.was_taken]
 
+    def order(self, action: str, **fields: Any) -> None:
+        """One action of the simulator's control."""
+        body = json.dumps(fields).encode()
+        response = self.server.handle(Request("POST", f"/_control/{action}", {"Host": "127.0.0.1:8080"}, body))
+        assert response.status == 200, response.body
+
     # -- the worker
 
     def cloud(self) -> AzureCloud:
@@ -103,11 +110,9 @@ class Stage:
     def run(self, *changes: Change, until: Callable[[], bool] = lambda: False) -> None:
         """Advance all of them, each when it is due, until none is due any more or the condition holds."""
         for _ in range(MOST_LOOKS):
-            if until():
-                return
             dues = [self.advance(one) for one in changes]
             waiting = [one for one in dues if one is not None]
-            if not waiting:
+            if not waiting or until():
                 return
             if min(waiting) > timezone.now():
                 self.clock.move_to(min(waiting))

@@ -1,12 +1,26 @@
 """The engine against the simulator: what it sends, what it makes of every answer, and that it never sends what it should not."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
-from tests.taps.stage import ILB, Stage, stage, states, tap_change
-from vtapweb.taps.models import Change
+from tests.taps.people import viewer
+from tests.taps.stage import ILB, PACKETLOG, Stage, add_step, stage, states, tap_change
+from vtapweb.access.models import AuditEntry
+from vtapweb.access.role import Role
+from vtapweb.inventory.models import TapConfiguration
+from vtapweb.simulator.contoso import SPOKES
+from vtapweb.simulator.faults import FaultKind
+from vtapweb.simulator.throttle import Budgets
+from vtapweb.taps.actions.advance import changes_nudge
+from vtapweb.taps.actions.apply import change_cancel, change_continue, change_pause
+from vtapweb.taps.actions.writes import writes_disable, writes_stop
+from vtapweb.taps.models import Change, GroupHold, Mirror
+from vtapweb.web.problem import ProblemError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,6 +36,15 @@ def _alone(settings: Settings) -> None:
 def azure(_alone: None) -> Iterator[Stage]:
     with stage() as found:
         yield found
+
+
+def machine_power(azure: Stage, name: str, power: str) -> None:
+    azure.order("virtual-machines", vm=name, state=power)
+
+
+def outside(azure: Stage, nic_id: str, tap_id: str, *, name: str) -> None:
+    """Somebody mirrors the NIC with another tool, and it is done at once."""
+    azure.order("tap-configurations/create", nic=nic_id, tap=tap_id, name=name)
 
 
 def again(change: Change) -> Change:
@@ -43,3 +66,329 @@ def test_a_change_goes_wave_by_wave_each_verified_and_settled_before_the_next(az
         spans[step.wave].append((one.begun_unix_s, one.ended_unix_s))
     for wave in (2, 3):
         assert min(begun for begun, _ in spans[wave]) >= max(ended for _, ended in spans[wave - 1]) + 2
+
+
+def puts(azure: Stage) -> list[str]:
+    return [one.path.partition("?")[0] for one in azure.writes() if one.method == "PUT"]
+
+
+@pytest.mark.parametrize("share", [1, 3])
+def test_what_shares_a_group_is_never_in_flight_together_even_across_changes(azure: Stage, share: int) -> None:
+    """dc-1 and dc-2 back each other up; two changes at once, each with one of them, and each with free NICs besides."""
+    nics = azure.add_nics(6)
+    groups = {0: ["as-dc"], 1: ["pool-web"], 2: ["free"]}
+    one = tap_change(nics[:3], waves=[1] * 3, groups=groups, settle_s=20)
+    other = tap_change(nics[3:], waves=[1] * 3, groups=dict(list(groups.items())[:share]), settle_s=20)
+    azure.run(one, other)
+    assert states(one) == states(other) == ["verified"] * 3
+    spans = {one.nic: (one.begun_unix_s, one.ended_unix_s) for one in azure.writes()}
+    by_name = {nic.rpartition("/")[2]: span for nic, span in ((key.lower(), value) for key, value in spans.items())}
+    for number in range(share):
+        first, second = sorted(by_name[nic.rpartition("/")[2].lower()] for nic in (nics[number], nics[3 + number]))
+        assert second[0] >= first[1] + 20, "the other one waits until the first has settled"
+    assert GroupHold.objects.filter(until=None).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (FaultKind.LOST_ANSWER, {"every": 2}),
+        (FaultKind.LOST_REQUEST, {"every": 2}),
+        (FaultKind.THROTTLE, {"every": 3, "only": "writes", "retry_after_s": 7}),
+        (FaultKind.THROTTLE, {"every": 4, "only": "reads", "retry_after_s": 3}),
+        (FaultKind.SERVER_ERROR, {"every": 3, "only": "writes", "status": 500}),
+        (FaultKind.SERVER_ERROR, {"every": 5, "only": "reads", "status": 503}),
+        (FaultKind.DROP, {"every": 4}),
+        (FaultKind.TRUNCATE, {"every": 5}),
+        (FaultKind.SLOW_OPERATION, {"every": 2, "delay_ms": 90_000}),
+        (FaultKind.LOST_OPERATION, {"every": 2}),
+    ],
+    ids=lambda one: str(one),
+)
+def test_whatever_is_lost_or_late_each_nic_gets_its_one_mirror(azure: Stage, kind: FaultKind, fields: dict[str, Any]) -> None:
+    nics = azure.add_nics(6)
+    change = tap_change(nics)
+    azure.fault(kind, **fields)
+    azure.run(change)
+    assert states(change) == ["verified"] * 6, [(one.error_code, one.error_message) for one in change.steps.all()]
+    assert again(change).state == "applied"
+    assert [azure.configurations(nic) for nic in nics] == [[("vtapweb", ILB, "Succeeded")]] * 6
+    for number, step in enumerate(change.steps.order_by("ordinal")):
+        sent = [one for one in azure.writes() if one.path.lower().startswith(step.target_id.lower())]
+        assert {one.client_request_id for one in sent} == {str(step.client_request_id)}, number
+        assert all(one.body == step.body for one in sent)
+    assert Mirror.objects.filter(began_change=change, ended_at=None).count() == 6
+
+
+def test_an_operation_that_fails_fails_its_step_with_azures_own_words(azure: Stage) -> None:
+    nics = azure.add_nics(7)
+    change = tap_change(nics)
+    azure.fault(FaultKind.FAILED_OPERATION, path_part=nics[2].rpartition("/")[2], code="NicIsTired", message="It has gone to bed. (simulator)")
+    azure.run(change)
+    step = change.steps.get(state="failed")
+    assert (step.nic_id, step.error_code, step.error_message) == (nics[2], "NicIsTired", "It has gone to bed. (simulator)")
+    assert step.correlation_id
+    assert again(change).state == "partly_applied"
+    assert azure.configurations(nics[2]) == []
+    told = {entry.action: entry for entry in AuditEntry.objects.filter(target=f"change {change.pk}")}
+    assert (told["taps.change_partly_applied"].detail["verified"], told["taps.change_partly_applied"].detail["failed"]) == (6, 1)
+    of_steps = AuditEntry.objects.filter(action__startswith="taps.step_").values_list("action", flat=True)
+    assert sorted(of_steps) == ["taps.step_failed"] + ["taps.step_verified"] * 6
+
+
+def test_a_refusal_is_an_answer_and_is_not_tried_again(azure: Stage) -> None:
+    nics = azure.add_nics(2)
+    azure.fault(FaultKind.QUOTA, limit=0, path_part=nics[0].rpartition("/")[2])
+    change = tap_change(nics)
+    azure.run(change)
+    assert states(change) == ["failed", "verified"]
+    failed = change.steps.get(state="failed")
+    assert failed.http_status == 400
+    assert failed.attempts == 1
+    assert failed.error_message.endswith("(simulator)")
+
+
+def test_it_stops_after_three_failures_in_a_row_and_goes_on_when_somebody_says_so(azure: Stage) -> None:
+    nics = azure.add_nics(8)
+    change = tap_change(nics, waves=[1, 2, 3, 4, 5, 6, 7, 8])
+    azure.fault(FaultKind.FAILED_OPERATION, times=3)
+    azure.run(change)
+    assert states(change) == ["failed"] * 3 + ["pending"] * 5
+    stopped = again(change)
+    assert (stopped.state, stopped.stop_code) == ("paused", "failures")
+    assert "3 failures" in stopped.stop_reason
+    change_continue(change=change, acting_user=viewer(Role.OPERATOR))
+    azure.run(change)
+    assert states(change) == ["failed"] * 3 + ["verified"] * 5
+    assert again(change).state == "partly_applied"
+
+
+def test_what_is_not_on_fastpath_waits_for_its_owner_while_the_others_go_on(azure: Stage) -> None:
+    nics = azure.add_nics(4)
+    name = nics[1].rpartition("/")[2]
+    change = tap_change(nics)
+    azure.fault(FaultKind.NOT_ON_FASTPATH, path_part=name)
+    azure.run(change)
+    assert states(change) == ["verified", "pending", "verified", "verified"]
+    waiting = change.steps.get(state="pending")
+    assert (waiting.wait_code, waiting.attempts) == ("preparation", 1)
+    paused = again(change)
+    assert (paused.state, paused.stop_code) == ("paused", "preparation")
+    assert name in paused.stop_reason
+    for power in ("deallocated", "running"):
+        azure.pass_s(60)
+        machine_power(azure, name, power)
+    change_continue(change=change, acting_user=viewer(Role.OPERATOR))
+    azure.run(change)
+    assert states(change) == ["verified"] * 4
+    assert again(change).state == "applied"
+
+
+def test_no_more_writes_go_out_than_azure_takes(azure: Stage, settings: Settings) -> None:
+    settings.WRITES_AT_ONCE, settings.WRITES_PER_S = 3, 2
+    nics = azure.add_nics(11)
+    change = tap_change(nics, waves=[1] * 11)
+    azure.run(change)
+    assert states(change) == ["verified"] * 11
+    begun = sorted(one.begun_unix_s for one in azure.writes())
+    for first, fourth in zip(begun, begun[5:], strict=False):
+        assert fourth - first >= 1.0, "three at once and two a second: six never fall into one second"
+
+
+def test_within_azures_own_budget_nothing_is_refused() -> None:
+    with stage(budgets=Budgets()) as azure:
+        nics = azure.add_nics(30)
+        change = tap_change(nics, waves=[1] * 30)
+        azure.run(change)
+        assert states(change) == ["verified"] * 30
+        assert {one.status for one in azure.server.writes.log.entries.values()} == {201}
+
+
+# -- stopping in the middle
+
+
+def after_writes(azure: Stage, many: int, deed: Callable[[], object]) -> None:
+    """Does something once, right after so many writes were answered."""
+    seen = 0
+
+    def look(method: str, moment: str) -> None:
+        nonlocal seen
+        seen += method != "GET" and moment == "after"
+        if seen == many and moment == "after" and method != "GET":
+            deed()
+
+    azure.on_request = look
+
+
+def test_pause_lets_what_was_sent_end_and_sends_no_more(azure: Stage) -> None:
+    nics = azure.add_nics(6)
+    change = tap_change(nics)
+    operator = viewer(Role.OPERATOR)
+    after_writes(azure, 3, lambda: change_pause(change=change, acting_user=operator))
+    azure.run(change)
+    assert states(change) == ["verified"] * 3 + ["pending"] * 3
+    assert (again(change).state, again(change).stop_code) == ("paused", "person")
+    change_continue(change=change, acting_user=operator)
+    azure.run(change)
+    assert states(change) == ["verified"] * 6
+
+
+def test_cancel_lets_what_was_sent_end_and_the_change_has_ended_then(azure: Stage) -> None:
+    nics = azure.add_nics(6)
+    change = tap_change(nics)
+    after_writes(azure, 3, lambda: change_cancel(change=change, acting_user=viewer(Role.OPERATOR), reason="wrong list"))
+    azure.run(change)
+    assert states(change) == ["verified"] * 3 + ["skipped"] * 3
+    ended = again(change)
+    assert (ended.state, ended.stop_code) == ("cancelled", "cancelled")
+    assert ended.finished_at is not None
+    assert len(puts(azure)) == 3
+
+
+def test_the_stop_over_all_writes_halts_within_the_next_step(azure: Stage) -> None:
+    nics = azure.add_nics(6)
+    change = tap_change(nics)
+    after_writes(azure, 3, lambda: writes_stop(reason="incident", actor="the test"))
+    azure.run(change)
+    assert states(change) == ["verified"] * 3 + ["pending"] * 3
+    assert (again(change).state, again(change).stop_code) == ("paused", "writes_stopped")
+    assert "incident" in again(change).stop_reason
+    with pytest.raises(ProblemError, match="Writes are off"):
+        change_continue(change=change, acting_user=viewer(Role.OPERATOR))
+
+
+def test_the_stop_reaches_a_change_that_waits_for_its_next_wave_by_the_next_tick(azure: Stage) -> None:
+    change = tap_change(azure.add_nics(6), settle_s=3_600)
+    azure.run(change, until=lambda: states(change)[0] == "verified")
+    assert changes_nudge(now=timezone.now()) == 0, "nothing is due for an hour"
+    writes_stop(reason="incident", actor="the test")
+    azure.pass_s(6)
+    assert changes_nudge(now=timezone.now()) == 1
+    azure.advance(change)
+    assert (again(change).state, again(change).stop_code) == ("paused", "writes_stopped")
+
+
+def test_a_subscription_that_becomes_read_only_halts_too(azure: Stage) -> None:
+    change = tap_change(azure.add_nics(6))
+    after_writes(azure, 2, lambda: writes_disable(subscription_ids=[SPOKES], reason="audit", actor="the test"))
+    azure.run(change)
+    assert states(change) == ["verified"] * 2 + ["pending"] * 4
+    assert (again(change).state, again(change).stop_code) == ("paused", "writes_disabled")
+
+
+def test_nothing_is_sent_before_its_window_opens_or_after_it_closes(azure: Stage) -> None:
+    opens = timezone.now() + timedelta(hours=1)
+    closes = opens + timedelta(seconds=9)
+    nics = azure.add_nics(12)
+    change = tap_change(nics, window_opens_at=opens, window_closes_at=closes)
+    azure.run(change)
+    assert {one.begun_unix_s for one in azure.writes()}
+    assert all(opens.timestamp() <= one.begun_unix_s < closes.timestamp() for one in azure.writes())
+    found = states(change)
+    assert set(found) == {"verified", "skipped"}
+    assert {one.skip_code for one in change.steps.filter(state="skipped")} == {"window_closed"}
+    assert (again(change).state, again(change).stop_code) == ("partly_applied", "window_closed")
+
+
+def test_a_paused_change_ends_when_its_window_closes(azure: Stage) -> None:
+    closes = timezone.now() + timedelta(minutes=5)
+    change = tap_change(azure.add_nics(3), window_opens_at=timezone.now(), window_closes_at=closes)
+    after_writes(azure, 1, lambda: change_pause(change=change, acting_user=viewer(Role.OPERATOR)))
+    azure.run(change)
+    assert states(change) == ["verified", "skipped", "skipped"]
+    assert again(change).state == "partly_applied"
+    assert timezone.now() >= closes
+
+
+# -- what somebody else does meanwhile
+
+
+def test_a_nic_that_somebody_mirrored_meanwhile_is_left_alone(azure: Stage) -> None:
+    nics = azure.add_nics(2)
+    change = tap_change(nics)
+    outside(azure, nics[1], PACKETLOG, name="theirs")
+    azure.run(change)
+    assert states(change) == ["verified", "failed"]
+    failed = change.steps.get(state="failed")
+    assert failed.error_code == "another_configuration"
+    assert "theirs" in failed.error_message
+    assert failed.sent_at is None
+    assert azure.configurations(nics[1]) == [("theirs", PACKETLOG, "Succeeded")]
+
+
+def test_what_is_as_wanted_already_is_not_called_our_doing(azure: Stage) -> None:
+    nics = azure.add_nics(2)
+    change = tap_change(nics)
+    outside(azure, nics[0], ILB, name="vtapweb")
+    azure.run(change)
+    assert states(change) == ["skipped", "verified"]
+    assert change.steps.get(state="skipped").skip_code == "already"
+    assert again(change).state == "applied"
+    assert Mirror.objects.filter(began_change=change).count() == 1
+
+
+def test_a_mirror_that_was_led_elsewhere_is_not_taken_away(azure: Stage) -> None:
+    (nic,) = azure.add_nics(1)
+    outside(azure, nic, PACKETLOG, name="vtapweb")
+    change = tap_change([], action="untap")
+    step = add_step(change, nic, action="delete", before={"tap_id": ILB})
+    azure.run(change)
+    step.refresh_from_db()
+    assert (step.state, step.error_code) == ("failed", "mirror_moved")
+    assert len(azure.configurations(nic)) == 1
+
+
+def test_untap_takes_the_mirror_away_and_ends_it_in_ledger_and_inventory(azure: Stage) -> None:
+    nics = azure.add_nics(2)
+    azure.run(tap_change(nics))
+    assert TapConfiguration.objects.filter(removed_at=None).count() == 2
+    change = tap_change([], action="untap")
+    for nic in nics:
+        add_step(change, nic, action="delete", before={"tap_id": ILB})
+    azure.run(change)
+    assert states(change) == ["verified"] * 2
+    assert [azure.configurations(nic) for nic in nics] == [[], []]
+    assert Mirror.objects.filter(ended_at=None).count() == 0
+    assert TapConfiguration.objects.filter(removed_at=None).count() == 0
+
+
+def moving(azure: Stage, count: int) -> tuple[list[str], Change]:
+    """NICs on PACKETLOG, and a change that moves them to ILB: a delete and a put each."""
+    nics = azure.add_nics(count)
+    for nic in nics:
+        outside(azure, nic, PACKETLOG, name="old")
+    change = tap_change([], action="move")
+    for number, nic in enumerate(nics):
+        first = add_step(change, nic, action="delete", name="old", before={"tap_id": PACKETLOG}, wave=number + 1, groups=["as-1"])
+        add_step(change, nic, wave=number + 1, after=first, groups=["as-1"])
+    return nics, change
+
+
+def test_a_move_goes_back_to_back_for_each_nic(azure: Stage) -> None:
+    nics, change = moving(azure, 2)
+    azure.run(change)
+    assert states(change) == ["verified"] * 4
+    assert [azure.configurations(nic) for nic in nics] == [[("vtapweb", ILB, "Succeeded")]] * 2
+    order = [(one.method, one.nic) for one in azure.writes() if one.client_request_id]
+    assert [method for method, _ in order] == ["DELETE", "PUT"] * 2
+
+
+def test_a_move_that_fails_halfway_goes_back_to_where_it_came_from(azure: Stage) -> None:
+    nics, change = moving(azure, 2)
+    azure.fault(FaultKind.FAILED_OPERATION, path_part=f"{nics[0].rpartition('/')[2]}/tapConfigurations/vtapweb")
+    azure.run(change)
+    assert states(change) == ["verified", "failed", "verified", "verified", "verified"]
+    assert change.steps.get(is_return=True).ordinal == 5
+    assert azure.configurations(nics[0]) == [("old", PACKETLOG, "Succeeded")]
+    assert azure.configurations(nics[1]) == [("vtapweb", ILB, "Succeeded")]
+    assert again(change).state == "partly_applied"
+
+
+def test_a_step_whose_first_half_could_not_be_done_is_skipped(azure: Stage) -> None:
+    nics, change = moving(azure, 1)
+    azure.fault(FaultKind.FAILED_OPERATION, path_part="/tapConfigurations/old")
+    azure.run(change)
+    assert states(change) == ["failed", "skipped"]
+    assert change.steps.get(state="skipped").skip_code == "step_before"
+    assert azure.configurations(nics[0]) == [("old", PACKETLOG, "Succeeded")]
+    assert again(change).state == "failed"

@@ -178,10 +178,10 @@ class _Run:
         if change.is_finished:
             return None
         steps = list(change.steps.defer("path", "correlation_id"))
-        due = self._ask(steps)
+        self._ask(steps)
         if self._is_over:
             return timezone.now()
-        nexts = [due, self._go_on(change)]
+        nexts = [self._go_on(change), self._next_answer()]
         change = Change.objects.get(pk=self.change_id)
         if change.is_finished:
             return None
@@ -195,17 +195,18 @@ class _Run:
 
     # -- what is in flight
 
-    def _ask(self, steps: list[ChangeStep]) -> datetime | None:
-        """Ask about every step in flight that is due; returns when the next one is."""
-        nexts: list[datetime] = []
+    def _ask(self, steps: list[ChangeStep]) -> None:
+        """Ask about every step in flight that is due."""
         for step in steps:
-            if step.state not in IN_FLIGHT_STEP_STATES:
-                continue
-            if not self._is_over and (step.next_at is None or step.next_at <= timezone.now()):
-                step = self._follow(step)
-            if step.state in IN_FLIGHT_STEP_STATES:
-                nexts.append(step.next_at or timezone.now())
-        return min(nexts, default=None)
+            is_due = step.next_at is None or step.next_at <= timezone.now()
+            if step.state in IN_FLIGHT_STEP_STATES and is_due and not self._is_over:
+                self._follow(step)
+
+    def _next_answer(self) -> datetime | None:
+        """When the next step in flight is to be asked about, None when nothing is in flight."""
+        in_flight = ChangeStep.objects.filter(change_id=self.change_id, state__in=sorted(IN_FLIGHT_STEP_STATES))
+        found = list(in_flight.values_list("next_at", flat=True))
+        return min((one or timezone.now() for one in found), default=None)
 
     def _follow(self, step: ChangeStep) -> ChangeStep:
         if step.state == StepState.POLLING and step.operation and not self._is_overdue(step):

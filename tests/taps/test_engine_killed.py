@@ -1,0 +1,151 @@
+"""A worker that is killed at any moment: right after each commit, before each request leaves, and after each answer came."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from tests.taps.people import viewer
+from tests.taps.stage import ILB, PACKETLOG, KilledError, Stage, add_step, stage, states, tap_change
+from vtapweb.access.models import AuditEntry
+from vtapweb.access.role import Role
+from vtapweb.simulator.faults import FaultKind
+from vtapweb.taps.actions.advance import changes_nudge
+from vtapweb.taps.actions.apply import change_cancel
+from vtapweb.taps.hold import LEASE_S
+from vtapweb.taps.models import Change, GroupHold, Mirror
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def azure(settings: Settings) -> Iterator[Stage]:
+    settings.REDIS_URL = ""
+    settings.CLOUD = "simulator"
+    with stage() as found:
+        yield found
+
+
+def run_killed_at(azure: Stage, change: Change, moment: int) -> bool:
+    """Run it with a worker that dies at that moment, then with one that does not; whether the first died at all."""
+    azure.moments, azure.kill_at = 0, moment
+    try:
+        azure.run(change)
+    except KilledError:
+        pass
+    else:
+        azure.kill_at = None
+        return False
+    azure.pass_s(LEASE_S + 1)
+    changes_nudge(now=timezone.now())
+    assert Change.objects.filter(pk=change.pk, nudged_at=timezone.now()).exists() or Change.objects.get(pk=change.pk).is_finished
+    azure.run(change)
+    return True
+
+
+def check_once_each(azure: Stage, change: Change, begun: int) -> None:
+    """What was sent: of each step one body and one request id, and one operation that came to its end."""
+    mine = azure.writes()[begun:]
+    for step in change.steps.all():
+        sent = [one for one in mine if one.client_request_id == str(step.client_request_id)]
+        assert all((one.method, one.body) == (step.method, step.body if step.method == "PUT" else one.body) for one in sent)
+        assert sum(one.state == "Succeeded" and one.operation_id != "" for one in sent) == (step.state == "verified"), step
+    for one in mine:
+        assert not [other for other in mine if other is not one and other.nic == one.nic and other.overlapped(one)], "two at once on one NIC"
+    results = AuditEntry.objects.filter(action__startswith="taps.step_", detail__change=change.pk)
+    assert results.count() == change.steps.filter(state__in=["verified", "failed"]).count()
+    assert AuditEntry.objects.filter(target=f"change {change.pk}", action=f"taps.change_{change.state}").count() == 1
+    assert not GroupHold.objects.filter(until=None).exists()
+
+
+@pytest.mark.parametrize("fault", [None, FaultKind.LOST_ANSWER, FaultKind.LOST_OPERATION], ids=str)
+def test_a_mirror_comes_about_once_wherever_the_worker_died(azure: Stage, fault: FaultKind | None) -> None:
+    moment = 0
+    is_killed = True
+    while is_killed:
+        moment += 1
+        (nic,) = azure.add_nics(1, stem=f"kill{moment}")
+        change = tap_change([nic], groups={0: ["as-1"]}, settle_s=0)
+        azure.server.faults.active = []
+        if fault is not None:
+            azure.fault(fault, times=1)
+        begun = len(azure.writes())
+        is_killed = run_killed_at(azure, change, moment)
+        change.refresh_from_db()
+        assert (states(change), change.state) == (["verified"], "applied"), moment
+        assert azure.configurations(nic) == [("vtapweb", ILB, "Succeeded")], moment
+        check_once_each(azure, change, begun)
+        assert Mirror.objects.filter(began_change=change, ended_at=None).count() == 1
+    assert moment > 15, "the worker was killed at each of many moments"
+
+
+def test_a_move_is_done_once_wherever_the_worker_died(azure: Stage) -> None:
+    moment = 0
+    is_killed = True
+    while is_killed:
+        moment += 1
+        (nic,) = azure.add_nics(1, stem=f"kill{moment}")
+        azure.order("tap-configurations/create", nic=nic, tap=PACKETLOG, name="old")
+        change = tap_change([], action="move", settle_s=0)
+        first = add_step(change, nic, action="delete", name="old", before={"tap_id": PACKETLOG}, groups=["as-1"])
+        add_step(change, nic, after=first, groups=["as-1"])
+        begun = len(azure.writes())
+        is_killed = run_killed_at(azure, change, moment)
+        change.refresh_from_db()
+        assert (states(change), change.state) == (["verified", "verified"], "applied"), moment
+        assert azure.configurations(nic) == [("vtapweb", ILB, "Succeeded")], moment
+        check_once_each(azure, change, begun)
+    assert moment > 30
+
+
+def test_a_killed_worker_does_not_outlive_a_cancel(azure: Stage) -> None:
+    """Killed with one step sent and three waiting; cancelled before anybody took over."""
+    nics = azure.add_nics(4)
+    change = tap_change(nics, waves=[1, 1, 1, 1])
+
+    def die_after_first(method: str, moment: str) -> None:
+        if method == "PUT" and moment == "after":
+            raise KilledError
+
+    azure.on_request = die_after_first
+    with pytest.raises(KilledError):
+        azure.run(change)
+    azure.on_request = None
+    assert states(change) == ["sent", "pending", "pending", "pending"]
+    change_cancel(change=change, acting_user=viewer(Role.OPERATOR))
+    azure.pass_s(LEASE_S + 1)
+    azure.run(change)
+    assert states(change) == ["verified", "skipped", "skipped", "skipped"]
+    assert Change.objects.get(pk=change.pk).state == "cancelled"
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing_more(azure: Stage) -> None:
+    """It hangs in a request for longer than its lease; another worker goes on meanwhile."""
+    nics = azure.add_nics(3)
+    change = tap_change(nics, waves=[1, 1, 1])
+    began: list[Any] = []
+
+    def hang(method: str, moment: str) -> None:
+        if method == "PUT" and moment == "before" and not began:
+            began.append(True)
+            azure.pass_s(LEASE_S + 1)
+            azure.run(change, until=lambda: states(change).count("verified") == 2)
+
+    azure.on_request = hang
+    assert azure.advance(change) is None, "it found out, and left the change to the other one"
+    azure.run(change)
+    assert states(change) == ["verified"] * 3
+    assert [azure.configurations(nic) for nic in nics] == [[("vtapweb", ILB, "Succeeded")]] * 3
+    check_once_each(azure, Change.objects.get(pk=change.pk), 0)
+
+
+def test_what_a_lost_message_left_is_found_by_the_tick_and_not_asked_for_twice(azure: Stage) -> None:
+    change = tap_change(azure.add_nics(1))
+    assert changes_nudge(now=timezone.now()) == 1
+    assert changes_nudge(now=timezone.now() + timedelta(seconds=4)) == 0, "a message is on its way"
+    assert changes_nudge(now=timezone.now() + timedelta(seconds=6)) == 1, "it was lost"
+    azure.run(change)
+    assert changes_nudge(now=timezone.now() + timedelta(hours=1)) == 0
