@@ -66,7 +66,7 @@ def test_a_mirror_comes_about_once_wherever_the_worker_died(azure: Stage, fault:
     moment = 0
     is_killed = True
     while is_killed:
-        moment += 1
+        moment += 1 if fault is None else 2
         (nic,) = azure.add_nics(1, stem=f"kill{moment}")
         change = tap_change([nic], groups={0: ["as-1"]}, settle_s=0)
         azure.server.faults.active = []
@@ -86,7 +86,7 @@ def test_a_move_is_done_once_wherever_the_worker_died(azure: Stage) -> None:
     moment = 0
     is_killed = True
     while is_killed:
-        moment += 1
+        moment += 2
         (nic,) = azure.add_nics(1, stem=f"kill{moment}")
         azure.order("tap-configurations/create", nic=nic, tap=PACKETLOG, name="old")
         change = tap_change([], action="move", settle_s=0)
