@@ -164,6 +164,7 @@ def test_a_nic_is_not_on_fastpath_until_its_vm_was_stopped_and_started_since_the
     azure.play("virtual-machines", vm="web-03", state="running")
     assert _outcome(azure, mirror(WEB), SPARE)["status"] == "Succeeded"
     azure.done(azure.call(mirror(WEB), method="DELETE"))
+    assert [write["fault"] for write in azure.writes()] == ["", "not_on_fastpath", "not_on_fastpath", "", ""]
 
 
 def test_a_quota_refuses_what_is_new() -> None:

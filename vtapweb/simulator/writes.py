@@ -276,7 +276,8 @@ class Writes:
             operation.leaves_failed = failing.leaves_failed
         elif FaultKind.NOT_ON_FASTPATH in struck and tap is not None and not self._is_prepared(busy, tap):
             operation.fails_with = ("NicNotOnFastPath", f"{busy.arm_id.rsplit('/', 1)[1]}: NIC is not on fastpath. (simulator: the code is invented)")
-        asked.write.fault = " ".join([asked.write.fault, *sorted(struck)]).strip()
+        felt = [kind for kind in sorted(struck) if kind is not FaultKind.NOT_ON_FASTPATH or operation.fails_with]
+        asked.write.fault = " ".join([asked.write.fault, *felt]).strip()
         asked.write.state, asked.write.operation_id = operation.state, operation.operation_id
         self.operations.begin(operation)
         return operation
