@@ -20,7 +20,9 @@ from vtapweb.domain.arm_id import arm_key
 from vtapweb.domain.change import ChangeState, StepState, moved_change, moved_step
 from vtapweb.domain.ledger import NOT_FLUX, Known, compare
 from vtapweb.domain.tap_body import destination_of_body, resource_name, tap_of_body
+from vtapweb.events.bus import record_event
 from vtapweb.events.jobs import enqueue_on_commit
+from vtapweb.events.types import ChangeEvent
 from vtapweb.inventory.bulk import chunks
 from vtapweb.inventory.models import Subscription, TapConfiguration, VirtualNetworkTap
 from vtapweb.taps.actions.ledger import told_by_change, who_did
@@ -335,6 +337,7 @@ def _close_handed_over(change: Change, is_part: bool, at: datetime) -> None:
         reason=change.reason,
         detail={"state": change.state, "ticket": change.ticket, "planned_by": change.created_by_name},
     )
+    record_event(ChangeEvent(change_id=change.pk, state="partly_applied" if is_part else "applied"), subscription_ids=change.subscription_ids)
 
 
 def _record(subscription_id: str, found: Found) -> None:

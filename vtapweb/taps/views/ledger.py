@@ -21,9 +21,10 @@ from vtapweb.access.viewer import ViewerRequest
 from vtapweb.domain.takeaway import preparation_text
 from vtapweb.inventory.selectors import subscriptions
 from vtapweb.taps.actions.adopt import Adoption, drift_accept, unaccounted_adopt
+from vtapweb.taps.actions.mend import drift_plan, removal_plan
 from vtapweb.taps.evidence_rows import COLUMNS, as_columns
 from vtapweb.taps.forms import AdoptForm, EvidenceForm, errors_take
-from vtapweb.taps.models import Mirror, TapLife
+from vtapweb.taps.models import Change, Mirror, TapLife
 from vtapweb.taps.selectors.evidence import EvidenceFilter, evidence, evidence_portions, evidence_unknown_count, place_of
 from vtapweb.taps.selectors.ledger import drifted_mirrors, drifted_taps, is_first_review, ledger_counts, unaccounted_mirrors, unaccounted_taps
 from vtapweb.taps.selectors.preparation import preparation_list
@@ -57,6 +58,8 @@ def unaccounted(request: ViewerRequest) -> HttpResponse:
     form = AdoptForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
+            if request.POST.get("deed") == "remove":
+                return redirect("change", _removal(request, form.cleaned_data).pk)
             messages.success(request, _adopt(request, form.cleaned_data, mirrors, taps))
             return redirect("taps_unaccounted")
         except ValidationError as error:
@@ -66,6 +69,7 @@ def unaccounted(request: ViewerRequest) -> HttpResponse:
         "mirrors": list(mirrors[:PAGE_ROWS]),
         "taps": list(taps[:PAGE_ROWS]),
         "matching": number,
+        "tap_count": taps.count(),
         "shown": min(number, PAGE_ROWS),
         "given": {name: given.get(name, "") for name in ("q", "subscription")},
         "is_filtered": any(given.get(name) for name in ("q", "subscription")),
@@ -104,6 +108,18 @@ def _adopt(request: ViewerRequest, data: dict[str, Any], mirrors: QuerySet[Mirro
     return f"{plural(done, 'mirror or TAP', 'mirrors and TAPs')} adopted by {request.viewer.name} for {adoption.owner}."
 
 
+def _removal(request: ViewerRequest, data: dict[str, Any]) -> Change:
+    """Plans the removal of what is ticked. Raises ValidationError."""
+    return removal_plan(
+        mirror_ids=_numbers(request, "mirror"),
+        tap_ids=_numbers(request, "tap"),
+        reason=data["reason"],
+        ticket=data["ticket"],
+        acting_user=request.viewer,
+        request=request,
+    )
+
+
 def _numbers(request: ViewerRequest, name: str) -> list[int]:
     return [number for one in request.POST.getlist(name) if (number := number_of(one)) is not None]
 
@@ -113,10 +129,11 @@ def drift(request: ViewerRequest) -> HttpResponse:
     """What somebody answered for and Azure no longer holds as it was: accept it, or make it anew."""
     problem, reason = "", request.POST.get("reason", "")
     if request.method == "POST":
+        ticked = {"mirror_ids": _numbers(request, "mirror"), "tap_ids": _numbers(request, "tap")}
         try:
-            done = drift_accept(
-                mirror_ids=_numbers(request, "mirror"), tap_ids=_numbers(request, "tap"), reason=reason, acting_user=request.viewer, request=request
-            )
+            if request.POST.get("deed") == "re_create":
+                return redirect("change", drift_plan(**ticked, reason=reason, acting_user=request.viewer, request=request).pk)
+            done = drift_accept(**ticked, reason=reason, acting_user=request.viewer, request=request)
             messages.success(request, f"Accepted: {plural(done, 'change', 'changes')} in Azure.")
             return redirect("taps_drift")
         except ValidationError as error:
