@@ -14,7 +14,7 @@ from vtapweb.access.role import Role
 from vtapweb.domain.scope import Scope
 from vtapweb.taps.actions.adopt import Adoption, drift_accept, unaccounted_adopt
 from vtapweb.taps.models import Mirror, TapLife
-from vtapweb.taps.selectors.ledger import drifted_mirrors, is_first_review, ledger_counts, unaccounted_keys
+from vtapweb.taps.selectors.ledger import drifted_mirrors, expiring_mirrors, is_first_review, ledger_counts, unaccounted_keys
 from vtapweb.web.problem import ProblemError
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +102,15 @@ def test_who_adopts_what_a_mirror_became_accepts_the_drift() -> None:
     assert list(drifted_mirrors(ALL)) == [old]
     adopt([new.pk])
     assert list(drifted_mirrors(ALL)) == []
+
+
+def test_what_should_have_ended_is_found_the_longest_overdue_first() -> None:
+    days = [timedelta(days=one) for one in (3, 1, 9)]
+    for number, day in enumerate(days):
+        make_life(f"nic-{number}", origin="adopted", reason="x", expires_at=NOON + day)
+    make_life("ended", origin="change", reason="x", expires_at=NOON, state="ended", ended_at=NOON)
+    make_life("no-end", origin="change", reason="x")
+    assert [one.nic_name for one in expiring_mirrors(ALL, before=NOON + timedelta(days=4))] == ["nic-1", "nic-0"]
 
 
 def test_glyphs_and_counts_are_of_the_viewers_scope() -> None:

@@ -217,3 +217,20 @@ def test_a_change_that_is_over_waits_for_no_vm() -> None:
     change = make_change(state="cancelled", finished_at=NOW)
     make_step(change, nic.name, nic_id=nic.arm_id, nic_key=nic.key, subscription_id=SUBSCRIPTION)
     assert preparation_list(Scope.everything()) == []
+
+
+@pytest.mark.parametrize(
+    ("restarted", "title"), [(False, "vtapweb has not seen it"), (True, "seen deallocated and running again since the TAP exists")]
+)
+def test_a_changes_page_ticks_prepared_from_what_syncs_saw(operator: Client, restarted: bool, title: str) -> None:
+    estate = make_estate(mirrored=0)
+    nic = estate.nics[0]
+    vm = VirtualMachine.objects.get(arm_id=nic.virtual_machine_id)
+    change = make_change(tap_id=estate.tap.arm_id, tap_key=estate.tap.key, subscription_ids=[SUBSCRIPTION])
+    body = {"properties": {"virtualNetworkTap": {"id": estate.tap.arm_id}}}
+    make_step(change, nic.name, nic_id=nic.arm_id, nic_key=nic.key, vm_key=vm.key, subscription_id=SUBSCRIPTION, body=body)
+    if restarted:
+        power(vm, "running", "deallocated", 10)
+        power(vm, "deallocated", "running", 20)
+    page = operator.get(f"/changes/{change.pk}").content.decode()
+    assert title in page

@@ -21,6 +21,7 @@ from vtapweb.inventory.models import NetworkInterface, VirtualNetworkTap
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.taps.page_parts import Cannot, Patch, places, together
 from vtapweb.taps.selectors.changes import PlanView
+from vtapweb.taps.selectors.preparation import Preparation, preparations_of
 from vtapweb.web.tables import Cell
 from vtapweb.web.text import plural, span
 
@@ -235,12 +236,14 @@ def _verb(change: Change, step: ChangeStep) -> str:
     return f"stop mirroring to {before}" if before else "stop mirroring"
 
 
-def _prepared(step: ChangeStep, prepared: Mapping[str, str]) -> Tick:
-    known = prepared.get(step.nic_key, "")
+def _prepared(step: ChangeStep, prepared: Mapping[str, Preparation]) -> Tick:
+    known = prepared.get(step.nic_key)
     if step.wait_code == "preparation":
         return Tick("Prepared", "no", step.wait_reason or "Azure says that the VM has not been deallocated and started since the TAP exists.")
-    if known == "ok":
-        return Tick("Prepared", "yes", "Its VM was seen deallocated and running again after the TAP was made.")
+    if known is not None and known.is_done:
+        return Tick("Prepared", "yes", f"Its VM was {known.words}.")
+    if known is not None and known.state == "stopped":
+        return Tick("Prepared", "wait", f"Its VM was {known.words}.")
     return Tick("Prepared", "unknown", "Whether its VM was deallocated and started since the TAP exists is not known: vtapweb has not seen it.")
 
 
@@ -259,7 +262,7 @@ def _configured(step: ChangeStep) -> Tick:
 FLOWING = Tick("Flowing", "unknown", "Cannot be seen here: what arrives at the collector is told by live traffic, which is not connected yet.")
 
 
-def _row(change: Change, step: ChangeStep, around: Neighbours, prepared: Mapping[str, str]) -> StepRow:
+def _row(change: Change, step: ChangeStep, around: Neighbours, prepared: Mapping[str, Preparation]) -> StepRow:
     name = step.nic_name or name_of(step.nic_id or step.target_id)
     ticks = (_prepared(step, prepared), _configured(step), FLOWING) if step.nic_key and step.action == "put" else ()
     is_waiting = bool(step.wait_code) and step.state in {StepState.PENDING, *IN_FLIGHT_STEP_STATES}
@@ -283,7 +286,7 @@ def _row(change: Change, step: ChangeStep, around: Neighbours, prepared: Mapping
     )
 
 
-def _waves(change: Change, steps: Sequence[ChangeStep], around: Neighbours, prepared: Mapping[str, str]) -> list[Wave]:
+def _waves(change: Change, steps: Sequence[ChangeStep], around: Neighbours, prepared: Mapping[str, Preparation]) -> list[Wave]:
     waves = []
     for number, members in groupby(sorted(steps, key=lambda step: (step.wave, step.ordinal)), key=lambda step: step.wave):
         rows = [_row(change, step, around, prepared) for step in members]
@@ -445,7 +448,7 @@ def relations_of(view: PlanView) -> list[tuple[int, str]]:
 
 
 def change_page(scope: Scope, view: PlanView, viewer: Viewer) -> ChangePage:
-    """The page of a change that the scope covers. Two queries."""
+    """The page of a change that the scope covers. Six queries; two of a change that mirrors no NIC."""
     change, steps = view.change, view.steps
     around = neighbours(scope, change, steps)
     plan = change.plan
@@ -460,7 +463,7 @@ def change_page(scope: Scope, view: PlanView, viewer: Viewer) -> ChangePage:
         planned_by=change.created_by_name,
         planned_at=change.created_at,
         reason=change.reason,
-        waves=_waves(change, steps, around, plan.get("prepared", {})),
+        waves=_waves(change, steps, around, preparations_of(scope, steps)),
         requests=[Request(step.method, step.path, step.body, str(step.client_request_id)) for step in steps],
         tally=_tally(steps),
         notes=_notes(change),

@@ -1,6 +1,7 @@
 """Reads of the ledger: what nobody here answers for, what drifted, and how many of each. `evidence` reads it over time."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
 
@@ -66,6 +67,11 @@ def drifted_mirrors(scope: Scope) -> QuerySet[Mirror]:
 def drifted_taps(scope: Scope) -> QuerySet[TapLife]:
     """The same of TAPs; one query."""
     return in_scope(TapLife.objects.filter(_DRIFT), scope).select_related("began_change").order_by("-ended_at", "-pk")
+
+
+def expiring_mirrors(scope: Scope, *, before: datetime) -> QuerySet[Mirror]:
+    """Open mirrors, made or adopted here, that were to end before that moment, the longest overdue first; one query."""
+    return in_scope(Mirror.objects.filter(ended_at=None, expires_at__lt=before), scope).order_by("expires_at", "pk")
 
 
 def ledger_counts(scope: Scope) -> LedgerCounts:

@@ -116,6 +116,13 @@ def _sightings(scope: Scope, keys: Iterable[str]) -> dict[str, list[tuple[dateti
     return found
 
 
+def preparations_of(scope: Scope, steps: Iterable[ChangeStep]) -> dict[str, Preparation]:
+    """{NIC's key: what is known of its VM} of the steps that mirror a NIC. The queries of `preparations`, none where there is no such step."""
+    pairs = {step.nic_key: (step.vm_key, _tap_key(step)) for step in steps if step.nic_key and step.vm_key and step.action == "put"}
+    known = preparations(scope, pairs.values()) if pairs else {}
+    return {nic: known[pair] for nic, pair in pairs.items()}
+
+
 def preparation_list(scope: Scope, *, change_id: int | None = None) -> list[OwnerGroup]:
     """The VMs of mirrors that are planned or under way (of one change, or of all), by owner. Three queries and those of `preparations`."""
     steps = list(_waiting_steps(scope, change_id))
