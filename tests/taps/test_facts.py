@@ -44,7 +44,7 @@ from vtapweb.inventory.models import (
     VirtualNetworkPeering,
     VirtualNetworkTap,
 )
-from vtapweb.taps.actions.settings import protect_add
+from vtapweb.taps.actions.settings import assignment_set, protect_add
 from vtapweb.taps.selectors.facts import Facts, ProposedTap, world_of
 from vtapweb.taps.selectors.verdicts import JudgedSelection, judge_selection
 
@@ -108,7 +108,7 @@ def test_facts_cost_the_same_for_few_and_many(estate: Estate, more: int) -> None
         with CaptureQueriesContext(connection) as queries:
             found = judge_selection(ALL, keys)
         assert len(found.taps) == 1 + more
-        assert len(queries) <= 25
+        assert len(queries) <= 27
 
 
 def test_a_load_balancer_is_followed_to_its_members(estate: Estate) -> None:
@@ -359,3 +359,20 @@ def test_a_subscription_without_a_list_of_nics_counts_nothing() -> None:
     facts_of = world_of(ALL, source_keys=[]).world.subscriptions[SUBSCRIPTION]
     assert facts_of.configuration_count is None
     assert facts_of.tap_counts is None
+
+
+def test_a_collector_is_recognised_unless_somebody_said_what_it_is(estate: Estate) -> None:
+    """The VM behind the destination carries a marketplace plan; behind a load balancer the members' are looked at."""
+    VirtualMachine.objects.filter(key=estate.collector.virtual_machine_key).update(
+        plan_publisher="gigamon-inc", plan_product="gigamon-gigavue-cloud-suite-v2", plan_name="vseries-node-v61200"
+    )
+    balancer = make_load_balancer(subnet=estate.subnet, members=(estate.collector,))
+    behind = make_tap("tap-lb", destination_id=f"{balancer.arm_id}/frontendIPConfigurations/frontend")
+    for tap in (estate.tap, behind):
+        end = tap_facts(tap).destination
+        assert end is not None
+        assert (end.partner.partner_key, end.partner.by, end.partner.role) == ("gigamon", "marketplace", "collector")
+    assignment_set(destination_id=estate.tap.destination_id.upper(), partner="big_switch_dmf", acting_user=viewer(Role.ADMIN, name="ada"))
+    end = tap_facts(estate.tap).destination
+    assert end is not None
+    assert (end.partner.partner_key, end.partner.by, end.partner.matched) == ("big_switch_dmf", "assignment", "ada")

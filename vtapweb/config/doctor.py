@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from vtapweb.access.models import Role, User
-from vtapweb.cloud.advice import advise
+from vtapweb.cloud.advice import advise, role_assignment_command
 from vtapweb.cloud.connect import CloudSettingsError, cloud_from_settings
-from vtapweb.cloud.port import Cloud, CloudError, Failure, ReadKind
+from vtapweb.cloud.port import Cloud, CloudError, Failure, ReadKind, WritableCloud
+from vtapweb.cloud.types import Identity
 from vtapweb.config.health import database_lack, lacks
+from vtapweb.domain.permissions import DELETE_CONFIGURATION, DELETE_TAP, JOIN_TAP, WRITE_CONFIGURATION, WRITE_TAP, PermissionList, allows
+from vtapweb.domain.scope import Scope
 from vtapweb.inventory.clouds import open_cloud_for_writes
+from vtapweb.taps.selectors.writes import WritesState, writes_states
+from vtapweb.web.text import visible
 
 LITTLE_SPACE_OCTETS = 500 * 1000 * 1000
 
@@ -103,3 +108,81 @@ def azure(cloud: Cloud) -> Iterator[Finding]:
             advice = advise(problem, subscription_id=subscription.subscription_id, identity=identity)
             what = "nothing can be read" if read == 0 else f"cannot read {', '.join(kinds)}"
             yield Finding(False, f"{name}: {what}. {advice.happened} {problem.code}".strip(), f"{advice.to_do} {advice.command}".strip())
+
+
+GROUPS_LOOKED_AT = 100
+ROLE_FOR_WRITES = "Network Contributor"
+NEEDED = (WRITE_CONFIGURATION, DELETE_CONFIGURATION, JOIN_TAP, WRITE_TAP, DELETE_TAP)
+
+
+def writing(cloud: WritableCloud) -> Iterator[Finding]:
+    """What the identity for writes may do in each subscription, the locks and the feature, and whether an admin lets vtapweb write there.
+
+    What lacks is a lack only where writing is enabled: a read-only installation needs none of it.
+    """
+    try:
+        identity = cloud.identity()
+        listed = [subscription for page in cloud.subscriptions() for subscription in page.items]
+    except CloudError as error:
+        advice = advise(error)
+        yield Finding(False, f"For writes: {advice.happened} {error.code} {error.message}".strip(), f"{advice.to_do} {advice.command}".strip())
+        return
+    states = writes_states(Scope.everything(), [one.subscription_id for one in listed]) if database_lack() is None else {}
+    for subscription in listed:
+        state = states.get(subscription.subscription_id.lower())
+        name = f"{subscription.display_name or subscription.subscription_id} ({subscription.subscription_id})"
+        is_enabled = state is not None and state.is_enabled
+        yield Finding(True, f"{name}: {_switch(state)}")
+        yield _rights(cloud, name, subscription.subscription_id, identity, is_enabled=is_enabled)
+        yield from _hindrances(cloud, name, subscription.subscription_id)
+
+
+def _switch(state: WritesState | None) -> str:
+    if state is None:
+        return "whether vtapweb may write there is not known."
+    if state.is_stopped:
+        return f"writes are stopped by {visible(state.stopped_by)}."
+    return "an admin lets vtapweb write there." if state.is_enabled else "read-only for vtapweb (bin/manage writes --enable …)."
+
+
+def _rights(cloud: WritableCloud, name: str, subscription_id: str, identity: Identity, *, is_enabled: bool) -> Finding:
+    """One finding on permissions: at the subscription, else in how many of its groups."""
+    grant = role_assignment_command(subscription_id, identity, role=ROLE_FOR_WRITES)
+    try:
+        if _may(cloud, f"/subscriptions/{subscription_id}"):
+            return Finding(True, f"{name}: TAPs and mirrors may be written in all of it.")
+        groups = [group.arm_id for page in cloud.pages(ReadKind.RESOURCE_GROUPS, subscription_id) for group in page.items][:GROUPS_LOOKED_AT]
+        granted = [one for one in groups if _may(cloud, one)]
+    except CloudError as error:
+        if error.failure is Failure.MISSING:
+            return Finding(True, f"{name}: this server tells nobody's permissions; whether it accepts a write shows when it is sent.")
+        advice = advise(error, subscription_id=subscription_id, identity=identity)
+        return Finding(not is_enabled, f"{name}: what may be written is not known. {advice.happened} {error.code}".strip(), advice.to_do)
+    if granted:
+        told = f"in {len(granted)} of {len(groups)} resource groups{' looked at' if len(groups) == GROUPS_LOOKED_AT else ''}"
+        return Finding(True, f"{name}: TAPs and mirrors may be written {told}.", "" if len(granted) == len(groups) else f"For all of it: {grant}")
+    return Finding(not is_enabled, f"{name}: nothing may be written; it lacks {NEEDED[0]} and {NEEDED[2]}.", grant)
+
+
+def _may(cloud: WritableCloud, scope_id: str) -> bool:
+    lists = [PermissionList(one.actions, one.not_actions) for one in cloud.permissions(scope_id)]
+    return all(allows(lists, action) for action in NEEDED)
+
+
+def _hindrances(cloud: WritableCloud, name: str, subscription_id: str) -> Iterator[Finding]:
+    """Locks, and the feature where it is not registered: to be known, no lacks."""
+    try:
+        locks = cloud.locks(subscription_id)
+        if locks:
+            first = f"{visible(locks[0].name)} ({visible(locks[0].level)}) on {visible(locks[0].scope_id)}"
+            more = f" and {len(locks) - 1} more" if len(locks) > 1 else ""
+            yield Finding(True, f"{name}: management locks refuse writes below them: {first}{more}.")
+    except CloudError as error:
+        yield Finding(True, f"{name}: its management locks are not known. {error.code}".strip())
+    try:
+        state = cloud.feature(subscription_id)
+    except CloudError:
+        return
+    if state.lower() != "registered":
+        register = f"az feature register --namespace Microsoft.Network --name AllowVirtualNetworkTap --subscription {subscription_id}"
+        yield Finding(True, f"{name}: the feature AllowVirtualNetworkTap is {visible(state)}; it may or may not be needed (not verified).", register)

@@ -18,7 +18,7 @@ from vtapweb.domain.tap_rules.facts import LoadBalancingRuleFacts
 from vtapweb.inventory.models import KindState, LoadBalancingRule, ResourceChange, ResourceKind, VirtualNetworkTap
 from vtapweb.inventory.rows import ip_hex
 from vtapweb.inventory.selectors import in_scope, resources, subscriptions
-from vtapweb.taps.models import ScopePermissions, SubscriptionConditions
+from vtapweb.taps.models import CollectorAssignment, ScopePermissions, SubscriptionConditions
 
 MOST_KEYS: Final = 20_000  # more than this in one IN (…) are picked out here instead: SQLite takes 32,766 parameters
 FRONTEND_SEGMENT: Final = "/frontendipconfigurations/"
@@ -116,6 +116,22 @@ class Machine(NamedTuple):
     name: str
     vm_size: str
     power_state: str
+    tags: dict[str, str]
+
+
+class Appliance(NamedTuple):
+    """A VM at the end of a TAP, with what tells its product."""
+
+    key: str
+    name: str
+    scale_set_id: str
+    image_publisher: str
+    image_offer: str
+    image_sku: str
+    image_id: str
+    plan_publisher: str
+    plan_product: str
+    plan_name: str
     tags: dict[str, str]
 
 
@@ -341,6 +357,18 @@ class FactRows:
         keys = {one.network_interface__virtual_machine_key for one in self.ends.values()} - {""}
         wanted = None if self.source_keys is None else keys | {one.virtual_machine_key for one in self.nics} - {""}
         return {one.key: one for one in self._of(ResourceKind.VIRTUAL_MACHINE, Machine, wanted)}
+
+    @cached_property
+    def appliances(self) -> dict[str, Appliance]:
+        """The VMs of the ends."""
+        keys = {one.network_interface__virtual_machine_key for one in self.ends.values()} - {""}
+        return {one.key: one for one in self._of(ResourceKind.VIRTUAL_MACHINE, Appliance, keys)}
+
+    @cached_property
+    def assignments(self) -> dict[str, CollectorAssignment]:
+        """What operators said about the destinations, by their keys."""
+        keys = [key_of(one) for one in self.destination_ids]
+        return in_scope(CollectorAssignment.objects.all(), self.scope).in_bulk(keys) if keys else {}
 
     @cached_property
     def restarts(self) -> dict[str, datetime]:

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from vtapweb.cloud.port import ReadKind
 from vtapweb.domain.arm_id import arm_key, name_in, subscription_in
+from vtapweb.domain.partners import Machine, Recognised, recognise
 from vtapweb.domain.permissions import PermissionList
 from vtapweb.domain.scope import Scope
 from vtapweb.domain.tap_rules.facts import (
@@ -36,6 +37,7 @@ from vtapweb.domain.tap_rules.facts import (
     World,
 )
 from vtapweb.inventory.models import KindState
+from vtapweb.inventory.partners import partners
 from vtapweb.inventory.rows import SCALE_SET_NETWORK_INTERFACES, SCALE_SET_SEGMENT
 from vtapweb.taps.fact_rows import FRONTEND_SEGMENT, Address, FactRows, Frontend, Nic, Pool, Tap, key_of, parent_id, vnet_of
 from vtapweb.taps.models import ConditionStatus, ProtectedScope
@@ -72,7 +74,7 @@ def world_of(
 ) -> Facts:
     """The facts about these NICs and TAPs (None: all in scope), and about TAPs still to be created, which come last.
 
-    `adding`: how many NICs are about to be added to a TAP. At most 25 queries, whatever the estate.
+    `adding`: how many NICs are about to be added to a TAP. At most 27 queries, whatever the estate.
     """
     rows = FactRows(scope, source_keys, tap_keys, [one.destination_id for one in proposed])
     reading = _Reading(scope, rows)
@@ -262,11 +264,14 @@ class _Reading:
             address=own.private_ip_address,
             address_version=own.private_ip_address_version,
             members=(self.member(own),),
+            partner=self.partner(own.key, [own], {}),
         )
 
     def _balancer_end(self, arm_id: str, frontend: Frontend) -> DestinationFacts:
         balancer = self.rows.balancers[frontend.load_balancer_id]
         vnet_id = vnet_of(frontend.subnet_id)
+        members = self.members(frontend)
+        ends = [one for one in self.rows.ends.values() if one.network_interface_id in {member.nic_key for member in members or ()}]
         return DestinationFacts(
             key=frontend.key,
             arm_id=arm_id,
@@ -281,8 +286,32 @@ class _Reading:
             address_version=frontend.private_ip_address_version,
             has_public_ip=bool(frontend.public_ip_address_id),
             rules=tuple(one.facts for one in self.rows.frontend_rules(frontend)),
-            members=self.members(frontend),
+            members=members,
+            partner=self.partner(frontend.key, ends, {"load_balancer": balancer.name, "frontend": name_in(arm_id)}),
         )
+
+    def partner(self, destination_key: str, ends: Sequence[Address], names: Mapping[str, str]) -> Recognised:
+        """Which product receives there: the operator's word first, else what the VMs at the end look like."""
+        said = self.rows.assignments.get(destination_key)
+        found = {one.network_interface__virtual_machine_key: self.rows.appliances.get(one.network_interface__virtual_machine_key) for one in ends}
+        machines = [
+            Machine(
+                image_publisher=one.image_publisher,
+                image_offer=one.image_offer,
+                image_sku=one.image_sku,
+                image_id=one.image_id,
+                plan_publisher=one.plan_publisher,
+                plan_product=one.plan_product,
+                plan_name=one.plan_name,
+                tags=one.tags,
+                names={"virtual_machine": one.name, "scale_set": name_in(one.scale_set_id)},
+            )
+            for one in found.values()
+            if one is not None
+        ]
+        sets = {one.arm_id.split("/")[8] for one in ends if SCALE_SET_SEGMENT in one.arm_id.lower()}  # whose VMs stand in no list
+        machines += [Machine(names={"scale_set": name}) for name in sorted(sets)]
+        return recognise(partners(), machines, assigned=said.partner if said else "", names=names, vouched_by=said.by if said else "")
 
     def members(self, frontend: Frontend) -> tuple[MemberFacts, ...] | None:
         """Everybody in the pools behind a frontend; None when one of the pools cannot be read."""

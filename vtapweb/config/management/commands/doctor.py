@@ -8,7 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from vtapweb.cloud.connect import CloudSettingsError, cloud_from_settings
+from vtapweb.cloud.port import CloudError
 from vtapweb.config import doctor
+from vtapweb.inventory.clouds import open_cloud_for_writes
 
 
 class Command(BaseCommand):
@@ -16,7 +18,9 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--azure", action="store_true", help="look into Azure too: identity, tenant, what may be read in each subscription")
+        parser.add_argument(
+            "--azure", action="store_true", help="look into Azure too: identity, tenant, per subscription what may be read and written"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         lacking = self.tell(doctor.installation())
@@ -28,9 +32,21 @@ class Command(BaseCommand):
             else:
                 lacking += self.tell(doctor.azure(cloud))
                 cloud.close()
+                lacking += self.tell_writing()
         self.stdout.write("Nothing lacks." if not lacking else f"{lacking} thing{'s' if lacking > 1 else ''} to mend.")
         if lacking:
             sys.exit(1)
+
+    def tell_writing(self) -> int:
+        """The same as who writes, who may be somebody else."""
+        try:
+            cloud = open_cloud_for_writes()
+        except CloudError as problem:
+            return self.tell([doctor.Finding(False, f"For writes: {problem.message}", "docs/settings.md lists the VTAPWEB_WRITE_… settings.")])
+        try:
+            return self.tell(doctor.writing(cloud))
+        finally:
+            cloud.close()
 
     def tell(self, findings: Any) -> int:
         """Writes each finding as it is made; returns how many lack something."""
