@@ -70,7 +70,8 @@ def change_undo(
     by_nic = _by_nic(steps)
     of_tap = [one for one in steps if not one.nic_key]
     ground = planning.ground(actor.scope, nic_keys=by_nic, tap_keys=_tap_keys(steps))
-    want = _undone(ground, by_nic, _seen_since(actor, change, steps))
+    made = frozenset(one.target_key for one in of_tap if one.action == "delete")
+    want = _undone(ground, by_nic, _seen_since(actor, change, steps), made)
     return _planned(change, actor, again or Again(), at, ground, want, _inverse_of_tap(of_tap), "undo")
 
 
@@ -125,7 +126,8 @@ def _seen_since(actor: Actor, change: Change, steps: Sequence[ChangeStep]) -> di
     return {key: at for key, subscription_id, at in rows.values_list("key", "subscription_id", "at") if actor.scope.allows(subscription_id)}
 
 
-def _undone(ground: planning.Ground, by_nic: Mapping[str, Sequence[ChangeStep]], seen: Mapping[str, datetime]) -> _Want:
+def _undone(ground: planning.Ground, by_nic: Mapping[str, Sequence[ChangeStep]], seen: Mapping[str, datetime], made_taps: frozenset[str]) -> _Want:
+    """What takes each NIC back to where it was; `made_taps` are those that the undo itself makes again."""
     want = _Want()
     for key, steps in by_nic.items():
         first, last = steps[0], steps[-1]
@@ -143,7 +145,7 @@ def _undone(ground: planning.Ground, by_nic: Mapping[str, Sequence[ChangeStep]],
             want.left_out.append(_untouched(first, _what_happened(ground, there or (mine[0] if mine else None), seen.get(last.target_key))))
         elif not left_at and mine:
             want.left_out.append(_untouched(first, _what_happened(ground, mine[0], seen.get(mine[0].key))))
-        elif came_from and (gone := _gone_tap(ground, came_from)):
+        elif came_from and arm_key(came_from) not in made_taps and (gone := _gone_tap(ground, came_from)):
             want.left_out.append(_untouched(first, gone))
         elif there is not None and came_from:
             want.moves.append(Move(nic, there, came_from, first.target_id))
