@@ -9,10 +9,12 @@ from tests.taps.people import token_viewer
 from tests.taps.played import play, point
 from tests.taps.test_plan import API, left_out, make_world, mirror, plan, requests_of, second_tap
 from vtapweb.access.role import Role
+from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import NetworkInterface, ResourceChange, TapConfiguration, VirtualNetworkTap
 from vtapweb.taps.actions.drawing import NothingToPlanError
 from vtapweb.taps.actions.undo import Again, NotEndedError, change_retry, change_undo
-from vtapweb.taps.models import Change
+from vtapweb.taps.models import Change, SubscriptionConditions
+from vtapweb.taps.selectors.rejudge import rejudge
 
 pytestmark = pytest.mark.django_db
 
@@ -199,3 +201,47 @@ def test_what_cannot_be_undone_or_retried_says_why(estate: Estate) -> None:
     failed = play(plan(estate, "update_tap_tags", tap=estate.tap.arm_id, tags={"a": "b"}), failed={"tap-collector"})
     with pytest.raises(NotEndedError, match="did nothing"):
         undo(failed)
+
+
+# -- the world that moves between plan and apply
+
+
+def moved(change: Change) -> dict[str, tuple[bool, tuple[str, ...]]]:
+    return {one.name: (one.is_refused, one.rules) for one in rejudge(change, scope=Scope.everything()).differences}
+
+
+def lock() -> None:
+    locks = [{"scope_id": f"/subscriptions/{SUBSCRIPTION}", "level": "CanNotDelete", "name": "keep", "notes": ""}]
+    SubscriptionConditions.objects.filter(pk=SUBSCRIPTION).update(locks=locks)
+
+
+def test_a_world_that_stood_still_is_no_difference(estate: Estate) -> None:
+    two = second_tap(estate)
+    for nic in estate.nics[:3]:
+        mirror(nic, estate.tap)
+    destination = f"{estate.collector.arm_id}/ipConfigurations/ipconfig1"
+    fresh, mirrored = estate.nics[3].arm_id, tuple(nic.arm_id for nic in estate.nics[:2])
+    plans = [
+        plan(estate, nics=(fresh,)),
+        plan(estate, "move", tap=two.arm_id, nics=mirrored),
+        plan(estate, "untap", nics=mirrored),
+        plan(estate, "create_tap", name="tap-new", resource_group="rg-taps", destination=destination, nics=(fresh,)),
+        plan(estate, "update_tap_tags", tap=two.arm_id, tags={"a": "b"}),
+        plan(estate, "delete_tap", tap=two.arm_id),
+    ]
+    assert [moved(change) for change in plans] == [{}] * len(plans)
+    mirror(estate.nics[3], two)
+    taken = {"app-04-nic": (True, ("one-config-per-nic",))}
+    assert [moved(change) for change in plans] == [taken, {}, {}, taken, {}, {"tap-two": (True, ("tap-in-use",))}]
+    lock()
+    assert [next(iter(moved(plans[number]).values()))[0] for number in (1, 2, 5)] == [True, True, True]
+
+
+def test_an_undo_to_two_taps_is_judged_by_each(estate: Estate) -> None:
+    two = second_tap(estate)
+    mirror(estate.nics[0], estate.tap)
+    mirror(estate.nics[1], two)
+    undone = undo(play(plan(estate, "untap", nics=tuple(nic.arm_id for nic in estate.nics[:2]))))
+    assert moved(undone) == {}
+    VirtualNetworkTap.objects.filter(pk=two.pk).update(removed_at=NOW)
+    assert list(moved(undone)) == ["app-02-nic"]

@@ -60,6 +60,7 @@ from vtapweb.taps.actions.steps import (
 from vtapweb.taps.hold import ChangeLease, LeaseLostError, NotNowError, claim, release, renew
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.taps.reading import Order, Seen, seen_on_nic, seen_tap
+from vtapweb.taps.selectors.changes import written_subscriptions
 from vtapweb.taps.selectors.rejudge import rejudge
 from vtapweb.taps.selectors.writes import write_stop, writes_states
 
@@ -499,7 +500,7 @@ def settles_at(steps: list[ChangeStep], wave: int, settle_s: int) -> datetime | 
 
 def _refusal(change: Change) -> tuple[str, str] | None:
     """Why nothing may be sent in this change's subscriptions, as (code, sentence)."""
-    for state in writes_states(Scope.everything(), change.subscription_ids).values():
+    for state in writes_states(Scope.everything(), written_subscriptions(Scope.everything(), change)).values():
         if not state.is_allowed:
             return ("writes_stopped" if state.is_stopped else "writes_disabled"), state.refusal
     return None

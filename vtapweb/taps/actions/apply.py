@@ -25,6 +25,7 @@ from vtapweb.events.types import ChangeEvent
 from vtapweb.taps.actions.advance import change_finish
 from vtapweb.taps.actions.steps import skip_pending, tell
 from vtapweb.taps.models import Change, ChangeStep, WriteStop
+from vtapweb.taps.selectors.changes import written_subscriptions
 from vtapweb.taps.selectors.rejudge import Rejudged, rejudge
 from vtapweb.taps.selectors.writes import writes_states
 from vtapweb.web.problem import ProblemError
@@ -142,7 +143,7 @@ def change_cancel(*, change: Change, acting_user: Viewer, reason: str = "", requ
 
 def _check_writes(change: Change, now: datetime) -> None:
     """Raises ProblemError 409 when nothing may be sent for this change, now or in its window."""
-    for state in writes_states(Scope.everything(), change.subscription_ids).values():
+    for state in writes_states(Scope.everything(), written_subscriptions(Scope.everything(), change)).values():
         if not state.is_allowed:
             raise ProblemError(409, "Writes are off", state.refusal, code="writes_stopped" if state.is_stopped else "writes_disabled")
         if state.requires_window and change.window_closes_at is None:
@@ -197,8 +198,9 @@ def _take_as_seen(change: Change, moved: Rejudged) -> None:
     change.plan = {**change.plan, "digests": moved.digests}
     change.save(update_fields=["differences", "plan"])
     why = {one.nic_key: one.message for one in moved.differences if one.is_refused}
-    for step in change.steps.filter(nic_key__in=list(why), state=StepState.PENDING):
-        skip_pending(change, code="refused", reason=why[step.nic_key], step_ids=[step.pk])
+    refused = Q(nic_key__in=list(why)) | Q(nic_key="", target_key__in=list(why))
+    for step in change.steps.filter(refused, state=StepState.PENDING):
+        skip_pending(change, code="refused", reason=why[step.nic_key or step.target_key], step_ids=[step.pk])
 
 
 def _done(

@@ -91,6 +91,13 @@ def step_counts(scope: Scope, change_ids: Iterable[int]) -> dict[int, dict[str, 
     return counts
 
 
+def written_subscriptions(scope: Scope, change: Change) -> list[str]:
+    """The subscriptions that a change's requests go to; a NIC that was left out, or a TAP that is only joined, may lie in others. One query."""
+    if not scope.covers(change.subscription_ids):
+        return []
+    return sorted(set(ChangeStep.objects.filter(change=change).values_list("subscription_id", flat=True)))
+
+
 def handed_over(scope: Scope) -> QuerySet[Change]:
     """Changes that somebody else carries out and whose result no sync has shown yet, oldest first; one query."""
     return changes(scope, ChangeFilter(state=ChangeState.HANDED_OVER)).order_by("pk")
