@@ -176,7 +176,7 @@ def test_a_stored_operation_that_was_tampered_with_gets_no_token() -> None:
     script = Script(reply(201, azure_asyncoperation=f"{HOME}/op/1"), reply(200, {"status": "Succeeded"}))
     cloud = connect(script)
     stored = str(put(cloud).operation)
-    with pytest.raises(CloudError) as caught:
+    with pytest.raises(CloudError, match="A stored operation leads to https://evil") as caught:
         cloud.poll(stored.replace(f"{HOME}/op/1", "https://evil.example/op/1"))
     assert (caught.value.failure, len(script.asked)) == (Failure.FOREIGN_LINK, 1)
     for text in ("", "{}", "no json", stored.replace("vtapweb-1", "vtapweb-9"), "gANjc3VicHJvY2Vzcwo="):
@@ -245,6 +245,7 @@ def test_a_single_read_that_is_no_answer_is_never_an_absence(answer: Reply, fail
 @pytest.mark.parametrize("code", ["ResourceNotFound", "NotFound", "ResourceGroupNotFound"])
 def test_a_single_read_of_what_is_gone_is_none(code: str) -> None:
     assert connect(Script(reply(404, {"error": {"code": code, "message": "gone"}}))).tap(TAP) is None
+    assert connect(Script(reply(404))).tap(TAP) is None
 
 
 def test_single_reads_are_tried_again_and_ask_each_resource_in_its_version() -> None:

@@ -192,7 +192,10 @@ def test_what_a_list_lacks_is_not_gone_when_it_was_read_since() -> None:
     assert VirtualNetworkTap.objects.get().removed_at is not None
 
 
-def test_a_mirror_that_a_page_lacked_and_a_later_read_saw_is_there() -> None:
+@pytest.mark.parametrize("batch_rows", [1, 1_000])
+def test_a_mirror_that_a_page_lacked_and_a_later_read_saw_is_there(monkeypatch: pytest.MonkeyPatch, batch_rows: int) -> None:
+    """Also where what the page lacked was written down before the read."""
+    monkeypatch.setattr("vtapweb.inventory.sync.BATCH_ROWS", batch_rows)
     azure = azure_of(nic("a", tap="t"), *(nic(name) for name in "bcde"))
     sync(azure)
     azure.put(NICS, nic("a"), *(nic(name, tags={"news": "1"}) for name in "bcde"))
