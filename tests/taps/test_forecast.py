@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from vtapweb.domain.arm_id import arm_key
 from vtapweb.inventory.actions import resource_store_read
 from vtapweb.inventory.models import NetworkInterface, Subnet
 from vtapweb.simulator.contoso import SPOKES
-from vtapweb.taps.actions.forecast import METRICS, NICS_A_CALL, change_forecast
+from vtapweb.taps.actions.forecast import METRICS, NICS_A_CALL, change_forecast, forecasts_mend
 from vtapweb.taps.models import Change, CollectorAssignment
 
 pytestmark = pytest.mark.django_db
@@ -187,3 +187,14 @@ def test_a_day_of_the_simulators_nics_through_the_sdk() -> None:
         "No data for 1 of 3: what they will bring comes on top.",
         "With 50 octets a packet for the VXLAN envelope; both directions.",
     ]
+
+
+def test_a_lost_message_is_sent_again_while_somebody_may_wait_for_it() -> None:
+    make_subscription()
+    ages = {"new": 30, "lost": 90, "old": 7_200}
+    plans = {name: make_change(created_at=NOW - timedelta(seconds=age)) for name, age in ages.items()}
+    make_change(created_at=NOW - timedelta(seconds=90), action="untap")
+    make_change(created_at=NOW - timedelta(seconds=90), state="cancelled", finished_at=NOW)
+    assert forecasts_mend(now=NOW) == 1
+    assert change_forecast(change_id=plans["lost"].pk, opener=lambda: Monitor({}), now=NOW)
+    assert forecasts_mend(now=NOW) == 0

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from vtapweb.taps.actions.advance import change_advance, changes_nudge
 from vtapweb.taps.actions.conditions import conditions_refresh, permissions_read
-from vtapweb.taps.actions.forecast import change_forecast
+from vtapweb.taps.actions.forecast import change_forecast, forecasts_mend
 from vtapweb.taps.actions.reconcile import subscription_reconcile
 
 
@@ -17,6 +17,11 @@ def reconcile(*, subscription_id: str) -> None:
 @shared_task(name="taps.forecast", time_limit=170, soft_time_limit=160, ignore_result=True)
 def forecast(*, change_id: int) -> None:
     change_forecast(change_id=change_id)
+
+
+@shared_task(name="taps.forecast_missing", time_limit=30, ignore_result=True)
+def forecast_missing() -> None:
+    forecasts_mend(now=timezone.now())
 
 
 @shared_task(name="taps.tick", time_limit=30, ignore_result=True)

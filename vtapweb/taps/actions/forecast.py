@@ -16,9 +16,10 @@ from django.utils import timezone
 from vtapweb.cloud.port import CloudError, Failure, MetricsCloud
 from vtapweb.cloud.types import MetricSeries
 from vtapweb.domain.arm_id import arm_key
-from vtapweb.domain.change import ChangeAction, StepAction
+from vtapweb.domain.change import ChangeAction, ChangeState, StepAction
 from vtapweb.domain.forecast import ENVELOPE_OCTETS, HOURS_A_MONTH, Forecast, NicLoad, forecast, nic_hours_a_month, nic_load, rate_text
 from vtapweb.events.bus import announce
+from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.events.types import ChangeProgress
 from vtapweb.inventory.clouds import open_metrics
 from vtapweb.inventory.models import NetworkInterface, VirtualNetworkTap
@@ -31,6 +32,24 @@ INTERVAL_S: Final = 60.0
 NICS_A_CALL: Final = 25  # Azure takes 50; a day of 25 NICs is 144,000 totals, some 10 MB of JSON
 RECEIVED, SENT, PACKETS_RECEIVED, PACKETS_SENT = METRICS = ("BytesReceivedRate", "BytesSentRate", "PacketsReceivedRate", "PacketsSentRate")
 HOPELESS: Final = frozenset({Failure.UNAUTHENTICATED, Failure.MISSING, Failure.CONNECTION})  # what one call says of all
+
+
+# A message that got lost is sent again for plans of this age: the youngest have theirs under way, in older ones nobody waits for it.
+MISSED_AFTER, MISSED_UNTIL = timedelta(seconds=60), timedelta(hours=1)
+
+
+def forecasts_mend(*, now: datetime) -> int:
+    """Ask again for the forecasts of plans that should have theirs by now; how many. Two queries at most."""
+    waiting = Change.objects.filter(
+        state=ChangeState.PLANNED,
+        action__in=[ChangeAction.TAP, ChangeAction.MOVE],
+        created_at__gt=now - MISSED_UNTIL,
+        created_at__lte=now - MISSED_AFTER,
+    )
+    missing = [pk for pk, plan in waiting.order_by("pk").values_list("pk", "plan") if not plan.get("forecast")]
+    for pk in missing:
+        enqueue_on_commit("taps.forecast", change_id=pk)
+    return len(missing)
 
 
 @dataclass
