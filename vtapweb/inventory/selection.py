@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from django.core.cache import cache
 
+from vtapweb.web.problem import ProblemError
+
 _NAME = re.compile(r"@[A-Za-z0-9_-]{12}")
 _KEY = re.compile(r"[a-z2-7]{26}")
 IN_ADDRESS_MAX = 40  # keys; 26 characters each leave an address that mail and chat do not break
@@ -27,3 +29,8 @@ def selection_keys(select: str) -> list[str] | None:
         kept = cache.get(f"inventory:selection:{select[1:]}") if _NAME.fullmatch(select) else None
         return kept if isinstance(kept, list) else None
     return [key for key in select.split(",") if _KEY.fullmatch(key)]
+
+
+def selection_gone() -> ProblemError:
+    """The answer where a kept selection is no longer there."""
+    return ProblemError(404, "This selection is gone", "Selections of more than 40 resources are kept for a week. Paste the list again on Find.")

@@ -15,19 +15,16 @@ from vtapweb.inventory import browse, cells
 from vtapweb.inventory import details as detail_pages
 from vtapweb.inventory.kinds import KINDS, LABELS, MORE, SUBSCRIPTION_COLUMNS, TABS, Kind, read_kind_words
 from vtapweb.inventory.search import SEARCH_MAX, find
-from vtapweb.inventory.selection import selection_keep, selection_keys
+from vtapweb.inventory.selection import selection_gone, selection_keep, selection_keys
 from vtapweb.web.csv import csv_response
-from vtapweb.web.problem import ProblemError
 from vtapweb.web.tables import PAGE_SIZES, TableQuery
 
 SUBSCRIPTION_FILTERS = ("q", "subscription", "state", "removed", "select")
 SUBSCRIPTION_SORTS = {"name": "name", "state": "state"}
 MIRRORED = {"yes": True, "no": False}
+# What a form of chosen keys may lead to, by its button; anything else leads to the map. The taps room's pages stand there by their addresses.
+SELECTION_PAGES = {"table": "/table/nics?", "mirror": "/mirror?", "untap": "/mirror/plan?action=untap&"}
 KEYS_FIELD = "select"  # in the form of Find: what matched, as `selection_keep` names it
-
-
-def selection_gone() -> ProblemError:
-    return ProblemError(404, "This selection is gone", "Selections of more than 40 resources are kept for a week. Paste the list again on Find.")
 
 
 def _filter_of(query: TableQuery) -> browse.RowFilter:
@@ -198,11 +195,11 @@ def find_page(request: ViewerRequest) -> HttpResponse:
 
 @require_POST
 def select(request: ViewerRequest) -> HttpResponse:
-    """Turns chosen keys (the matched ones and what was chosen among the ambiguous) into the address of a selection on map or table."""
+    """Turns chosen keys (the matched ones and what was chosen among the ambiguous) into the address of a selection: map, table or chooser."""
     matched = selection_keys(request.POST.get(KEYS_FIELD, ""))
     if matched is None:
         raise selection_gone()
     keys = [*matched, *(selection_keys(",".join(request.POST.getlist("key"))) or [])]
     kept = selection_keep(list(dict.fromkeys(keys)))
-    where = "/table/nics" if request.POST.get("to") == "table" else "/"
-    return HttpResponse(status=303, headers={"Location": f"{where}?select={kept}"})
+    where = SELECTION_PAGES.get(request.POST.get("to", ""), "/?")
+    return HttpResponse(status=303, headers={"Location": f"{where}select={kept}"})

@@ -63,7 +63,7 @@ LIGHTS: Mapping[str, str] = {
     ChangeState.FAILED: "broken",
     ChangeState.CANCELLED: "plan",
 }
-POSTED = frozenset({"apply", "pause", "continue", "cancel"})  # the buttons whose addresses there are
+EXPORTS = (("az", "az CLI script"), ("bicep", "Bicep"), ("rest", "REST requests"))
 MANY_STEPS = 200  # beyond them the page asks for its moving part less often
 
 
@@ -171,7 +171,7 @@ class ChangePage:
     notes: list[Note] = field(default_factory=list)
     differences: list[Mapping[str, Any]] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
-    exports: Sequence[tuple[str, str]] = ()
+    exports: Sequence[tuple[str, str]] = EXPORTS
     why_not: str = ""
     facts: list[tuple[str, Cell]] = field(default_factory=list)
     forecast: Sequence[str] = ()
@@ -342,13 +342,12 @@ def _acts(change: Change, steps: Sequence[ChangeStep], viewer: Viewer, can_undo:
         case ChangeState.PAUSED:
             acts = [Act("continue", "Go on", style="primary"), Act("cancel", "Send no more", style="bad")]
         case ChangeState.HANDED_OVER:
-            acts = [Act("cancel", "It will not be done", style="quiet")]
+            acts = []
         case _:
             if can_undo:
                 acts.append(Act("undo", "Undo…"))
             if failed:
                 acts.append(Act("retry", "Retry what failed", style="primary"))
-    acts = [one for one in acts if one.name in POSTED]
     why = ""
     if acts and not viewer.may(Role.OPERATOR):
         why = f"Changing this needs the role operator; yours is {viewer.role.value}. An admin can change it."

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from vtapweb.taps.views import changes, ledger, settings
+from vtapweb.taps.views import changes, ledger, mirror, settings
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("changes", changes.changes, name="changes"),
@@ -15,7 +15,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("evidence", ledger.evidence_page, name="taps_evidence"),
     path("evidence.csv", ledger.evidence_csv, name="taps_evidence_csv"),
     path("evidence.json", ledger.evidence_json, name="taps_evidence_json"),
+    path("changes/<int:number>/window", changes.change_window, name="change_window"),
     path("changes/<int:number>/<slug:verb>", changes.change_act, name="change_act"),
+    path("mirror", mirror.mirror, name="mirror"),
+    path("mirror/pairs", mirror.mirror_pairs, name="mirror_pairs"),
+    path("mirror/plan", mirror.mirror_plan, name="mirror_plan"),
     path("settings/writes", settings.writes, name="taps_writes"),
     path("settings/writes/stop", settings.stop, name="taps_writes_stop"),
     path("settings/writes/resume", settings.resume, name="taps_writes_resume"),

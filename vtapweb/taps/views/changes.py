@@ -1,22 +1,28 @@
 """Pages of changes: the list, and one change with its progress. An htmx request gets the part that moves."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from vtapweb.access.guards import require_role
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import ViewerRequest
-from vtapweb.domain.change import ChangeState
+from vtapweb.domain.change import ChangeState, WrongMoveError
 from vtapweb.taps.actions.apply import change_apply, change_cancel, change_continue, change_pause
+from vtapweb.taps.actions.drawing import InvalidPlanError, NothingToPlanError
+from vtapweb.taps.actions.hand_over import change_hand_over
+from vtapweb.taps.actions.undo import NotEndedError, change_retry, change_undo
+from vtapweb.taps.actions.window import change_window_set
 from vtapweb.taps.change_list import list_rows, matching
-from vtapweb.taps.change_page import CHANGE_STATES, TITLES, ChangePage, change_page
-from vtapweb.taps.selectors.changes import change_of, plan_view
+from vtapweb.taps.change_page import CHANGE_STATES, TITLES, change_page
+from vtapweb.taps.models import Change
+from vtapweb.taps.plan_form import WindowForm
+from vtapweb.taps.selectors.changes import PlanView, change_of, plan_view
 from vtapweb.taps.selectors.changes import changes as changes_in
+from vtapweb.taps.selectors.writes import change_windows, writes_states
 from vtapweb.web.problem import ProblemError
 from vtapweb.web.tables import TableQuery
 
@@ -52,25 +58,37 @@ def changes(request: ViewerRequest) -> HttpResponse:
 @require_GET
 def change_detail(request: ViewerRequest, number: int) -> HttpResponse:
     """One change: the plan, its progress, how it ended."""
-    page = _page_of(request, number)
-    return render(request, "taps/change_part.html" if _wants_part(request) else "taps/change.html", {"page": page})
+    view = _view_of(request, number)
+    page = change_page(request.viewer.scope, view, request.viewer)
+    if _wants_part(request):
+        return render(request, "taps/change_part.html", {"page": page})
+    return render(request, "taps/change.html", {"page": page, "window_form": _window_form(request, view)})
 
 
 def _wants_part(request: ViewerRequest) -> bool:
     return bool(request.htmx) and not request.htmx.history_restore_request
 
 
-def _page_of(request: ViewerRequest, number: int) -> ChangePage:
+def _view_of(request: ViewerRequest, number: int) -> PlanView:
     """Raises Http404 for a change that there is not, or that touches what the viewer may not see."""
     view = plan_view(request.viewer.scope, number)
     if view is None:
         raise Http404
-    return change_page(request.viewer.scope, view, request.viewer)
+    return view
 
 
-# What a button's address does to the change. Apply and continue may be asked again, with the digest of what was seen.
-VERBS: Mapping[str, Callable[..., Any]] = {"apply": change_apply, "pause": change_pause, "continue": change_continue, "cancel": change_cancel}
+# What a button's address does to the change. Apply and continue may be asked again, with the digest of what was seen; the last two plan another one.
+VERBS: Mapping[str, Callable[..., Change]] = {
+    "apply": change_apply,
+    "pause": change_pause,
+    "continue": change_continue,
+    "cancel": change_cancel,
+    "hand-over": change_hand_over,
+    "undo": change_undo,
+    "retry": change_retry,
+}
 ASKED_AGAIN = frozenset({"apply", "continue"})
+REFUSED = (InvalidPlanError, NothingToPlanError, NotEndedError, WrongMoveError)
 
 
 @require_POST
@@ -82,13 +100,52 @@ def change_act(request: ViewerRequest, number: int, verb: str) -> HttpResponse:
         raise Http404
     more = {"accepted_digest": request.POST.get("accepted_digest", "")} if verb in ASKED_AGAIN else {}
     try:
-        VERBS[verb](change=change, acting_user=request.viewer, request=request, **more)
+        change = VERBS[verb](change=change, acting_user=request.viewer, request=request, **more)
+    except REFUSED as error:
+        messages.error(request, _words_of(error))
     except ProblemError as problem:
         if problem.status != 409:
             raise
         if problem.extra.get("differences"):
-            page = _page_of(request, number)
+            view = _view_of(request, number)
+            page = change_page(request.viewer.scope, view, request.viewer)
             page.differences, page.digest = problem.extra["differences"], str(problem.extra.get("digest", ""))
-            return render(request, "taps/change.html", {"page": page}, status=409)
+            return render(request, "taps/change.html", {"page": page, "window_form": _window_form(request, view)}, status=409)
         messages.error(request, f"{problem.title}. {problem.detail}")
-    return redirect("change", number)
+    return redirect("change", change.pk)
+
+
+def _words_of(error: Exception) -> str:
+    """Why there is no new plan, with the first of the reasons."""
+    if isinstance(error, NothingToPlanError) and error.left_out:
+        one = error.left_out[0]
+        return f"{error} {one.name}: {one.message}"
+    return str(error)
+
+
+@require_POST
+@require_role(Role.OPERATOR)
+def change_window(request: ViewerRequest, number: int) -> HttpResponse:
+    """Gives a plan its window; what cannot be understood comes back in the open dialog."""
+    view = _view_of(request, number)
+    form = _window_form(request, view, request.POST)
+    if form is None:
+        messages.error(request, f"Change {number} is no longer a plan, so its window stays as it is.")
+        return redirect("change", number)
+    if form.is_valid():
+        try:
+            change_window_set(change=view.change, window=form.chosen_window, acting_user=request.viewer, request=request)
+            return redirect("change", number)
+        except ProblemError as problem:
+            form.add_error("window", problem.detail)
+    page = change_page(request.viewer.scope, view, request.viewer)
+    return render(request, "taps/change.html", {"page": page, "window_form": form}, status=400)
+
+
+def _window_form(request: ViewerRequest, view: PlanView, given: QueryDict | None = None) -> WindowForm | None:
+    """The dialog's form, for who may change the plan while it is one. Three queries."""
+    if view.change.state != ChangeState.PLANNED or not request.viewer.may(Role.OPERATOR):
+        return None
+    scope = request.viewer.scope
+    is_required = any(state.requires_window for state in writes_states(scope, view.change.subscription_ids).values())
+    return WindowForm(given, windows={one.pk: one for one in change_windows(scope)}, is_window_required=is_required)
