@@ -42,6 +42,7 @@ from vtapweb.domain.scope import Scope
 from vtapweb.events.bus import record_event
 from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.events.types import ChangeEvent
+from vtapweb.inventory.clouds import open_cloud_for_writes
 from vtapweb.inventory.lease import Keeper
 from vtapweb.inventory.lease import LeaseLostError as KeeperLostError
 from vtapweb.taps.actions.steps import (
@@ -82,23 +83,6 @@ GATE_WORDS: Final = {
 log = structlog.get_logger(__name__)
 
 
-def open_cloud() -> WritableCloud:
-    """The Azure that the settings name, signed in as who writes; CloudError when they name none. Imports Azure's libraries."""
-    from vtapweb.cloud.connect import CloudSettingsError, WriteSignIn, cloud_for_writes
-
-    sign_in = WriteSignIn(
-        token=settings.WRITE_TOKEN,
-        tenant_id=settings.WRITE_TENANT_ID,
-        client_id=settings.WRITE_CLIENT_ID,
-        client_secret=settings.WRITE_CLIENT_SECRET,
-        certificate_path=settings.WRITE_CERTIFICATE_PATH,
-    )
-    try:
-        return cloud_for_writes(cloud=settings.CLOUD, endpoint=settings.ARM_ENDPOINT, token=settings.ARM_TOKEN, sign_in=sign_in)
-    except CloudSettingsError as problem:
-        raise CloudError(Failure.UNAUTHENTICATED, code="Settings", message=str(problem)) from problem
-
-
 def changes_nudge(*, now: datetime) -> int:
     """Send a worker to every running change that is due, that a killed worker left, or that the stop over all writes concerns; returns how many.
 
@@ -122,7 +106,7 @@ def changes_nudge(*, now: datetime) -> int:
     return len(found)
 
 
-def change_advance(*, change_id: int, opener: OpenCloud = open_cloud) -> datetime | None:
+def change_advance(*, change_id: int, opener: OpenCloud = open_cloud_for_writes) -> datetime | None:
     """Do what is due for the change; returns when to look again, None for not by itself (it ended, waits for people, or another worker has it)."""
     lease = claim(change_id)
     if lease is None:
