@@ -14,7 +14,7 @@ from vtapweb.access.role import Role
 from vtapweb.domain.scope import Scope
 from vtapweb.taps.actions.adopt import Adoption, drift_accept, unaccounted_adopt
 from vtapweb.taps.models import Mirror, TapLife
-from vtapweb.taps.selectors.ledger import drifted_mirrors, expiring_mirrors, is_first_review, ledger_counts, unaccounted_keys
+from vtapweb.taps.selectors.ledger import drifted_mirrors, expiring_mirrors, first_review_count, ledger_counts, unaccounted_keys
 from vtapweb.web.problem import ProblemError
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def adopt(mirrors: list[int], taps: list[int] | None = None, *, who: Role = Role
 def test_what_is_adopted_is_accounted_for_with_owner_reason_and_who() -> None:
     life, tap = make_life(), make_tap_life()
     operator = viewer(Role.OPERATOR, name="olga")
-    assert is_first_review(ALL)
+    assert first_review_count(ALL) == 1
     expires_at = timezone.now() + timedelta(days=30)
     adoption = Adoption(owner=" team net ", reason="known", expires_at=expires_at)
     assert unaccounted_adopt(mirror_ids=[life.pk], tap_ids=[tap.pk], adoption=adoption, acting_user=operator) == 2
@@ -42,7 +42,7 @@ def test_what_is_adopted_is_accounted_for_with_owner_reason_and_who() -> None:
     assert (entry.actor, entry.reason, entry.detail["count"]) == ("olga", "known", 2)
     assert entry.detail["of"] == [{"mirror": life.nic_id, "tap": life.tap_id}, {"tap": tap.tap_id}]
     assert ledger_counts(ALL).total == 0
-    assert not is_first_review(ALL)
+    assert first_review_count(ALL) == 0
 
 
 @pytest.mark.parametrize(

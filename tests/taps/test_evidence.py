@@ -96,6 +96,8 @@ def test_a_name_may_be_several_things_and_a_hostile_one_is_only_text(signed_in: 
         answer = signed_in.get("/evidence", {"of": hostile})
         assert answer.status_code in {200, 400}
         assert answer.content.count(b'data-test="life"') == 0
+        assert signed_in.get("/api/v1/evidence", {"of": hostile}).json()["total"] == 0
+        assert signed_in.get("/unaccounted", {"q": hostile, "subscription": hostile}).status_code == 200
         assert b"<script>" not in answer.content.replace(b"<script ", b"")
 
 

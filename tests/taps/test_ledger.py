@@ -141,7 +141,7 @@ def test_a_tap_has_lives_too() -> None:
         {"state": "ended"},  # without ended_at
         {"ended_at": AT},  # though live
         {"origin": "change"},  # without a reason
-        {"origin": "elsewhere"},
+        {"origin": "stolen"},
         {"nic_key": ""},
         {"subscription_id": "ABC"},
         {},  # a second open life of the same configuration

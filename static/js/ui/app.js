@@ -3,6 +3,7 @@
 import { startTheme } from "./theme.js";
 import { startTimes } from "./time.js";
 import { startToasts } from "./toast.js";
+import { startChecks } from "./checks.js";
 import { startCopy } from "./copy.js";
 import { startKeys } from "./keys.js";
 import { startLivePill } from "./live_pill.js";
@@ -11,6 +12,7 @@ import { startLive } from "./live.js";
 startTheme(document);
 startTimes(document);
 startToasts(document);
+startChecks(document);
 startCopy(document);
 startKeys(document);
 startLivePill(document);

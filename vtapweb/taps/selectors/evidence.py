@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from vtapweb.domain.arm_id import KEY_PATTERN, arm_key
+from vtapweb.domain.plain_text import storable
 from vtapweb.domain.scope import Scope
 from vtapweb.domain.window import moment, zone_of
 from vtapweb.inventory.models import NetworkInterface, Subnet, Subscription, VirtualNetwork, VirtualNetworkTap
@@ -74,7 +75,7 @@ def evidence_unknown_count(scope: Scope, wanted: EvidenceFilter) -> int:
 
 def place_of(scope: Scope, of: str) -> Place:
     """What `of` names in scope; a name may be several things, then all of them count. At most five queries."""
-    text = of.strip()
+    text = storable(of).strip()
     if not text:
         return Place(("all that you may see",), Q())
     key = arm_key(text) if text.startswith("/") else text.lower() if KEY_PATTERN.fullmatch(text.lower()) else ""

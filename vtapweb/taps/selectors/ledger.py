@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.selectors import in_scope
@@ -86,6 +86,7 @@ def ledger_counts(scope: Scope) -> LedgerCounts:
     return LedgerCounts(mirrors["unaccounted"], taps["unaccounted"], mirrors["drift"] + taps["drift"])
 
 
-def is_first_review(scope: Scope) -> bool:
-    """Whether nothing in scope was ever made or adopted here: then all that is unaccounted was there before vtapweb; one query."""
-    return not in_scope(Mirror.objects.exclude(origin=Origin.OUTSIDE), scope).exists()
+def first_review_count(scope: Scope) -> int:
+    """How many unaccounted mirrors were there when their subscription was looked at for the first time; one query."""
+    first = Mirror.objects.filter(subscription_id=OuterRef("subscription_id")).order_by("first_seen_at").values("first_seen_at")[:1]
+    return in_scope(Mirror.objects.filter(_UNACCOUNTED, began_at=None), scope).filter(first_seen_at=Subquery(first)).count()

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from vtapweb.access.actions import export_record
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import ViewerRequest
+from vtapweb.domain.plain_text import storable
 from vtapweb.domain.takeaway import preparation_text
 from vtapweb.inventory.selectors import subscriptions
 from vtapweb.taps.actions.adopt import Adoption, drift_accept, unaccounted_adopt
@@ -26,7 +27,7 @@ from vtapweb.taps.evidence_rows import COLUMNS, as_columns
 from vtapweb.taps.forms import AdoptForm, EvidenceForm, errors_take
 from vtapweb.taps.models import Change, Mirror, TapLife
 from vtapweb.taps.selectors.evidence import EvidenceFilter, evidence, evidence_portions, evidence_unknown_count, place_of
-from vtapweb.taps.selectors.ledger import drifted_mirrors, drifted_taps, is_first_review, ledger_counts, unaccounted_mirrors, unaccounted_taps
+from vtapweb.taps.selectors.ledger import drifted_mirrors, drifted_taps, first_review_count, ledger_counts, unaccounted_mirrors, unaccounted_taps
 from vtapweb.taps.selectors.preparation import preparation_list
 from vtapweb.web.csv import csv_response, json_response
 from vtapweb.web.paging import number_of
@@ -78,17 +79,17 @@ def unaccounted(request: ViewerRequest) -> HttpResponse:
         "ticked": set(_numbers(request, "mirror")),
         "ticked_taps": set(_numbers(request, "tap")),
         "all_rows": ALL_ROWS,
-        "is_first_review": number > 0 and is_first_review(request.viewer.scope),
+        "first_review": first_review_count(request.viewer.scope),
     }
     return page(request, "taps/unaccounted.html", "unaccounted", context, is_refused=bool(form.errors))
 
 
 def _filtered(request: ViewerRequest, given: QueryDict) -> tuple[QuerySet[Mirror], QuerySet[TapLife]]:
     mirrors, taps = unaccounted_mirrors(request.viewer.scope), unaccounted_taps(request.viewer.scope)
-    if q := given.get("q", "").strip():
+    if q := storable(given.get("q", "")).strip():
         mirrors, taps = mirrors.filter(nic_name__icontains=q) | mirrors.filter(tap_name__icontains=q), taps.filter(tap_name__icontains=q)
-    if subscription := given.get("subscription", ""):
-        mirrors, taps = mirrors.filter(subscription_id=subscription.lower()), taps.filter(subscription_id=subscription.lower())
+    if subscription := storable(given.get("subscription", "")).lower():
+        mirrors, taps = mirrors.filter(subscription_id=subscription), taps.filter(subscription_id=subscription)
     return mirrors, taps
 
 
