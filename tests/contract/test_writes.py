@@ -242,7 +242,7 @@ def test_a_single_read_that_is_no_answer_is_never_an_absence(answer: Reply, fail
     assert caught.value.failure is failure
 
 
-@pytest.mark.parametrize("code", ["ResourceNotFound", "NotFound", "ResourceGroupNotFound"])
+@pytest.mark.parametrize("code", ["ResourceNotFound", "NotFound", "ResourceGroupNotFound", "AnInventedCode"])
 def test_a_single_read_of_what_is_gone_is_none(code: str) -> None:
     assert connect(Script(reply(404, {"error": {"code": code, "message": "gone"}}))).tap(TAP) is None
     assert connect(Script(reply(404))).tap(TAP) is None

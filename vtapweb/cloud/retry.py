@@ -79,6 +79,11 @@ _NO_SUCH_API = frozenset({"noregisteredproviderfound", "invalidresourcetype", "i
 _NO_SUCH_SUBSCRIPTION = frozenset({"subscriptionnotfound", "invalidsubscriptionid"})
 
 
+def is_wider_than_a_resource(code: str) -> bool:
+    """Whether a 404 with this code is about the API or the subscription, so that it says nothing of the one resource asked for."""
+    return code.lower() in _NO_SUCH_API | _NO_SUCH_SUBSCRIPTION
+
+
 def parse_retry_after(value: str | None, *, now_unix_s: float) -> float | None:
     """Seconds to wait as a Retry-After header asks, from a number of seconds or an HTTP-date (RFC 9110 §10.2.3); None for anything else."""
     text = (value or "").strip()

@@ -19,7 +19,7 @@ from vtapweb.cloud import metrics, operation, parsing, versions
 from vtapweb.cloud.claims import identity_of
 from vtapweb.cloud.port import CloudError, Failure, ReadKind, WriteMethod
 from vtapweb.cloud.requester import Budget, Requester, correlation_id_of, error_of
-from vtapweb.cloud.retry import RetryPolicy
+from vtapweb.cloud.retry import RetryPolicy, is_wider_than_a_resource
 from vtapweb.cloud.types import (
     Identity,
     Lock,
@@ -352,11 +352,8 @@ def _says_it_is_gone(answer: "Answer") -> bool:
     if answer.status != 404:
         return False
     code, _ = error_of(answer.body)
-    return code.lower() in _GONE or not answer.body.strip()
-
-
-# 404s of ARM and of Microsoft.Network; recorded ones are the first two, the others from "Troubleshoot common Azure deployment errors".
-_GONE = frozenset({"resourcenotfound", "notfound", "resourcegroupnotfound", "parentresourcenotfound"})
+    # ARM says ResourceNotFound or NotFound (recorded), a missing group and parent otherwise, and other servers whatever they like.
+    return not answer.body.strip() or (bool(code) and not is_wider_than_a_resource(code))
 
 
 def _without_repeated(page: parsing.ParsedPage[Any], seen: set[str]) -> Page[Any]:
