@@ -69,8 +69,8 @@ def seen_of_source(view: View, nic: SourceFacts) -> tuple[tuple[str, bool | None
             continue
     seen: list[tuple[str, bool | None]] = []
     for word, network in view.prefixes.items():
-        inside = [address.version == network.version and address in network for address in addresses] if network is not None else []
-        holds = None if not inside or any(inside) != all(inside) else inside[0]
+        inside = [address in network for address in addresses] if network is not None else []
+        holds = None if any(inside) != all(inside) else inside[0]  # without an address, none is in it and all are
         if holds is not False:
             seen.append((word, holds))
     return tuple(seen)
@@ -102,7 +102,7 @@ def _through(view: View, source: Mapping[str, bool | None], address: str, key: s
         access = rule.access.strip().lower()
         possible.add(access)
         if matches is None:
-            maybe = maybe or rule.name
+            maybe = rule.name
             continue
         if possible == {"allow"}:
             return Found(Reach.OPEN)
@@ -160,7 +160,7 @@ def _any(told: Iterable[bool | None]) -> bool | None:
 def _from(word: str, source: Mapping[str, bool | None]) -> bool | None:
     if word in _ALWAYS:
         return True
-    return source.get(word, False) if word not in _NEVER else False
+    return source.get(word, False)  # what is in _NEVER is no prefix
 
 
 def _to(word: str, address: str) -> bool | None:
@@ -173,7 +173,7 @@ def _to(word: str, address: str) -> bool | None:
         own = ip_address(address)
     except ValueError:
         return None
-    return None if network is None else own.version == network.version and own in network
+    return None if network is None else own in network
 
 
 def _folded(word: str) -> str:
