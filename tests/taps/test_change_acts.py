@@ -117,3 +117,16 @@ def test_apply_then_undo(estate: Estate) -> None:
     followers = Client().get(f"/api/v1/changes/{change_id}", headers=bearer(Role.VIEWER)).json()["followers"]
     assert followers == [{"id": body["id"], "action": "untap", "state": "planned", "as": "undo"}]
     assert Client().get("/api/v1/changes", headers=bearer(Role.VIEWER, SUBSCRIPTION)).json()["total"] == 2
+
+
+def test_a_plan_that_grew_old_says_so(estate: Estate) -> None:
+    change_id = post("changes", tap_body(estate)).json()["id"]
+    mirror(estate.nics[0], estate.tap)
+    body = Client().get(f"/api/v1/changes/{change_id}", headers=bearer(Role.VIEWER)).json()
+    assert [(one["name"], one["is_refused"], one["rules"]) for one in body["differences"]] == [("app-01-nic", True, ["one-config-per-nic"])]
+    notice = {"preview_accepted_by": "ada", "preview_accepted_at": NOW}
+    SubscriptionWrites.objects.create(subscription_id=SUBSCRIPTION, is_enabled=True, by="ada", at=NOW, **notice)
+    asked = post(f"changes/{change_id}/apply")
+    assert (asked.status_code, asked.json()["digest"]) == (409, body["differences_digest"])
+    applied = post(f"changes/{change_id}/apply", {"accepted_digest": body["differences_digest"]})
+    assert (applied.status_code, applied.json()["counts"]) == (202, {"pending": 1, "skipped": 1})

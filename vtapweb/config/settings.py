@@ -170,6 +170,7 @@ CELERY_TASK_ROUTES = {
 CELERY_BEAT_SCHEDULE = {
     "changes": {"task": "taps.tick", "schedule": 1.0, "options": {"expires": 5}},
     "forecasts": {"task": "taps.forecast_missing", "schedule": 60.0, "options": {"expires": 60}},
+    "expiry": {"task": "taps.expire", "schedule": 60.0, "options": {"expires": 50}},
     "reap": {"task": "inventory.reap", "schedule": 5.0, "options": {"expires": 10}},
     "topology": {"task": "topology.refresh_if_changed", "schedule": 10.0, "options": {"expires": 10}},
     "sync": {"task": "inventory.sync_scheduled", "schedule": SYNC_INTERVAL_S, "options": {"expires": SYNC_INTERVAL_S}},

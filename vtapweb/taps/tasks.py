@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from vtapweb.taps.actions.advance import change_advance, changes_nudge
 from vtapweb.taps.actions.conditions import conditions_refresh, permissions_read
+from vtapweb.taps.actions.expiry import expiry_perform
 from vtapweb.taps.actions.forecast import change_forecast, forecasts_mend
 from vtapweb.taps.actions.reconcile import subscription_reconcile
 
@@ -42,3 +43,8 @@ def refresh_conditions(*, subscription_id: str) -> None:
 @shared_task(name="taps.read_permissions", time_limit=300, soft_time_limit=290, ignore_result=True)
 def read_permissions(*, scope_ids: list[str]) -> None:
     permissions_read(scope_ids=scope_ids)
+
+
+@shared_task(name="taps.expire", time_limit=170, soft_time_limit=160, ignore_result=True)
+def expire() -> None:
+    expiry_perform(now=timezone.now())

@@ -127,6 +127,7 @@ class Drawing:
     undo_of: Change | None = None
     retry_of: Change | None = None
     expiry_of: Change | None = None
+    is_expiry: bool = False  # also of mirrors that were adopted, which no change of ours began
 
     @property
     def subscription_ids(self) -> list[str]:
@@ -290,6 +291,7 @@ def _plan(drawing: Drawing, rows: Sequence[_Row], waves: int, together: Sequence
         "duration_s": seconds,
         "adding": sum(1 for one in drawing.work if one.to_tap),
         "forecast": None,
+        **({"is_expiry": True} if drawing.is_expiry else {}),
     }
 
 

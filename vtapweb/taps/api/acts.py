@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
@@ -129,7 +130,8 @@ def planned(plan: Callable[[], Change]) -> Change:
 
 def told(request: HttpRequest, change: Change, status: int = 200) -> HttpResponse:
     """The change as it stands, with its address."""
-    item = change_item(view_of(viewer_of(request).scope, change.pk))
+    scope = viewer_of(request).scope
+    item = change_item(view_of(scope, change.pk), scope=scope, now=timezone.now())
     return HttpResponse(dumps(item), content_type=JSON, status=status, headers={"Location": f"/api/v1/changes/{change.pk}"})
 
 

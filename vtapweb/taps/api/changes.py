@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from ninja import Field, Query, Router, Schema
 
 from vtapweb.access.actions import export_record
@@ -16,6 +17,7 @@ from vtapweb.domain.takeaway import MEDIA_SUFFIX, TakeawayFormat, TakeawayPlan, 
 from vtapweb.inventory.api import answer, iso
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.taps.selectors.changes import ChangeFilter, PlanView, changes, plan_view, step_counts
+from vtapweb.taps.selectors.rejudge import rejudge
 from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, limit_of, number_in
 from vtapweb.web.problem import ProblemError
 
@@ -97,7 +99,9 @@ class ChangeItem(ChangeSummary):
     warnings: list[dict[str, Any]] = Field(description="code, message, names of the NICs it is about.")
     downtime: dict[str, Any] = Field(description="sentence, vm_count, and together: VMs that back each other up.")
     forecast: dict[str, Any] | None = Field(description="null: not worked out.")
-    differences: list[dict[str, Any]] = Field(description="How the world moved since the plan, found when it was applied.")
+    differences: list[dict[str, Any]] = Field(description="How the world moved since the plan: of a planned change now, else as it was found last.")
+    differences_digest: str = Field(description="Names these differences: `accepted_digest` of apply and continue. Empty where there are none.")
+    expiry: dict[str, Any] = Field(description="state none, ahead, announced, overdue or done; at; mirrors: how many of its mirrors are there.")
     window: dict[str, Any] | None = Field(description="opens_at, closes_at, zone; null: now.")
     pace: dict[str, Any] = Field(description="first, wave, settle_s, keep_apart.")
     wave_count: int
@@ -183,9 +187,10 @@ def refused(one: Mapping[str, str]) -> dict[str, Any]:
     return {"nic": one["nic"], "name": one["name"], "rules": [rule]}
 
 
-def change_item(view: PlanView) -> dict[str, object]:
-    """A change with everything it plans and did."""
+def change_item(view: PlanView, *, scope: Scope, now: datetime) -> dict[str, object]:
+    """A change with everything it plans and did. One that is planned is judged again, so that a plan that grew old says so."""
     change, plan = view.change, view.change.plan
+    moved = rejudge(change, scope=scope) if change.state == ChangeState.PLANNED else None
     window = {"opens_at": iso(change.window_opens_at), "closes_at": iso(change.window_closes_at), "zone": change.window_zone}
     relations = (("undo", "undo_of_id"), ("retry", "retry_of_id"), ("expiry", "expiry_of_id"))
     return {
@@ -196,7 +201,9 @@ def change_item(view: PlanView) -> dict[str, object]:
         "warnings": plan.get("warnings", []),
         "downtime": {"sentence": plan.get("downtime", ""), "vm_count": plan.get("vm_count", 0), "together": plan.get("together", [])},
         "forecast": plan.get("forecast"),
-        "differences": change.differences,
+        "differences": [one.as_json() for one in moved.differences] if moved else change.differences,
+        "differences_digest": moved.digest if moved and moved.differences else "",
+        "expiry": {"state": view.expiry_state(now), "at": iso(change.expires_at), "mirrors": view.mirror_count},
         "window": window if change.window_opens_at or change.window_closes_at else None,
         "pace": {"first": change.pace_first, "wave": change.pace_wave, "settle_s": change.settle_s, "keep_apart": change.keep_apart or None},
         "wave_count": plan.get("wave_count", 0),
@@ -246,7 +253,8 @@ def change_list(request: HttpRequest, query: Query[ChangeQuery]) -> HttpResponse
 
 @router.get("/changes/{change_id}", response=ChangeItem, summary="One change with its requests, steps and what came of them")
 def change_get(request: HttpRequest, change_id: int) -> HttpResponse:
-    return answer(change_item(view_of(viewer_of(request).scope, change_id)))
+    scope = viewer_of(request).scope
+    return answer(change_item(view_of(scope, change_id), scope=scope, now=timezone.now()))
 
 
 @router.get("/changes/{change_id}/export", summary="The whole plan as az CLI, Bicep or REST text; only its syntax was checked")

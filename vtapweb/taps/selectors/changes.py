@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db.models import BooleanField, Count, F, Func, Q, QuerySet, Value
 
 from vtapweb.domain.change import ChangeState
 from vtapweb.domain.scope import Scope
-from vtapweb.taps.models import Change, ChangeStep
+from vtapweb.taps.models import Change, ChangeStep, Mirror
 
 
 class LiesWithin(Func):
@@ -111,6 +112,18 @@ class PlanView:
     steps: list[ChangeStep]
     counts: Mapping[str, int]
     followers: list[Change] = field(default_factory=list)  # changes that undo, retry or end this one
+    mirror_count: int = 0  # mirrors that it began and that are still there; counted where they expire
+
+    def expiry_state(self, now: datetime) -> str:
+        """none | ahead | announced (a change that ends them is planned or under way) | overdue | done."""
+        expires_at = self.change.expires_at
+        if expires_at is None:
+            return "none"
+        if self.change.is_finished and not self.mirror_count:
+            return "done"
+        if expires_at <= now:
+            return "overdue"
+        return "announced" if any(one.expiry_of_id == self.change.pk and not one.is_finished for one in self.followers) else "ahead"
 
     @property
     def waves(self) -> list[tuple[int, list[ChangeStep]]]:
@@ -127,10 +140,11 @@ class PlanView:
 
 
 def plan_view(scope: Scope, change_id: int) -> PlanView | None:
-    """A change as its page shows it, None out of scope; three queries, however many steps it has."""
+    """A change as its page shows it, None out of scope; four queries, however many steps it has."""
     change = change_of(scope, change_id)
     if change is None:
         return None
     steps = steps_of(scope, change)
     followers = changes(scope).filter(Q(undo_of=change_id) | Q(retry_of=change_id) | Q(expiry_of=change_id))
-    return PlanView(change, steps, Counter(step.state for step in steps), list(followers))
+    mirror_count = Mirror.objects.filter(began_change=change, ended_at=None).count() if change.expires_at else 0
+    return PlanView(change, steps, Counter(step.state for step in steps), list(followers), mirror_count)

@@ -1,0 +1,126 @@
+"""Expiry: a change of its own, announced before, in the next window, overdue until done; it fails open and never in a loop."""
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from tests.inventory.factories import NOW, SUBSCRIPTION, Estate
+from tests.taps.people import token_viewer
+from tests.taps.played import play
+from tests.taps.test_plan import OTHER, make_world, plan
+from vtapweb.access.models import AuditEntry
+from vtapweb.access.role import Role
+from vtapweb.domain.scope import Scope
+from vtapweb.taps.actions.apply import change_cancel
+from vtapweb.taps.actions.expiry import expiry_perform, next_window
+from vtapweb.taps.actions.ledger import mirror_began, mirror_ended
+from vtapweb.taps.models import Change, ChangeWindow, Mirror, SubscriptionWrites, WriteStop
+from vtapweb.taps.selectors.changes import plan_view
+from vtapweb.taps.selectors.expiry import expiring, overdue
+
+pytestmark = pytest.mark.django_db
+EXPIRES = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+ALL = Scope.everything()
+
+
+@pytest.fixture
+def change() -> Change:
+    """Four NICs mirrored by a change that expires at EXPIRES; writes are enabled."""
+    estate: Estate = make_world()
+    SubscriptionWrites.objects.create(
+        subscription_id=SUBSCRIPTION, is_enabled=True, by="ada", at=NOW, preview_accepted_by="ada", preview_accepted_at=NOW
+    )
+    found = play(plan(estate, expires_at=EXPIRES.isoformat()))
+    for step in found.steps.all():
+        mirror_began(step=step, at=NOW)
+    return found
+
+
+def expiry_state(change: Change, now: datetime) -> str:
+    view = plan_view(ALL, change.pk)
+    assert view is not None
+    return view.expiry_state(now)
+
+
+def only_expiry() -> Change:
+    return Change.objects.get(plan__is_expiry=True)
+
+
+def test_it_is_announced_a_day_before_and_begins_when_it_is_due(change: Change) -> None:
+    assert expiry_perform(now=EXPIRES - DAY - MINUTE) == ([], [])
+    assert expiry_state(change, EXPIRES - DAY) == "ahead"
+    planned, begun = expiry_perform(now=EXPIRES - DAY + MINUTE)
+    assert expiry_state(change, EXPIRES - HOUR) == "announced"
+    expiry = only_expiry()
+    assert (planned, begun) == ([expiry.pk], [])
+    assert (expiry.action, expiry.expiry_of, expiry.state, expiry.window_opens_at) == ("untap", change, "planned", EXPIRES)
+    assert expiry.reason == f"Expiry of change {change.pk}: INC-7: odd DNS"
+    assert (expiry.created_by_name, expiry.steps.count()) == ("vtapweb (expiry)", 4)
+    assert expiry_perform(now=EXPIRES - HOUR) == ([], [])
+    assert expiry_perform(now=EXPIRES + MINUTE) == ([], [expiry.pk])
+    expiry.refresh_from_db()
+    assert (expiry.state, expiry.applied_by_name) == ("applying", "vtapweb (expiry)")
+    assert AuditEntry.objects.get(action="taps.change_applied").actor == "vtapweb (expiry)"
+    assert expiry_perform(now=EXPIRES + 2 * MINUTE) == ([], [])
+    assert expiry_state(change, EXPIRES + MINUTE) == "overdue"
+    play(expiry)
+    for step in expiry.steps.all():
+        mirror_ended(step=step, at=EXPIRES + HOUR)
+    assert not overdue(ALL, now=EXPIRES + DAY).exists()
+    assert expiry_state(change, EXPIRES + DAY) == "done"
+    assert expiry_perform(now=EXPIRES + DAY) == ([], [])
+
+
+def test_it_waits_for_the_next_window_with_summer_time(change: Change) -> None:
+    values = {"weekdays": [5], "opens": time(22), "closes": time(2), "zone": "Europe/London", "by": "ada", "at": NOW}
+    ChangeWindow.objects.create(name="Saturday night", **values)
+    expiry_perform(now=EXPIRES - HOUR)
+    expiry = only_expiry()
+    assert (expiry.window_opens_at, expiry.window_closes_at) == (datetime(2026, 12, 5, 22, tzinfo=UTC), datetime(2026, 12, 6, 2, tzinfo=UTC))
+    assert expiry_perform(now=EXPIRES + DAY) == ([], [])
+    assert overdue(ALL, now=EXPIRES + DAY).count() == 4
+    # The window passed while vtapweb was down: it is the next one's.
+    assert expiry_perform(now=datetime(2026, 12, 6, 3, tzinfo=UTC)) == ([], [])
+    expiry.refresh_from_db()
+    assert (expiry.window_opens_at, expiry.window_zone) == (datetime(2026, 12, 12, 22, tzinfo=UTC), "Europe/London")
+    july = next_window(datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
+    assert july is not None
+    assert july.opens_at == datetime(2026, 7, 4, 21, tzinfo=UTC)
+
+
+def test_what_may_not_be_written_stays_overdue(change: Change) -> None:
+    WriteStop.objects.update_or_create(pk=1, defaults={"is_stopped": True, "reason": "incident", "by": "ada", "at": NOW})
+    planned, begun = expiry_perform(now=EXPIRES + MINUTE)
+    assert (len(planned), begun, only_expiry().state) == (1, [], "planned")
+    assert overdue(ALL, now=EXPIRES + MINUTE).count() == 4
+    assert expiry_perform(now=EXPIRES + HOUR) == ([], [])
+    WriteStop.objects.update(is_stopped=False)
+    assert expiry_perform(now=EXPIRES + 2 * HOUR) == ([], planned)
+
+
+def test_what_failed_is_tried_again_later_and_what_was_cancelled_is_not(change: Change) -> None:
+    expiry_perform(now=EXPIRES + MINUTE)
+    first = play(only_expiry(), failed={"app-01-nic"})
+    Change.objects.filter(pk=first.pk).update(finished_at=EXPIRES + MINUTE)
+    for step in first.steps.filter(state="verified"):
+        mirror_ended(step=step, at=EXPIRES + MINUTE)
+    assert expiry_perform(now=EXPIRES + HOUR) == ([], [])
+    (second,), begun = expiry_perform(now=EXPIRES + 2 * HOUR)
+    assert begun == [second]
+    assert [step.nic_name for step in Change.objects.get(pk=second).steps.all()] == ["app-01-nic"]
+    change_cancel(change=Change.objects.get(pk=second), acting_user=token_viewer(Role.OPERATOR))
+    assert expiry_perform(now=EXPIRES + DAY) == ([], [])
+    assert [one.nic_name for one in overdue(ALL, now=EXPIRES + DAY)] == ["app-01-nic"]
+
+
+def test_adopted_mirrors_expire_too(change: Change) -> None:
+    Mirror.objects.update(origin="adopted", began_change=None, owner="soc", reason="kept", expires_at=EXPIRES)
+    expiry_perform(now=EXPIRES - HOUR)
+    assert (only_expiry().expiry_of, only_expiry().reason) == (None, "Expiry of what soc adopted: kept")
+    assert expiry_perform(now=EXPIRES - MINUTE) == ([], [])
+
+
+def test_overdue_mirrors_are_seen_in_scope(change: Change) -> None:
+    assert expiring(Scope.of([SUBSCRIPTION]), before=EXPIRES + MINUTE).count() == 4
+    assert not expiring(Scope.of([OTHER]), before=EXPIRES + MINUTE).exists()

@@ -1,0 +1,38 @@
+"""Mirrors whose time is up, or soon will be: what expires, what is overdue, and which change sees to it."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from vtapweb.domain.change import ChangeState
+from vtapweb.domain.scope import Scope
+from vtapweb.inventory.selectors import in_scope
+from vtapweb.taps.models import ChangeStep, Mirror
+
+OPEN = (ChangeState.PLANNED, ChangeState.APPLYING, ChangeState.PAUSED, ChangeState.HANDED_OVER)
+
+
+def expiring(scope: Scope, *, before: datetime) -> QuerySet[Mirror]:
+    """Mirrors that are there and expire before then, the first to go first; one query. Those that nobody answers for have no expiry."""
+    rows = Mirror.objects.filter(ended_at=None, expires_at__lt=before).select_related("began_change")
+    return in_scope(rows, scope).order_by("expires_at", "pk")
+
+
+def overdue(scope: Scope, *, now: datetime) -> QuerySet[Mirror]:
+    """Mirrors that should have ended and are still there; one query."""
+    return expiring(scope, before=now)
+
+
+def seen_to(scope: Scope, configuration_keys: Iterable[str], *, now: datetime, again_after: timedelta) -> set[str]:
+    """Of these TAP configurations, those that an expiry is planned or under way for, was cancelled for, or was tried for lately; one query.
+
+    What a person cancelled is not planned again: it stays overdue until somebody decides.
+    """
+    steps = ChangeStep.objects.filter(target_key__in=list(configuration_keys), action="delete", change__plan__is_expiry=True)
+    found: set[str] = set()
+    for key, state, ended_at, subscription_id in steps.values_list("target_key", "change__state", "change__finished_at", "subscription_id"):
+        is_lately = ended_at is not None and ended_at > now - again_after
+        if scope.allows(subscription_id) and (state in OPEN or state == ChangeState.CANCELLED or is_lately):
+            found.add(key)
+    return found
