@@ -89,8 +89,8 @@ def changes_nudge(*, now: datetime) -> int:
     Runs every second. A change that a message was sent for is not nudged again for 5 s, so that a busy queue does not fill up.
     """
     due = Q(next_due_at__lte=now) | Q(lease_until__lt=now)
-    if write_stop(Scope.everything()) is not None:
-        due |= Q(state=ChangeState.APPLYING)
+    if write_stop(Scope.everything()) is not None:  # what waits for its window looks at the stop when that opens
+        due |= Q(state=ChangeState.APPLYING) & (Q(window_opens_at=None) | Q(window_opens_at__lte=now))
     is_free = Q(lease_until=None) | Q(lease_until__lt=now)
     is_silent = Q(nudged_at=None) | Q(nudged_at__lt=now - timedelta(seconds=NUDGE_AGAIN_S))
     found = list(
@@ -134,8 +134,10 @@ def _keep(lease: ChangeLease) -> None:
 @contextmanager
 def _opened(opener: OpenCloud) -> Iterator[WritableCloud]:
     cloud = opener()
-    yield cloud
-    cloud.close()
+    try:
+        yield cloud
+    finally:
+        cloud.close()
 
 
 class _Run:

@@ -7,6 +7,7 @@ inventory, the ledger and the audit record are kept or lost together. Rule 3: ot
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
@@ -36,6 +37,9 @@ WORDS: Final[dict[Wait, str]] = {
     Wait.UNCLEAR: "No clear answer came: reading again what Azure did.",
     Wait.AGAIN: "Azure shows no trace of it: sent again.",
 }
+
+
+log = structlog.get_logger(__name__)
 
 
 class StopSendingError(Exception):
@@ -212,7 +216,10 @@ def step_hear(
 def store_read(step: ChangeStep, document: NetworkInterface | VirtualNetworkTap | None, read_at: datetime) -> None:
     """The inventory takes over what was just read of the step's target (None: gone)."""
     arm_id = step.nic_id or step.target_id
-    resource_store_read(document=document, arm_id=arm_id, subscription_id=step.subscription_id, read_at=read_at)
+    try:
+        resource_store_read(document=document, arm_id=arm_id, subscription_id=step.subscription_id, read_at=read_at)
+    except ValueError as problem:  # a server that answers with something else than was asked for: the next sync says what it is
+        log.warning("changes.read_not_stored", step=step.pk, problem=str(problem))
 
 
 def _keep_words(step: ChangeStep, news: News, reaction: Reaction) -> None:
