@@ -384,6 +384,35 @@ def test_a_move_that_fails_halfway_goes_back_to_where_it_came_from(azure: Stage)
     assert again(change).state == "partly_applied"
 
 
+@pytest.mark.parametrize("act", [change_pause, change_cancel])
+def test_a_nic_in_the_middle_of_a_move_is_brought_to_its_end_when_the_change_is_halted(azure: Stage, act: Callable[..., object]) -> None:
+    nics, change = moving(azure, 2)
+    after_writes(azure, 1, lambda: act(change=change, acting_user=viewer(Role.OPERATOR)))
+    azure.run(change)
+    rest = "pending" if act is change_pause else "skipped"
+    assert states(change) == ["verified", "verified", rest, rest]
+    assert [azure.configurations(nic)[0][1] for nic in nics] == [ILB, PACKETLOG]
+
+
+def test_the_way_back_leads_over_what_the_failed_half_left(azure: Stage) -> None:
+    """Old and new configuration have one name, as a planned move's have, and the failed one is left there as Failed."""
+    (nic,) = azure.add_nics(1)
+    outside(azure, nic, PACKETLOG, name="vtapweb")
+    change = tap_change([], action="move")
+    first = add_step(change, nic, action="delete", before={"tap_id": PACKETLOG})
+    add_step(change, nic, after=first)
+    begun = len(puts(azure))
+
+    def fail_the_put() -> None:
+        azure.fault(FaultKind.FAILED_OPERATION, times=1, leaves_failed=True)
+
+    after_writes(azure, 1, fail_the_put)
+    azure.run(change)
+    assert states(change) == ["verified", "failed", "verified"]
+    assert azure.configurations(nic) == [("vtapweb", PACKETLOG, "Succeeded")]
+    assert len(puts(azure)) - begun == 2
+
+
 def test_a_step_whose_first_half_could_not_be_done_is_skipped(azure: Stage) -> None:
     nics, change = moving(azure, 1)
     azure.fault(FaultKind.FAILED_OPERATION, path_part="/tapConfigurations/old")

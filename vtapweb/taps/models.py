@@ -199,6 +199,11 @@ class PlanKey(models.Model):
         return f"{self.key} of {self.owner}"
 
 
+# Steps that bring a NIC out of the middle of a move: the second half once the first was sent, or the way back. They are sent also when the rest of
+# the change is halted, so that no NIC is left between two TAPs.
+HALF_DONE = Q(is_return=True) | Q(change__action="move", after__action="delete", after__state__in=["sent", "polling", "verified"])
+
+
 class GroupHold(models.Model):
     """One group (availability set, backend pool, tag value) that has a member in flight or settling: no other member is sent, by any change."""
 

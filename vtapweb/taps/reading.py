@@ -25,6 +25,7 @@ class Order:
     nic_key: str
     body: Mapping[str, Any]
     before: Mapping[str, Any]
+    is_return: bool = False  # it puts back what was there: over what the failed other half may have left
 
     @property
     def tap_key(self) -> str:
@@ -79,6 +80,8 @@ def _seen_put(order: Order, nic: NetworkInterface, own: TapConfiguration | None)
             return Seen(Heard.TAKEN, "not_attached", "The NIC no longer belongs to a VM.")
         return Seen(Heard.NOT_YET, before={"is_absent": True})
     if arm_key(own.virtual_network_tap_id) != order.tap_key:
+        if order.is_return and own.provisioning_state.lower() in _ENDED_BADLY:
+            return Seen(Heard.NOT_YET, before=_configuration(own))
         return Seen(Heard.TAKEN, "another_configuration", f"The NIC is already mirrored, by {own.name} to {own.virtual_network_tap_id}.")
     return Seen(_of_state(own.provisioning_state), before=_configuration(own))
 

@@ -59,7 +59,7 @@ from vtapweb.taps.actions.steps import (
     tell,
 )
 from vtapweb.taps.hold import ChangeLease, LeaseLostError, NotNowError, claim, release, renew
-from vtapweb.taps.models import Change, ChangeStep
+from vtapweb.taps.models import HALF_DONE, Change, ChangeStep
 from vtapweb.taps.reading import Order, Seen, seen_on_nic, seen_tap
 from vtapweb.taps.selectors.changes import written_subscriptions
 from vtapweb.taps.selectors.rejudge import rejudge
@@ -270,12 +270,12 @@ class _Run:
         now = timezone.now()
         if change.is_cancel_requested:
             steps_skip(self.lease, code="cancelled", reason="The change was cancelled before this was sent.")
-            return self._send_returns(change)
+            return self._send_half_done(change)
         if change.window_closes_at is not None and now >= change.window_closes_at:
             steps_skip(self.lease, code="window_closed", reason="The change window closed before this was sent.")
             return None
         if change.state == ChangeState.PAUSED:
-            return self._send_returns(change)
+            return self._send_half_done(change)
         if change.window_opens_at is not None and now < change.window_opens_at:
             return change.window_opens_at
         refusal = _refusal(change)
@@ -336,13 +336,13 @@ class _Run:
             return settled_at
         return self._send_each(change, [step for step in steps if step.wave == wave and step.state == StepState.PENDING], steps)
 
-    def _send_returns(self, change: Change) -> datetime | None:
-        """What a move took away is put back even when the rest is halted; only the stop over all writes and a closed window hold it back."""
-        steps = list(change.steps.defer("operation", "correlation_id"))
-        returns = [step for step in steps if step.is_return and step.state == StepState.PENDING]
-        if returns and _refusal(change) is not None:
+    def _send_half_done(self, change: Change) -> datetime | None:
+        """A NIC in the middle of a move is brought to its end even when the rest is halted; only the stop over all writes holds it back."""
+        halves = set(change.steps.filter(HALF_DONE, state=StepState.PENDING).values_list("pk", flat=True))
+        if not halves or _refusal(change) is not None:
             return None
-        return self._send_each(change, returns, steps)
+        steps = list(change.steps.defer("operation", "correlation_id"))
+        return self._send_each(change, [step for step in steps if step.pk in halves], steps)
 
     def _send_each(self, change: Change, pending: list[ChangeStep], steps: list[ChangeStep]) -> datetime | None:
         by_id = {step.pk: step for step in steps}
@@ -366,7 +366,7 @@ class _Run:
                 nexts.append(self._send_one(step))
             except StopSendingError as stop:
                 return self._halt(stop)
-            if self._stop_for_failures(change):
+            if change.state == ChangeState.APPLYING and self._stop_for_failures(change):
                 return None
         return min(nexts, default=None)
 
@@ -410,7 +410,7 @@ class _Run:
         return until
 
     def _halt(self, stop: StopSendingError) -> datetime | None:
-        if stop.code in {"state", "cancelled", "window_closed", "window"}:
+        if stop.code in {"state", "window_closed", "window"}:
             return timezone.now()  # the next look does what follows from it
         return _pause(self.lease, stop.code, stop.text)
 
@@ -432,7 +432,7 @@ class _Run:
 
 
 def _seen(step: ChangeStep, document: Document) -> Seen:
-    order = Order(action=step.action, target_key=step.target_key, nic_key=step.nic_key, body=step.body or {}, before=step.before)
+    order = Order(step.action, step.target_key, step.nic_key, step.body or {}, step.before, is_return=step.is_return)
     if step.nic_id:
         assert document is None or isinstance(document, NetworkInterface)  # noqa: S101 - for the type checker: _read asked for a NIC
         return seen_on_nic(order, document)

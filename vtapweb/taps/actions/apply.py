@@ -24,7 +24,7 @@ from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.events.types import ChangeEvent
 from vtapweb.taps.actions.advance import change_finish
 from vtapweb.taps.actions.steps import skip_pending, tell
-from vtapweb.taps.models import Change, ChangeStep, WriteStop
+from vtapweb.taps.models import HALF_DONE, Change, ChangeStep, WriteStop
 from vtapweb.taps.selectors.changes import written_subscriptions
 from vtapweb.taps.selectors.rejudge import Rejudged, rejudge
 from vtapweb.taps.selectors.writes import writes_states
@@ -197,10 +197,11 @@ def _take_as_seen(change: Change, moved: Rejudged) -> None:
     change.differences = [one.as_json() for one in moved.differences]
     change.plan = {**change.plan, "digests": moved.digests}
     change.save(update_fields=["differences", "plan"])
-    why = {one.nic_key: one.message for one in moved.differences if one.is_refused}
-    refused = Q(nic_key__in=list(why)) | Q(nic_key="", target_key__in=list(why))
-    for step in change.steps.filter(refused, state=StepState.PENDING):
-        skip_pending(change, code="refused", reason=why[step.nic_key or step.target_key], step_ids=[step.pk])
+    for one in moved.differences:
+        if one.is_refused:
+            about = Q(nic_key=one.nic_key) | Q(nic_key="", target_key=one.nic_key)
+            steps = change.steps.filter(about, state=StepState.PENDING).exclude(HALF_DONE).values_list("pk", flat=True)
+            skip_pending(change, code="refused", reason=one.message, step_ids=list(steps))
 
 
 def _done(

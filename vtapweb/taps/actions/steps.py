@@ -22,7 +22,7 @@ from vtapweb.events.types import ChangeProgress, StepProgress
 from vtapweb.inventory.actions.single import resource_store_read
 from vtapweb.taps.actions.ledger import mirror_began, mirror_ended
 from vtapweb.taps.hold import ChangeLease, NotNowError, budget_refused, budget_take, groups_settle, groups_take
-from vtapweb.taps.models import Change, ChangeStep
+from vtapweb.taps.models import HALF_DONE, Change, ChangeStep
 from vtapweb.taps.selectors.writes import writes_allowed
 
 BACKOFF_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
@@ -132,10 +132,9 @@ def step_claim(lease: ChangeLease, step_id: int, *, before: dict[str, Any]) -> C
 
 def _check_may_send(change: Change, step: ChangeStep, now: datetime) -> None:
     """Looked at in the transaction that claims, so that one commit halts every process."""
-    if change.state != "applying" and not step.is_return:
-        raise StopSendingError("state", f"The change is {change.state}.")
-    if change.is_cancel_requested and not step.is_return:
-        raise StopSendingError("cancelled", "The change was cancelled.")
+    is_halted = change.state != "applying" or change.is_cancel_requested
+    if is_halted and not ChangeStep.objects.filter(HALF_DONE, pk=step.pk).exists():
+        raise StopSendingError("state", "The change was halted.")
     if change.window_closes_at is not None and now >= change.window_closes_at:
         raise StopSendingError("window_closed", "The change window has closed.")
     if change.window_opens_at is not None and now < change.window_opens_at:
@@ -362,9 +361,9 @@ def skip_pending(change: Change, *, code: str, reason: str, step_ids: list[int] 
     pending = ChangeStep.objects.filter(change=change, state=StepState.PENDING)
     if step_ids is not None:
         pending = pending.filter(pk__in=step_ids)
-    elif code != "window_closed":  # what a move took away is put back, unless nothing may be sent at all
-        pending = pending.filter(is_return=False)
-    many = pending.update(
+    elif code != "window_closed":  # what is half done is brought to its end, unless nothing may be sent at all
+        pending = pending.exclude(HALF_DONE)
+    many = ChangeStep.objects.filter(pk__in=list(pending.values_list("pk", flat=True))).update(
         state=StepState.SKIPPED, skip_code=code, skip_reason=reason, wait_code="", wait_reason="", next_at=None, ended_at=timezone.now()
     )
     if many:

@@ -2,6 +2,7 @@
 
 Rule 1: what got better is no difference. Rule 2: neither is what the change itself moves, or what refuses nothing and moves by itself (how full a
 TAP is, whether a VM was restarted). Rule 3: what a plan keeps no digest of has nothing to compare; the read before each request decides there.
+Rule 4: what is half done (a move that has taken a mirror away) is not asked about: it is brought to its end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from vtapweb.domain.change import StepState
 from vtapweb.domain.scope import Scope
 from vtapweb.domain.tap_body import destination_of_body, tap_of_body
 from vtapweb.domain.tap_rules.rule import Finding, Outcome
-from vtapweb.taps.models import Change, ChangeStep
+from vtapweb.taps.models import HALF_DONE, Change, ChangeStep
 from vtapweb.taps.selectors import judging
 from vtapweb.taps.selectors.facts import ProposedTap
 from vtapweb.taps.selectors.judging import Question, Reply, tap_reply
@@ -57,7 +58,7 @@ def rejudge(change: Change, *, scope: Scope) -> Rejudged:
     Asks what the planner asked (`judging.replies`): a NIC that loses its mirror first is judged without it. Queries: those of two readings.
     """
     planned: dict[str, str] = dict(change.plan.get("digests") or {})
-    pending = list(change.steps.filter(state=StepState.PENDING, is_return=False).order_by("ordinal"))
+    pending = list(change.steps.filter(state=StepState.PENDING).exclude(HALF_DONE).order_by("ordinal"))
     by_nic: dict[str, list[ChangeStep]] = {}
     for step in pending:
         if step.nic_key in planned:
