@@ -7,13 +7,14 @@ from django.conf import settings
 from django.test import Client
 
 from tests.inventory.factories import SUBSCRIPTION, make_estate, make_subscription
+from tests.taps.conditions import EVERYTHING, READER, make_conditions, make_permissions
 from tests.taps.people import person, viewer
 from vtapweb.access.models import AuditEntry
 from vtapweb.access.role import Role
 from vtapweb.domain.scope import Scope
 from vtapweb.taps.actions.settings import protect_add
 from vtapweb.taps.actions.writes import writes_stop
-from vtapweb.taps.models import ChangeWindow, CollectorAssignment, ProtectedScope, SubscriptionWrites
+from vtapweb.taps.models import ChangeWindow, CollectorAssignment, ProtectedScope, ScopePermissions, SubscriptionWrites
 from vtapweb.taps.selectors.writes import writes_allowed
 
 pytestmark = pytest.mark.django_db
@@ -211,7 +212,7 @@ def test_pages_cost_the_same_for_few_and_many(admin: Client, django_assert_max_n
         who = viewer(Role.ADMIN, name=f"ann-{number}")
         protect_add(kind="tag", value=f"tag-{number}", owner="Ann", contact="x", for_collector_id=estate.tap.destination_id, acting_user=who)
     for page in PAGES:
-        with django_assert_max_num_queries(13):
+        with django_assert_max_num_queries(15):
             admin.get(page)
 
 
@@ -222,3 +223,37 @@ def test_a_stop_by_somebody_else_is_told_with_who_and_why(admin: Client) -> None
     assert "manage.py writes" in body
     assert "<img src=x>" not in body
     assert writes_allowed(SUBSCRIPTION, scope=Scope.of([])).is_allowed is False
+
+
+@pytest.mark.parametrize(
+    ("permissions", "given", "words", "is_lacking"),
+    [
+        (EVERYTHING, {}, ["write in all of it"], False),
+        (READER, {}, ["only read"], True),
+        (READER, {"locks": [{"scope_id": "/x", "level": "ReadOnly", "name": "l", "notes": ""}], "feature_state": "NotRegistered"},
+         ["only read", "1 management lock", "AllowVirtualNetworkTap is NotRegistered"], True),
+        (EVERYTHING, {"locks_status": "forbidden", "locks_problem": HOSTILE}, ["write in all of it", "locks unknown: &lt;img"], False),
+    ],
+)  # fmt: skip
+def test_what_azure_allows_stands_beside_the_switch(
+    admin: Client, permissions: list[dict[str, Any]], given: dict[str, Any], words: list[str], is_lacking: bool
+) -> None:
+    make_subscription()
+    assert "not asked yet" in admin.get("/settings/writes").content.decode()
+    make_conditions(permissions=permissions, **given)
+    body = admin.get("/settings/writes").content.decode()
+    assert [one for one in words if one not in body] == []
+    assert (f"--scope /subscriptions/{SUBSCRIPTION}" in body) is is_lacking
+
+
+def test_rights_in_some_groups_and_rights_unknown(admin: Client) -> None:
+    make_subscription()
+    make_conditions(permissions=READER)
+    make_permissions(f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-one", EVERYTHING)
+    make_permissions(f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-two", READER)
+    assert "write in 1 of 2 resource groups" in admin.get("/settings/writes").content.decode()
+    ScopePermissions.objects.all().delete()
+    make_permissions(f"/subscriptions/{SUBSCRIPTION}", [], status="forbidden", problem="forbidden: AuthorizationFailed")
+    assert "AuthorizationFailed" in admin.get("/settings/writes").content.decode()
+    ScopePermissions.objects.update(status="not_available")
+    assert "not told by this server" in admin.get("/settings/writes").content.decode()

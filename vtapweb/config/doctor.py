@@ -12,9 +12,10 @@ from vtapweb.cloud.connect import CloudSettingsError, cloud_from_settings
 from vtapweb.cloud.port import Cloud, CloudError, Failure, ReadKind, WritableCloud
 from vtapweb.cloud.types import Identity
 from vtapweb.config.health import database_lack, lacks
-from vtapweb.domain.permissions import DELETE_CONFIGURATION, DELETE_TAP, JOIN_TAP, WRITE_CONFIGURATION, WRITE_TAP, PermissionList, allows
+from vtapweb.domain.permissions import PermissionList, allows
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.clouds import open_cloud_for_writes
+from vtapweb.taps.selectors.conditions import NEEDED
 from vtapweb.taps.selectors.writes import WritesState, writes_states
 from vtapweb.web.text import visible
 
@@ -112,7 +113,6 @@ def azure(cloud: Cloud) -> Iterator[Finding]:
 
 GROUPS_LOOKED_AT = 100
 ROLE_FOR_WRITES = "Network Contributor"
-NEEDED = (WRITE_CONFIGURATION, DELETE_CONFIGURATION, JOIN_TAP, WRITE_TAP, DELETE_TAP)
 
 
 def writing(cloud: WritableCloud) -> Iterator[Finding]:

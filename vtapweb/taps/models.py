@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from vtapweb.access.models import User
+from vtapweb.domain.arm_id import name_in
 from vtapweb.domain.change import FINAL_CHANGE_STATES, FINAL_STEP_STATES, IN_FLIGHT_STEP_STATES, ChangeAction, ChangeState, StepAction, StepState
 from vtapweb.domain.tap_body import resource_name
 from vtapweb.domain.window import WeeklyWindow
@@ -339,6 +340,16 @@ class ProtectedScope(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
+
+    @property
+    def value_name(self) -> str:
+        """The last name in an ARM id."""
+        return name_in(self.value)
+
+    @property
+    def for_collector_name(self) -> str:
+        """The NIC or load balancer of the one collector, "" for all."""
+        return name_in(self.for_collector_id.rstrip("/").rsplit("/", 2)[0])
 
 
 class CollectorAssignment(models.Model):

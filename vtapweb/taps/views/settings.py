@@ -13,12 +13,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 from vtapweb.access.guards import require_role
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import ViewerRequest
+from vtapweb.cloud.advice import role_assignment_command
 from vtapweb.domain.arm_id import arm_key
 from vtapweb.domain.window import WEEKDAYS
+from vtapweb.inventory.whoami import identity_known
 from vtapweb.taps.actions.settings import assignment_remove, assignment_set, protect_add, protect_remove, window_add, window_remove
 from vtapweb.taps.actions.writes import PREVIEW_NOTICE, writes_disable, writes_enable, writes_require_window, writes_resume, writes_stop
 from vtapweb.taps.forms import AssignmentForm, ProtectForm, SwitchForm, WindowForm, errors_take
 from vtapweb.taps.models import ChangeWindow, ProtectedScope
+from vtapweb.taps.selectors.conditions import UNREAD, allowances
 from vtapweb.taps.selectors.writes import (
     change_windows,
     collector_assignments,
@@ -29,6 +32,7 @@ from vtapweb.taps.selectors.writes import (
 )
 from vtapweb.web.text import plural, visible
 
+ROLE_FOR_WRITES = "Network Contributor"
 GET_OR_POST = ["GET", "HEAD", "POST"]
 
 
@@ -50,8 +54,13 @@ def writes(request: ViewerRequest) -> HttpResponse:
             return redirect("taps_writes")
         except ValidationError as error:
             errors_take(form, error)
+    allowed = allowances(request.viewer.scope)
+    identity = None if settings.WRITE_TOKEN or settings.WRITE_CLIENT_ID else identity_known()
     context = {
-        "rows": rows,
+        "rows": [
+            (row, state, allowed.get(row.subscription_id, UNREAD), role_assignment_command(row.subscription_id, identity, role=ROLE_FOR_WRITES))
+            for row, state in rows
+        ],
         "ticked": set(request.POST.getlist("subscriptions")),
         "form": form,
         "stop": write_stop(request.viewer.scope),
