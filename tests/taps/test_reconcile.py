@@ -15,7 +15,8 @@ from tests.taps.factories import make_change, make_step
 from vtapweb.access.models import AuditEntry
 from vtapweb.domain.arm_id import arm_key
 from vtapweb.inventory.models import NetworkInterface, TapConfiguration, VirtualNetworkTap
-from vtapweb.taps.actions.ledger import mirror_began
+from vtapweb.taps.actions import reconcile as reconciling
+from vtapweb.taps.actions.ledger import mirror_began, mirror_ended
 from vtapweb.taps.actions.reconcile import Found, subscription_reconcile
 from vtapweb.taps.models import Change, ChangeStep, Mirror, TapLife
 
@@ -252,3 +253,24 @@ def test_a_reconciliation_asks_as_often_for_many_as_for_few() -> None:
     with CaptureQueriesContext(connection) as quiet:
         reconcile(LATER)
     assert len(quiet) <= 10
+
+
+@pytest.mark.parametrize("deed", ["untap", "move"])
+def test_what_a_step_did_between_two_of_our_reads_is_nobody_elses_work(deed: str) -> None:
+    """The list is read while the mirror is there; before the ledger is, a step removes or moves it and says so to the ledger."""
+    estate = make_estate(mirrored=1)
+    ours(estate)
+    reconcile()
+    read_before = reconciling._seen_configurations(SUBSCRIPTION)
+    other = make_tap("tap-other", destination_id=estate.tap.destination_id)
+    change = make_change(action=deed, applied_by_name="bo")
+    done: dict[str, Any] = {"state": "verified", "sent_at": LATER, "verified_at": LATER}
+    mirror_ended(step=step_for(estate.nics[0], estate.tap, change, action="delete", method="DELETE", body=None, **done), at=LATER)
+    if deed == "move":
+        mirror_began(step=step_for(estate.nics[0], other, change, **done), at=LATER)
+        estate.nics[0].tap_configurations.update(virtual_network_tap_id=other.arm_id, virtual_network_tap_key=other.key)
+    else:
+        remove(estate.nics[0])
+    found = Found()
+    reconciling._reconcile(Mirror, SUBSCRIPTION, read_before, {}, LATER, found)
+    assert (found.unaccounted, found.drifted, found.is_news) == ([], [], False)

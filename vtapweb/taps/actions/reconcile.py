@@ -1,8 +1,9 @@
 """After a sync: the ledger learns what Azure holds, and plans that were handed over close themselves when their result is seen.
 
 Rule 1: a row of the inventory is gone only when its `removed_at` says so, and the inventory says so only after a complete read; a list that
-broke off ends nothing here. Rule 2: the order of reading is Azure's side, then what is under way, then the ledger, so that a step that is
-verified meanwhile is never taken for somebody else's work. Rule 3: safe to run twice, and at once (a lock on the subscription's row).
+broke off ends nothing here. Rule 2: the order of reading is Azure's side, then what is under way, then the ledger, and what seems new is read
+once more, so that a step that ends meanwhile is never taken for somebody else's work. Rule 3: safe to run twice, and at once (a lock on the
+subscription's row).
 """
 
 from collections.abc import Iterable
@@ -138,7 +139,10 @@ def _reconcile(
     lives: dict[str, Any] = {getattr(one, key_name): one for one in model._default_manager.filter(subscription_id=subscription_id, ended_at=None)}
     removed = _removed(table, lives.keys() - seen.keys())
     known = {key: Known(getattr(one, pair_name), one.origin != Origin.OUTSIDE) for key, one in lives.items()}
-    result = compare(seen={key: one.pair for key, one in seen.items()}, known=known, busy=busy, gone=removed.keys())
+    pairs = {key: one.pair for key, one in seen.items()}
+    result = compare(seen=pairs, known=known, busy=busy, gone=removed.keys())
+    if moved := _moved_meanwhile(table, {key: pairs[key] for key in result.begun}):
+        result = compare(seen=pairs, known=known, busy=busy | moved, gone=removed.keys())
     if not result.begun and not result.over:
         return
     steps = _sent_steps({*result.begun, *result.over})
@@ -161,6 +165,15 @@ def _reconcile(
     )
     found.begun_count += len(begun)
     found.ended_count += len(result.over)
+
+
+def _moved_meanwhile(table: type[TapConfiguration] | type[VirtualNetworkTap], pairs: dict[str, str]) -> set[str]:
+    """Of these keys those that are no longer as they were read: a step that ended since has already said so to the ledger."""
+    now: dict[str, str] = {}
+    for some in chunks(pairs):
+        for one in table._default_manager.filter(key__in=some, removed_at=None).defer(*(("raw",) if table is VirtualNetworkTap else ())):
+            now[one.key] = one.destination_key if isinstance(one, VirtualNetworkTap) else one.virtual_network_tap_key
+    return {key for key, pair in pairs.items() if now.get(key) != pair}
 
 
 def _busy(subscription_id: str, seen: dict[str, Seen]) -> set[str]:
