@@ -36,6 +36,13 @@ test("counts agree with the rows", () => {
   for (const [id, row] of graph.collectors.rowOf) assert.equal(graph.mirrorsOfCollector.get(id).length, graph.collectors.numbers.mirrors[row]);
 });
 
+test("what a node stands in is lit with it", () => {
+  const graph = graphS();
+  for (const [id, row] of graph.nics.rowOf) assert.deepEqual(graph.aroundOf(id), [graph.nics.numbers.subnet[row], graph.vnetIdOfNic(row)]);
+  for (const [id, row] of graph.collectors.rowOf) assert.equal(graph.aroundOf(id)[1], graph.collectors.numbers.vnet[row]);
+  for (const id of graph.vnets.rowOf.keys()) assert.deepEqual(graph.aroundOf(id), []);
+});
+
 test("a newcomer is told, so that it can fade in", () => {
   const { before, events } = read("topology_deltas.json")[0];
   const graph = new Graph(before);

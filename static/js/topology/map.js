@@ -11,6 +11,7 @@ import { sequenceReceive, sequenceSnapshot, sequenceStart } from "./store/sequen
 import { count } from "./store/states.js";
 import { outline, walk } from "./store/tree.js";
 import { boxToScreen, fit, levelOf, pan, toWorld, visibleBox, zoomAt } from "./store/view.js";
+import { Choosing } from "./draw/choosing.js";
 import { describe, describePipe, fillLegend, fillTree, make, putAt, Tooltip } from "./draw/chrome.js";
 import { bannersOf, showEmptyStates, staleNames } from "./draw/banners.js";
 import { Finder } from "./draw/finder.js";
@@ -63,6 +64,7 @@ export class MapPage {
       selection: root.dataset.selection ?? "/api/v1/topology/selection",
       table: root.dataset.table ?? "/table/nics",
       live: root.dataset.live ?? "/ws/live",
+      mirror: root.dataset.mirror ?? "",
       rearrange: root.dataset.rearrange ?? "/api/v1/topology/rearrange",
     };
     this.host = part("map-stage", HTMLElement);
@@ -121,6 +123,7 @@ export class MapPage {
       onHits: (ids) => this.showHits(ids),
       onChoose: (hit) => this.flyToHit(hit),
     });
+    this.choosing = new Choosing(this.panel, (ids) => this.light(ids));
     this.socket = new LiveSocket(this.urls.live, { onMessage: (message) => this.handleMessage(message), onState: (state) => this.handleLine(state) });
     this.stopGestures = startGestures(this.host, {
       onPan: (dx, dy) => this.stage.setView(pan(this.stage.view, dx, dy)),
@@ -148,6 +151,7 @@ export class MapPage {
     this.fetching?.abort();
     this.stopGestures();
     this.finder.destroy();
+    this.choosing.destroy();
     this.socket.close();
     this.stage.destroy();
     for (const timer of [this.refetchTimer, this.addressTimer, this.sayTimer, this.secondTimer]) clearTimeout(timer);
@@ -501,6 +505,16 @@ export class MapPage {
   open(id) {
     this.openNode = id;
     const ref = this.mustGraph().ref(id);
+    this.panel.dataset.node = String(id);
+    this.fillPanel(`${this.urls.panel}${id}`);
+    if (ref) this.focus = ref;
+    this.placeRing();
+    this.writeAddress(true);
+    this.stage.touch();
+  }
+
+  /** @param {string} address of what the side panel shows */
+  fillPanel(address) {
     const close = make("button", "btn btn--quiet btn--s map-panel__close", "✕");
     close.type = "button";
     close.dataset.action = "close";
@@ -509,25 +523,48 @@ export class MapPage {
     body.id = "map-panel-body";
     body.setAttribute("aria-busy", "true");
     this.panel.replaceChildren(close, body);
-    this.panel.dataset.node = String(id);
+    this.choosing.refresh();
     /** @type {{ajax: (verb: string, path: string, spec: object) => Promise<void>} | undefined} */
     const htmx = /** @type {any} */ (window).htmx;
     const done = () => body.removeAttribute("aria-busy");
     // Its own source: htmx keeps one request per source under way and would let this one wait for a slow one of a panel that is gone.
-    htmx?.ajax("GET", `${this.urls.panel}${id}`, { source: body, target: body, swap: "innerHTML" }).then(done, done);
-    if (ref) this.focus = ref;
-    this.placeRing();
-    this.writeAddress(true);
-    this.stage.touch();
+    htmx?.ajax("GET", address, { source: body, target: body, swap: "innerHTML" }).then(done, done);
   }
 
   close() {
-    if (this.openNode === null) return;
+    if (!this.panel.childElementCount) return;
     this.openNode = null;
     delete this.panel.dataset.node;
     this.panel.replaceChildren();
+    this.choosing.refresh();
     this.placeRing();
     this.writeAddress(true);
+  }
+
+  /** "Mirror to…": the side panel tells where the selected NICs may go, the map lights what is eligible. */
+  async mirror() {
+    if (!this.selection.size || !this.urls.mirror) return;
+    try {
+      const select = await postSelection(this.urls.selection, [...this.selection]);
+      this.openNode = null;
+      delete this.panel.dataset.node;
+      this.fillPanel(`${this.urls.mirror}?select=${encodeURIComponent(select)}`);
+      this.placeRing();
+    } catch (error) {
+      toast(`Where they may go could not be asked: ${error instanceof Error ? error.message : "no answer"}`, "warn");
+    }
+  }
+
+  /** @param {number[] | null} ids node ids to light, with what they stand in; null = nothing is dimmed any more */
+  light(ids) {
+    const graph = this.graph;
+    if (ids === null || !graph) this.stage.lit = null;
+    else {
+      const lit = new Set(ids.filter((id) => graph.ref(id)));
+      for (const id of [...lit]) for (const around of graph.aroundOf(id)) lit.add(around);
+      this.stage.lit = lit;
+    }
+    this.stage.touch();
   }
 
   /** @param {NodeRef | Pipe | null} what @returns {Highlight | null} the way from NIC to collector; null = dim nothing */
@@ -693,6 +730,7 @@ export class MapPage {
     else if (action === "zoom-in") this.zoomBy(ZOOM_KEY);
     else if (action === "zoom-out") this.zoomBy(1 / ZOOM_KEY);
     else if (action === "clear") this.select([]);
+    else if (action === "mirror") void this.mirror();
     else if (action === "copy-names") void this.copyNames();
     else if (action === "close") this.close();
     else if (action === "reconnect") this.socket.reconnectNow();
@@ -761,12 +799,13 @@ export class MapPage {
     if (target && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))) return;
     if (key === "Escape") {
       if (this.hits) this.finder.clear();
-      else if (this.openNode !== null) this.close();
+      else if (this.panel.childElementCount) this.close();
       else if (this.selection.size) this.select([]);
       return;
     }
     if (key === "+" || key === "=") this.zoomBy(ZOOM_KEY);
     else if (key === "-") this.zoomBy(1 / ZOOM_KEY);
+    else if (key === "t" && this.selection.size) void this.mirror();
     else if (key === "0") this.stage.flyTo(this.fitted());
     else if (target === this.tree) this.handleTreeKey(event);
     else return;

@@ -78,6 +78,8 @@ export class Stage {
     this.highlight = null;
     /** @type {ReadonlySet<number> | null} search hits; the rest is dimmed */
     this.hits = null;
+    /** @type {ReadonlySet<number> | null} what may be chosen now, with what it stands in; the rest is dimmed */
+    this.lit = null;
     /** @type {Array<{x: number, y: number}>} world */
     this.lassoLine = [];
     /** @type {Map<number, number>} node id → ms when it came */
@@ -323,7 +325,7 @@ export class Stage {
     const x = snap((view.x - this.view.x) * this.view.k + this.size.w / 2 - (size.w * scale) / 2);
     const y = snap((view.y - this.view.y) * this.view.k + this.size.h / 2 - (size.h * scale) / 2);
     canvas.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
-    canvas.style.opacity = this.highlight || this.hits ? "0.3" : "1";
+    canvas.style.opacity = this.highlight || this.hits || this.lit ? "0.3" : "1";
   }
 
   /** @param {CanvasRenderingContext2D} ctx @param {View} view @param {Size} size @returns {Pen} in world units */
@@ -433,6 +435,12 @@ export class Stage {
     const pen = this.#pen(ctx, this.view, this.size);
     const seen = visibleBox(this.view, this.size);
     if (this.highlight) this.#paintHighlight(pen, this.highlight, seen);
+    for (const id of this.lit ?? []) {
+      const nic = graph.nics.rowOf.get(id);
+      if (nic !== undefined && pen.level >= 2) paintChip(pen, nic, pen.level === 3);
+      const collector = graph.collectors.rowOf.get(id);
+      if (collector !== undefined) paintCollector(pen, collector);
+    }
     for (const id of this.hits ?? []) {
       const nic = graph.nics.rowOf.get(id);
       if (nic !== undefined && pen.level >= 2) paintChip(pen, nic, pen.level === 3);
@@ -588,7 +596,7 @@ export class Stage {
     ctx.clearRect(0, 0, this.size.w, this.size.h);
     const level = levelOf(this.view.k);
     const seen = visibleBox(this.view, this.size);
-    const lit = this.highlight?.nodes ?? this.hits;
+    const lit = this.highlight?.nodes ?? this.lit ?? this.hits;
     const alphaOf = (/** @type {number} */ id) => (!lit || lit.has(id) ? 1 : 0.35);
     const pen = { ctx, palette: this.palette, graph, view: this.view, size: this.size, level, alphaOf };
     for (let row = 0; row < graph.regions.size; row++) if (overlaps(boxAt(graph.regions, row), seen)) paintRegionName(pen, row);

@@ -222,6 +222,14 @@ export class Graph {
     return (this.subnetsOfVnet.get(id) ?? []).flatMap((row) => this.nicIdsUnder(this.subnets.numbers.id[row]));
   }
 
+  /** @param {number} id @returns {number[]} what a NIC or collector stands in: subnet and VNet; none for anything else */
+  aroundOf(id) {
+    const nic = this.nics.rowOf.get(id);
+    if (nic !== undefined) return [this.nics.numbers.subnet[nic], this.vnetIdOfNic(nic)];
+    const card = this.collectors.rowOf.get(id);
+    return card === undefined ? [] : [this.collectors.numbers.subnet[card], this.collectors.numbers.vnet[card]];
+  }
+
   /** @returns {Box} what "fit" shows: all that stands in the regions, and their names above */
   bounds() {
     let left = Infinity, top = Infinity, right = -Infinity, bottom = -Infinity;
