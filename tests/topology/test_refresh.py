@@ -9,13 +9,15 @@ import pytest
 from django.utils import timezone
 
 from tests.inventory.factories import NOW, SUBSCRIPTION, make_estate, make_nic, make_vnet
+from tests.taps.lives import make_life
 from vtapweb.access.models import ApiToken, AuditEntry
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
 from vtapweb.domain.scope import Scope
-from vtapweb.domain.topology import apply
+from vtapweb.domain.topology import UNACCOUNTED, apply
 from vtapweb.events.models import OutboxEvent
-from vtapweb.inventory.models import KindState, SyncRun, VirtualNetworkPeering
+from vtapweb.inventory.models import KindState, SyncRun, TapConfiguration, VirtualNetworkPeering
+from vtapweb.taps.models import Mirror
 from vtapweb.topology.actions import topology_rearrange, topology_refresh, topology_refresh_if_changed
 from vtapweb.topology.models import Placement, TopologyState
 from vtapweb.topology.picture import last_snapshot
@@ -53,6 +55,21 @@ def test_every_change_is_told_so_that_before_and_the_event_make_after() -> None:
     assert apply(before, event.payload["delta"]) == after
     (peering,) = after.tables["peerings"].values()
     assert peering[3:5] == ("Disconnected", "Disconnected on hub’s side.")
+
+
+def test_a_mirror_that_nobody_answers_for_is_marked_until_somebody_adopts_it() -> None:
+    make_estate(nics=2, mirrored=1)
+    mirror = TapConfiguration.objects.get()
+    life = make_life(tap_configuration_id=mirror.arm_id, tap_configuration_key=mirror.key, nic_key=mirror.network_interface_id)
+
+    def marked() -> list[str]:
+        return [row[3] for row in last_snapshot(state()).tables["nics"].values() if row[4] & UNACCOUNTED]
+
+    topology_refresh()
+    assert marked() == [mirror.network_interface.name]
+    Mirror.objects.filter(pk=life.pk).update(origin="adopted", owner="secops", adopted_at=NOW, reason="ours")
+    assert topology_refresh_if_changed() == "r2", "nothing in Azure changed, and yet the picture did"
+    assert marked() == []
 
 
 def test_nothing_new_is_no_new_revision_and_no_event() -> None:

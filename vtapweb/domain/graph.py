@@ -17,6 +17,7 @@ from vtapweb.domain.topology import (
     NOT_SUCCEEDED,
     PRIVATE_ENDPOINT,
     STALE,
+    UNACCOUNTED,
     VM_NOT_RUNNING,
     WITHOUT_VM,
     Row,
@@ -101,7 +102,8 @@ class MirrorDoc(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Documents:
     """All that may be read, and how fresh it is. `stale` holds unix seconds of the last complete read by (subscription, "vnets" | "nics");
-    `complete` the subscriptions whose lists were all read to their ends the last time, so that what is missing there is really gone."""
+    `complete` the subscriptions whose lists were all read to their ends the last time, so that what is missing there is really gone;
+    `unaccounted` the keys of TAP configurations that nobody here made or adopted."""
 
     subscriptions: Sequence[SubscriptionRow] = ()
     vnets: Sequence[VnetDoc] = ()
@@ -114,6 +116,7 @@ class Documents:
     frontends: Mapping[str, FrontendDoc] = field(default_factory=dict)
     stale: Mapping[tuple[str, str], int] = field(default_factory=dict)
     complete: frozenset[str] = frozenset()
+    unaccounted: frozenset[str] = frozenset()
 
 
 class Vnet(NamedTuple):
@@ -332,7 +335,7 @@ def with_mirrors(graph: Graph) -> Graph:
         nic = graph.nics.get(doc.nic_key)
         if nic is not None and collector_key in graph.collectors:
             mirrors[doc.key] = Mirror(doc.nic_key, collector_key, doc.state, subscription_in(doc.tap_id) != nic.subscription_id)
-            states[doc.nic_key] |= MIRRORED
+            states[doc.nic_key] |= MIRRORED | (UNACCOUNTED if doc.key in graph.docs.unaccounted else 0)
     return replace(graph, mirrors=mirrors, states=states)
 
 

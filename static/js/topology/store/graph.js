@@ -19,7 +19,7 @@ import { Table } from "./table.js";
 /** @typedef {import("./types.js").SubscriptionRow} SubscriptionRow */
 
 /** Bits of `nics.state`. */
-export const NIC = Object.freeze({ mirrored: 1, member: 2, no_vm: 4, private_endpoint: 8, stale: 16, vm_stopped: 32, not_succeeded: 64 });
+export const NIC = Object.freeze({ mirrored: 1, member: 2, no_vm: 4, private_endpoint: 8, stale: 16, vm_stopped: 32, not_succeeded: 64, unaccounted: 128 });
 
 const BOX = ["x", "y", "w", "h"];
 
