@@ -44,6 +44,16 @@ class Simulator:
         own.close()
         assert answer.status == 200, said
 
+    def read(self, what: str) -> Any:
+        """What its control tells, for example `writes`."""
+        own = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        own.request("GET", f"/_control/{what}")
+        with own.getresponse() as answer:
+            said = answer.read()
+        own.close()
+        assert answer.status == 200, said
+        return json.loads(said)
+
 
 @contextmanager
 def simulator(size: str, *, page_size: int) -> Iterator[Simulator]:
