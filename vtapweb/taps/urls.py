@@ -1,8 +1,8 @@
 """URLs of the taps room."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, re_path
 
-from vtapweb.taps.views import changes, ledger, mirror, settings
+from vtapweb.taps.views import changes, ledger, mirror, settings, tap
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("changes", changes.changes, name="changes"),
@@ -17,6 +17,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("evidence.json", ledger.evidence_json, name="taps_evidence_json"),
     path("changes/<int:number>/window", changes.change_window, name="change_window"),
     path("changes/<int:number>/<slug:verb>", changes.change_act, name="change_act"),
+    path("taps/new", tap.tap_new, name="tap_new"),
+    path("taps/destinations", tap.tap_destinations, name="tap_destinations"),
+    re_path(r"^taps/(?P<key>[a-z2-7]{26})/tags$", tap.tap_tags, name="tap_tags"),
+    re_path(r"^taps/(?P<key>[a-z2-7]{26})/delete$", tap.tap_delete, name="tap_delete"),
     path("mirror", mirror.mirror, name="mirror"),
     path("mirror/pairs", mirror.mirror_pairs, name="mirror_pairs"),
     path("mirror/plan", mirror.mirror_plan, name="mirror_plan"),

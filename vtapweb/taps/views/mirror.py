@@ -57,6 +57,7 @@ def mirror(request: ViewerRequest) -> HttpResponse:
     judgement, selected, taps = judged(viewer.scope, action, selected, taps_in(viewer.scope))
     page = chooser_page(action=action, select=select, selected=selected, taps=taps, judgement=judgement, chosen=request.GET.get("tap", ""))
     page.why_not = _needs_operator(viewer)
+    page.may_create, page.create_href = viewer.may(Role.OPERATOR), "/taps/new"
     return render(request, "taps/chooser.html", {"page": page})
 
 
