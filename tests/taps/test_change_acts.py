@@ -92,6 +92,8 @@ def test_a_plan_is_handed_over_or_cancelled_once(estate: Estate) -> None:
     assert AuditEntry.objects.get(action="taps.change_handed_over").reason == "the network team runs it"
     for verb in ("hand-over", "apply", "undo", "retry"):
         assert post(f"changes/{change_id}/{verb}").status_code == 409
+    given_up = post(f"changes/{change_id}/cancel", {"reason": "nobody does it"}).json()
+    assert (given_up["state"], given_up["counts"]) == ("cancelled", {"skipped": 2})
     other = post("changes", tap_body(estate)).json()["id"]
     assert post(f"changes/{other}/cancel").json()["state"] == "cancelled"
 

@@ -85,6 +85,8 @@ def test_an_untap_from_two_taps_is_undone_to_both(estate: Estate) -> None:
     change = play(plan(estate, "untap", nics=tuple(nic.arm_id for nic in estate.nics[:2])))
     assert mirrored_to() == {}
     undone = undo(change)
+    assert "no-end" in {one["code"] for one in undone.plan["warnings"]}
+    assert undo(change, again=Again(expires_at="2099-01-01T00:00Z")).expires_at is not None
     assert sorted(path for _, _, path, _ in requests_of(undone)) == [
         f"{estate.nics[0].arm_id}/tapConfigurations/by-hand{API}",
         f"{estate.nics[1].arm_id}/tapConfigurations/tapconfig{API}",

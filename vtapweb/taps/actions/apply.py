@@ -113,19 +113,19 @@ def change_continue(*, change: Change, acting_user: Viewer, accepted_digest: str
 def change_cancel(*, change: Change, acting_user: Viewer, reason: str = "", request: HttpRequest | None = None) -> Change:
     """End it: what was not sent is skipped; what was, ends as it does, and then the change has ended. Nothing that was done is undone.
 
-    Raises ProblemError 403, 409 when it has ended or was handed over.
+    One that was handed over ends, too: nobody will do it. Raises ProblemError 403, 409 when it has ended.
     """
     found = _opened(change, acting_user)
-    if found.state not in {ChangeState.PLANNED, *RUNNING_CHANGE_STATES}:
+    if found.state not in {ChangeState.PLANNED, ChangeState.HANDED_OVER, *RUNNING_CHANGE_STATES}:
         raise _wrong_state(found, "cancelled")
-    was_planned = found.state == ChangeState.PLANNED
+    was = "running" if found.state in RUNNING_CHANGE_STATES else found.state
     found.is_cancel_requested = True
     found.stop_code, found.stop_reason = "cancelled", f"Cancelled by {acting_user.name}."
     found.next_due_at = timezone.now()
     found.save()
-    _audit("taps.change_cancelled", found, acting_user, request, reason=reason, detail={"was": "planned" if was_planned else "running"})
+    _audit("taps.change_cancelled", found, acting_user, request, reason=reason, detail={"was": was})
     skip_pending(found, code="cancelled", reason=f"{acting_user.name} cancelled the change before this was sent.")
-    if was_planned:
+    if was != "running":
         found.state, found.finished_at, found.next_due_at = moved_change(found.state, ChangeState.CANCELLED), timezone.now(), None
         found.save(update_fields=["state", "finished_at", "next_due_at"])
         tell(found)

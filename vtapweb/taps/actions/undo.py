@@ -37,6 +37,7 @@ class Again:
 
     reason: str = ""
     ticket: str = ""
+    expires_at: str = ""
     window: str | Mapping[str, Any] = ""
     first: Any = None
     wave: Any = None
@@ -261,7 +262,7 @@ def _planned(
     change: Change, actor: Actor, again: Again, at: datetime, ground: planning.Ground, want: _Want, of_tap: Sequence[_Tap], relation: str
 ) -> Change:
     action = _action(change, want, of_tap)
-    wish, problems = wish_of(_draft(change, again, action, relation), actor, at, is_whole=False)
+    wish, problems = wish_of(_draft(change, again, action, relation, at), actor, at, is_whole=False)
     drawing = Drawing(wish=wish, ground=ground, left_out=list(want.left_out))
     drawing.undo_of, drawing.retry_of = (change, None) if relation == "undo" else (None, change)
     drawing.wanted_count = len(want.begins) + len(want.ends) + len(want.moves) + len(want.left_out)
@@ -276,6 +277,8 @@ def _planned(
         plan_move(drawing, actor, want.moves)
     if want.ends:
         plan_end(drawing, actor, want.ends)
+    if relation == "undo" and want.begins and wish.expires_at is None:
+        drawing.warn("no-end", "The mirrors that come back have no end. Name an expiry if they had one.")
     check_writes(drawing, [one.nic.key for one in drawing.work], actor, problems)
     if problems:
         raise InvalidPlanError(problems.by_field)
@@ -292,8 +295,9 @@ def _action(change: Change, want: _Want, of_tap: Sequence[_Tap]) -> str:
     return "untap" if want.ends or not want.begins else "tap"
 
 
-def _draft(change: Change, again: Again, action: str, relation: str) -> Draft:
-    expires_at = change.expires_at.isoformat() if relation == "retry" and change.expires_at and change.expires_at > timezone.now() else ""
+def _draft(change: Change, again: Again, action: str, relation: str, at: datetime) -> Draft:
+    is_kept = relation == "retry" and change.expires_at is not None and change.expires_at > at
+    expires_at = again.expires_at or (change.expires_at.isoformat() if is_kept and change.expires_at else "")
     return Draft(
         action=action,
         reason=again.reason or f"{relation.capitalize()} of change {change.pk}: {change.reason}"[:2000],

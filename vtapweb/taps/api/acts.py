@@ -73,6 +73,7 @@ class AgainBody(Strict):
 
     reason: str | None = None
     ticket: str | None = None
+    expires_at: str | None = Field(None, description="When the mirrors that it makes end; a retry keeps the change's own.")
     window: Window | str | None = None
     pace: Pace | None = None
 
@@ -159,7 +160,7 @@ def again_of(body: AgainBody | None) -> Again:
     if body is None:
         return Again()
     pace = body.pace or NO_PACE
-    return Again(body.reason or "", body.ticket or "", window_of(body.window), pace.first, pace.wave, pace.settle_s)
+    return Again(body.reason or "", body.ticket or "", body.expires_at or "", window_of(body.window), pace.first, pace.wave, pace.settle_s)
 
 
 @router.post("/changes/{change_id}/undo", response={201: ChangeItem}, summary="Plan the inverse of what a change did; the new planned change")
