@@ -7,6 +7,7 @@ import time_machine
 from django.core.management import call_command
 from django.test import Client
 
+from tests.taps.factories import make_change, make_step
 from vtapweb.config.health import lacks, metrics, sync_lack
 from vtapweb.inventory.models import SyncRun
 
@@ -82,3 +83,16 @@ def test_figures_say_unknown_where_nothing_is_known() -> None:
     run_ended(2)
     assert "vtapweb_sync_age_seconds 120.0" in metrics(now=NOW).decode()
     assert 'vtapweb_sync_runs{state="complete"} 1.0' in metrics(now=NOW).decode()
+
+
+@pytest.mark.django_db
+@time_machine.travel(NOW, tick=False)
+def test_changes_and_their_steps_are_counted_and_a_late_one_is_seen() -> None:
+    assert "vtapweb_change_late_seconds 0.0" in metrics(now=NOW).decode()
+    change = make_change(state="applying", next_due_at=NOW - timedelta(seconds=42))
+    make_step(change, "nic-1", state="verified", sent_at=NOW, verified_at=NOW)
+    make_step(change, "nic-2")
+    text = metrics(now=NOW).decode()
+    assert 'vtapweb_changes{state="applying"} 1.0' in text
+    assert 'vtapweb_change_steps_total{action="put",state="verified"} 1.0' in text
+    assert "vtapweb_change_late_seconds 42.0" in text

@@ -12,10 +12,10 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Min
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Gauge, generate_latest
 
 from vtapweb.access.authentication import viewer_of_authorization
 from vtapweb.access.demo import is_forwarded, is_peer_loopback
@@ -23,6 +23,7 @@ from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
 from vtapweb.inventory.models import SyncRun
 from vtapweb.inventory.selectors import MODELS, resources
+from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.web.problem import ProblemError
 
 QUEUES = ("work", "clock", "writes")
@@ -134,6 +135,16 @@ def metrics(*, now: datetime) -> bytes:
         runs = Gauge("vtapweb_sync_runs", "Sync runs by state", ["state"], registry=registry)
         for state, count in SyncRun.objects.values_list("state").annotate(count=Count("pk")).order_by("state"):
             runs.labels(state).set(count)
+        changes = Gauge("vtapweb_changes", "Changes to Azure by state", ["state"], registry=registry)
+        for state, count in Change.objects.values_list("state").annotate(count=Count("pk")).order_by("state"):
+            changes.labels(state).set(count)
+        late = Gauge("vtapweb_change_late_seconds", "Since a running change should have been looked at; 0: none waits", registry=registry)
+        due = Change.objects.filter(state__in=("applying", "paused")).aggregate(oldest=Min("next_due_at"))["oldest"]
+        late.set(max((now - due).total_seconds(), 0.0) if due is not None else 0.0)
+        steps = Counter("vtapweb_change_steps", "Steps of changes that have ended", ["action", "state"], registry=registry)
+        ended = ChangeStep.objects.filter(state__in=("verified", "failed", "skipped")).values_list("action", "state")
+        for action, state, count in ended.annotate(count=Count("pk")).order_by("action", "state"):
+            steps.labels(action, state).inc(count)
         present = Gauge("vtapweb_resources", "Resources that Azure holds, as of the last syncs", ["kind"], registry=registry)
         for kind in MODELS:
             present.labels(kind).set(resources(Scope.everything(), kind).count())
