@@ -204,6 +204,7 @@ def test_a_removal_and_a_move_handed_over_are_seen_too() -> None:
     first, second = estate.nics[:2]
     other = make_tap("tap-other", destination_id=estate.tap.destination_id)
     reconcile()
+    Mirror.objects.update(origin="adopted", reason="known")
     change = make_change(action="move", state="handed_over", reason="CASE-10")
     gone: dict[str, Any] = {"action": "delete", "method": "DELETE", "body": None}
     step_for(first, estate.tap, change, **gone)
@@ -214,6 +215,8 @@ def test_a_removal_and_a_move_handed_over_are_seen_too() -> None:
     second.tap_configurations.update(virtual_network_tap_id=other.arm_id, virtual_network_tap_key=other.key)
     assert reconcile(LATER).closed_changes == [change.pk]
     assert [one.began_change for one in Mirror.objects.filter(nic_key=second.key, ended_at=None)] == [change]
+    ended = Mirror.objects.exclude(ended_at=None)
+    assert {(one.nic_key, one.state, one.ended_change) for one in ended} == {(nic.key, "ended", change) for nic in (first, second)}, "no drift"
 
 
 def test_a_tap_and_its_tags_handed_over_are_seen() -> None:

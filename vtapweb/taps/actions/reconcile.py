@@ -29,6 +29,7 @@ from vtapweb.inventory.models import Subscription, TapConfiguration, VirtualNetw
 from vtapweb.taps.actions.ledger import told_by_change, who_did
 from vtapweb.taps.models import Change, ChangeStep, LedgerEntry, Mirror, TapLife
 
+Asked = dict[tuple[str, str], ChangeStep]  # {(key of the NIC or TAP, what it is to be bound to or "" = gone): the step that asks for it}
 State, Origin, Decision = LedgerEntry.State, LedgerEntry.Origin, LedgerEntry.Decision
 
 SYNC_ACTOR = "sync"
@@ -128,7 +129,7 @@ def _reconcile(
     model: type[Mirror] | type[TapLife],
     subscription_id: str,
     seen: dict[str, Seen],
-    handed_over: dict[tuple[str, str], ChangeStep],
+    handed_over: Asked,
     at: datetime,
     found: Found,
 ) -> None:
@@ -147,7 +148,8 @@ def _reconcile(
         return
     steps = _sent_steps({*result.begun, *result.over})
     for key, state in result.over.items():
-        _close(lives[key], state, steps.get(key), seen.get(key), removed.get(key) or at, found)
+        ender = _ender(lives[key], steps.get(key), pairs.get(key, ""), handed_over)
+        _close(lives[key], state, ender, removed.get(key) or at, found)
     model._default_manager.bulk_update(
         [lives[key] for key in result.over], ["state", "ended_at", "ended_by", "end_reason", "ended_change"], batch_size=200
     )
@@ -201,7 +203,7 @@ def _sent_steps(keys: Iterable[str]) -> dict[str, ChangeStep]:
     return last
 
 
-def _step_of(one: Seen, steps: dict[str, ChangeStep], handed_over: dict[tuple[str, str], ChangeStep]) -> ChangeStep | None:
+def _step_of(one: Seen, steps: dict[str, ChangeStep], handed_over: Asked) -> ChangeStep | None:
     """The step of ours, sent or handed over, that asked for exactly this."""
     step = steps.get(one.key)
     if step is not None and step.action == "put" and _pair_of(step) == one.pair:
@@ -214,13 +216,24 @@ def _pair_of(step: ChangeStep) -> str:
     return arm_key(target) if target else ""
 
 
-def _close(life: Any, state: str, step: ChangeStep | None, now_there: Seen | None, ended_at: datetime, found: Found) -> None:
-    life.ended_at = max(ended_at, life.began_at or life.first_seen_at)
+def _ender(life: Mirror | TapLife, step: ChangeStep | None, pair: str, handed_over: Asked) -> ChangeStep | None:
+    """The step of ours, sent since the life began or handed over, that asked for its end: to be gone (`pair` ""), or to be bound to `pair`."""
     began_at = life.began_at or life.first_seen_at
-    is_ours = step is not None and step.sent_at is not None and step.sent_at >= began_at
-    is_ours = is_ours and step is not None and (step.action == "delete" if now_there is None else _pair_of(step) == now_there.pair)
-    if step is not None and is_ours:
-        life.state, life.ended_change, life.ended_by, life.end_reason = State.ENDED, step.change, who_did(step.change), step.change.reason
+    if step is not None and step.sent_at is not None and step.sent_at >= began_at and _wanted_pair(step) == pair:
+        return step
+    return handed_over.get((life.nic_key if isinstance(life, Mirror) else life.tap_key, pair))
+
+
+def _wanted_pair(step: ChangeStep) -> str | None:
+    """What the step's target is bound to when it is done; "" = gone, None = the step says nothing about it."""
+    return {"put": _pair_of(step) or None, "delete": ""}.get(step.action)
+
+
+def _close(life: Any, state: str, ender: ChangeStep | None, ended_at: datetime, found: Found) -> None:
+    life.ended_at = max(ended_at, life.began_at or life.first_seen_at)
+    if ender is not None:
+        change = ender.change
+        life.state, life.ended_change, life.ended_by, life.end_reason = State.ENDED, change, who_did(change), change.reason
         return
     life.state, life.end_reason = state, OUTSIDE_END
     if state != State.ENDED:
@@ -279,12 +292,10 @@ def _is_same(drifted: Any, life: Any) -> bool:
 # -- plans that somebody else carries out
 
 
-def _handed_over(
-    subscription_id: str, mirrors: dict[str, Seen], taps: dict[str, Seen], at: datetime, found: Found
-) -> dict[tuple[str, str], ChangeStep]:
-    """Mark what is seen of handed-over plans, close those of which all is; returns {(NIC or TAP key, pair): step} of all that was asked for."""
+def _handed_over(subscription_id: str, mirrors: dict[str, Seen], taps: dict[str, Seen], at: datetime, found: Found) -> Asked:
+    """Mark what is seen of handed-over plans, close those of which all is; returns all that was asked for."""
     changes = list(Change.objects.select_for_update().filter(state=ChangeState.HANDED_OVER).order_by("pk"))
-    asked: dict[tuple[str, str], ChangeStep] = {}
+    asked: Asked = {}
     if not changes:
         return asked
     steps: dict[int, list[ChangeStep]] = {one.pk: [] for one in changes}
@@ -299,8 +310,8 @@ def _handed_over(
     tags = dict(VirtualNetworkTap.objects.filter(pk__in=[one.target_key for one in here if one.action == "patch"]).values_list("key", "tags"))
     seen_now = []
     for step in here:
-        if step.action == "put":
-            asked[(step.nic_key or step.target_key, _pair_of(step))] = step
+        if (pair := _wanted_pair(step)) is not None:
+            asked[(step.nic_key or step.target_key, pair)] = step
         if step.state == StepState.PENDING and _is_seen(step, taps, by_nic, removed, tags):
             step.state, step.verified_at, step.answered_at, step.ended_at = moved_step(step.state, StepState.VERIFIED), at, at, at
             seen_now.append(step)
