@@ -77,16 +77,18 @@ def resource_groups(server: Server) -> list[dict[str, str]]:
 
 
 @pytest.mark.django_db
-def test_a_server_without_permissions_locks_or_features_is_no_lack() -> None:
+@pytest.mark.parametrize(("status", "code"), [(404, b"NotFound"), (403, b"AuthorizationFailed")])
+def test_a_server_without_permissions_locks_or_features_is_no_lack_of_a_read_only_installation(status: int, code: bytes) -> None:
     """An ARM-compatible server may know none of these."""
 
     def answer(method: str, url: str, headers: Mapping[str, str]) -> Reply:
         if url.partition("?")[0].endswith("/subscriptions"):
             one = {"id": f"/subscriptions/{contoso.SPOKES}", "subscriptionId": contoso.SPOKES, "displayName": "<b>", "state": "Enabled"}
             return Reply(200, json.dumps({"value": [one]}).encode(), {"Content-Type": "application/json"})
-        return Reply(404, b'{"error": {"code": "NotFound", "message": "no"}}', {"Content-Type": "application/json"})
+        return Reply(status, b'{"error": {"code": "%s", "message": "no"}}' % code, {"Content-Type": "application/json"})
 
     cloud = cloud_from_settings(cloud="custom", endpoint="http://127.0.0.1:8080", token="t", transport=InProcess(answer), sleep=Time().sleep)
     findings = list(doctor.writing(cloud))
     assert all(one.is_ok for one in findings)
-    assert "this server tells nobody's permissions" in findings[1].text
+    assert ("this server tells nobody's permissions" in findings[1].text) is (status == 404)
+    assert ("--role 'Network Contributor'" in findings[1].fix) is (status == 403)

@@ -157,7 +157,8 @@ def _rights(cloud: WritableCloud, name: str, subscription_id: str, identity: Ide
         if error.failure is Failure.MISSING:
             return Finding(True, f"{name}: this server tells nobody's permissions; whether it accepts a write shows when it is sent.")
         advice = advise(error, subscription_id=subscription_id, identity=identity)
-        return Finding(not is_enabled, f"{name}: what may be written is not known. {advice.happened} {error.code}".strip(), advice.to_do)
+        mends = grant if error.failure is Failure.FORBIDDEN else advice.to_do
+        return Finding(not is_enabled, f"{name}: what may be written is not known. {advice.happened} {error.code}".strip(), mends)
     if granted:
         told = f"in {len(granted)} of {len(groups)} resource groups{' looked at' if len(groups) == GROUPS_LOOKED_AT else ''}"
         return Finding(True, f"{name}: TAPs and mirrors may be written {told}.", "" if len(granted) == len(groups) else f"For all of it: {grant}")
