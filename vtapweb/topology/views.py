@@ -7,6 +7,7 @@ from vtapweb.access.role import Role
 from vtapweb.access.selectors import scope_of_request, viewer_of
 from vtapweb.inventory.partners import partners
 from vtapweb.inventory.selectors import is_read_once
+from vtapweb.topology.choices import choices_of
 from vtapweb.topology.panel import panel_of
 
 
@@ -22,6 +23,11 @@ def empty(request: HttpRequest) -> HttpResponse:
     has_any = viewer.scope.subscription_ids != frozenset()
     why = "not_granted" if not has_any else "nothing_readable" if is_read_once(viewer.scope) else "first_read"
     return render(request, "topology/empty.html", {"why": why, "name": viewer.name})
+
+
+def mirror(request: HttpRequest) -> HttpResponse:
+    """The side panel while one chooses a TAP for the selected NICs."""
+    return render(request, "topology/choices.html", {"choices": choices_of(request.GET.get("select", ""), viewer_of(request))})
 
 
 def panel(request: HttpRequest, node_id: int) -> HttpResponse:
