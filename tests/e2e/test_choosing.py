@@ -1,0 +1,42 @@
+"""Choosing a TAP on the map: the selected NICs, the panel of TAPs, and what the map lights meanwhile. With the mouse and with keys alone."""
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Stack
+from tests.e2e.test_map import middle_of, until
+from tests.e2e.test_walk import open_map
+
+
+def test_choosing_lights_what_may_go_and_dims_the_rest(admin_page: Page, stack: Stack) -> None:
+    page = admin_page
+    open_map(page)
+    for name in ("web-03", "dc-01", "web-07-ipv6"):
+        x, y = middle_of(page, name)
+        page.keyboard.down("Shift")
+        page.mouse.click(x, y)
+        page.keyboard.up("Shift")
+    until(page, "vtap.graph.selection().length === 3")
+    assert page.evaluate("vtap.graph.stats().lit") is None
+    page.keyboard.press("t")
+    choices = page.locator("[data-test=choices]")
+    expect(choices.locator("[data-test=choices-sentence]")).to_contain_text("of 3 NICs")
+    expect(choices).to_contain_text("web-07-ipv6")
+    until(page, "vtap.graph.stats().lit > 0")
+
+    refused = choices.locator("[data-test=choice][data-name=tap-destination-gone]")
+    refused.hover()
+    until(page, "vtap.graph.stats().lit === 0")
+    good = choices.locator("[data-test=choice][data-name=tap-ilb-uks]")
+    expect(good).to_contain_text("2 of 3")
+    good.focus()
+    until(page, "vtap.graph.stats().lit > 0")
+
+    page.keyboard.press("Escape")
+    expect(choices).to_have_count(0)
+    until(page, "vtap.graph.stats().lit === null")
+    assert page.evaluate("vtap.graph.selection().length") == 3, "the selection stays"
+
+    page.locator("[data-test=selection-mirror]").click()
+    page.locator("[data-test=choice][data-name=tap-ilb-uks]").click()
+    page.wait_for_url("**/mirror?**")
+    expect(page.locator("[data-test=chooser-sentence]")).to_contain_text("of 3 NICs")
