@@ -44,7 +44,7 @@ class Preparation:
             "prepared": "seen deallocated and running again since the TAP exists",
             "stopped": "seen deallocated; start it",
             "no_tap": "the TAP does not exist yet: prepare after it does",
-        }.get(self.state, "not seen, so not known")
+        }.get(self.state, "no sync has seen it")
 
 
 @dataclass(slots=True)
