@@ -136,6 +136,26 @@ def test_an_operation_that_fails_fails_its_step_with_azures_own_words(azure: Sta
     assert sorted(of_steps) == ["taps.step_failed"] + ["taps.step_verified"] * 6
 
 
+def test_many_at_once_through_everything_that_goes_wrong_end_with_exactly_what_azure_failed(azure: Stage) -> None:
+    nics = azure.add_nics(40)
+    change = tap_change(nics, waves=[1] + [2 + number // 20 for number in range(39)])
+    doomed = {nics[11], nics[27]}
+    for nic in doomed:
+        azure.fault(FaultKind.FAILED_OPERATION, path_part=f"{nic.rpartition('/')[2]}/")
+    azure.fault(FaultKind.SLOW_OPERATION, percent=20, delay_ms=30_000)
+    azure.fault(FaultKind.THROTTLE, percent=5, seed=2)
+    azure.fault(FaultKind.SERVER_ERROR, percent=2, seed=3, status=500)
+    azure.fault(FaultKind.LOST_ANSWER, percent=5, seed=4)
+    azure.run(change)
+    assert again(change).state == "partly_applied"
+    assert {one.nic_id for one in change.steps.filter(state="failed")} == doomed
+    assert change.steps.filter(state="verified").count() == 38
+    assert [azure.configurations(nic) for nic in nics] == [[] if nic in doomed else [("vtapweb", ILB, "Succeeded")] for nic in nics]
+    rows = TapConfiguration.objects.filter(removed_at=None, network_interface__arm_id__in=nics)
+    assert rows.count() == 38
+    assert AuditEntry.objects.filter(action="taps.step_verified").count() == 38
+
+
 def test_a_refusal_is_an_answer_and_is_not_tried_again(azure: Stage) -> None:
     nics = azure.add_nics(2)
     azure.fault(FaultKind.QUOTA, limit=0, path_part=nics[0].rpartition("/")[2])
