@@ -18,7 +18,7 @@ from vtapweb.simulator.faults import FaultKind
 from vtapweb.simulator.throttle import Budgets
 from vtapweb.taps.actions.advance import changes_nudge
 from vtapweb.taps.actions.apply import change_cancel, change_continue, change_pause
-from vtapweb.taps.actions.writes import writes_disable, writes_stop
+from vtapweb.taps.actions.writes import writes_disable, writes_resume, writes_stop
 from vtapweb.taps.models import Change, GroupHold, Mirror
 from vtapweb.web.problem import ProblemError
 
@@ -441,3 +441,39 @@ def test_a_step_whose_first_half_could_not_be_done_is_skipped(azure: Stage) -> N
     assert change.steps.get(state="skipped").skip_code == "step_before"
     assert azure.configurations(nics[0]) == [("old", PACKETLOG, "Succeeded")]
     assert again(change).state == "failed"
+
+
+def test_a_move_that_stops_for_failures_still_brings_every_nic_back(azure: Stage) -> None:
+    nics, change = moving(azure, 4)
+    azure.fault(FaultKind.FAILED_OPERATION, path_part="/tapConfigurations/vtapweb")
+    azure.run(change)
+    assert (again(change).state, again(change).stop_code) == ("paused", "failures")
+    assert [azure.configurations(nic) for nic in nics] == [[("old", PACKETLOG, "Succeeded")]] * 4
+    assert list(change.steps.filter(is_return=True).values_list("state", flat=True)) == ["verified"] * 3
+
+
+def test_a_cancelled_move_that_the_stop_caught_halfway_ends_when_the_stop_is_lifted(azure: Stage) -> None:
+    (nic,), change = moving(azure, 1)
+    after_writes(azure, 1, lambda: writes_stop(reason="incident", actor="the test"))
+    azure.run(change, until=lambda: states(change)[0] == "verified" and again(change).state == "paused")
+    azure.advance(change)
+    change_cancel(change=change, acting_user=viewer(Role.OPERATOR))
+    azure.advance(change)
+    assert states(change) == ["verified", "pending"], "a NIC between two TAPs, and nothing may be sent"
+    writes_resume(reason="over", actor="the test")
+    azure.pass_s(60)
+    assert changes_nudge(now=timezone.now()) == 1
+    azure.run(change)
+    assert states(change) == ["verified", "verified"]
+    assert azure.configurations(nic) == [("vtapweb", ILB, "Succeeded")]
+    assert again(change).is_finished
+
+
+def test_a_move_whose_second_half_waits_for_preparation_goes_back_instead_of_waiting_unmirrored(azure: Stage) -> None:
+    (nic,), change = moving(azure, 1)
+    azure.fault(FaultKind.NOT_ON_FASTPATH, path_part="/tapConfigurations/vtapweb")
+    azure.run(change)
+    assert azure.configurations(nic) == [("old", PACKETLOG, "Succeeded")]
+    assert states(change) == ["verified", "failed", "verified"]
+    assert "fastpath" in change.steps.get(state="failed").error_message.lower()
+    assert again(change).state == "partly_applied"

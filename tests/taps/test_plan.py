@@ -209,6 +209,19 @@ def test_a_move_is_two_requests_back_to_back(estate: Estate) -> None:
     assert "1 of 3 NICs from tap-collector → tap-two. Each has no mirror between its two requests" in change.plan["sentence"]
 
 
+def test_a_nic_with_two_configurations_loses_both_and_is_not_moved(estate: Estate) -> None:
+    """Azure's field is a list: no NIC should have two, but one that has them is not half forgotten."""
+    two = second_tap(estate)
+    mirror(estate.nics[0], estate.tap, "first")
+    mirror(estate.nics[0], two, "second")
+    change = plan(estate, "untap", nics=(estate.nics[0].arm_id,))
+    assert sorted(step.target_id.rpartition("/")[2] for step in change.steps.all()) == ["first", "second"]
+    assert change.plan["nic_count"] == 1
+    with pytest.raises(NothingToPlanError) as refused:
+        plan(estate, "move", tap=make_tap("tap-three", destination_id=two.destination_id).arm_id, nics=(estate.nics[0].arm_id,))
+    assert refused.value.left_out[0].rule_id == "one-config-per-nic"
+
+
 # -- TAPs
 
 

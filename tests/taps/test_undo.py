@@ -100,6 +100,16 @@ def test_an_untap_from_two_taps_is_undone_to_both(estate: Estate) -> None:
     assert left_out(undo(change)) == {"app-02-nic": "not-as-left"}
 
 
+def test_of_two_mirrors_on_one_nic_one_is_made_again_and_the_other_is_named(estate: Estate) -> None:
+    mirror(estate.nics[0], estate.tap, "first")
+    mirror(estate.nics[0], second_tap(estate), "second")
+    change = play(plan(estate, "untap", nics=(estate.nics[0].arm_id,)))
+    undone = undo(change)
+    assert [path.rpartition("/")[2] for _, _, path, _ in requests_of(undone)] == [f"first{API}"]
+    (named,) = undone.left_out
+    assert "2 mirrors" in named["message"]
+
+
 def test_a_move_is_undone_by_a_move(estate: Estate) -> None:
     two = second_tap(estate)
     for nic in estate.nics[:3]:

@@ -71,6 +71,7 @@ Document = NetworkInterface | VirtualNetworkTap | None
 TURN_S: Final = 5.0  # a worker gives the change back after this, so that others get their turn
 NUDGE_AGAIN_S: Final = 5.0
 UNREADABLE_S: Final = 5.0
+REFUSED_AGAIN_S: Final = 30.0
 # Says that another operation holds the target, in the codes that ARM is known to use (error-conflict, common deployment errors).
 BUSY_CODES: Final = frozenset(
     {"anotheroperationinprogress", "retryableerrorduetoanotheroperation", "retryableerror", "operationpreempted", "referencedresourcenotprovisioned"}
@@ -326,7 +327,7 @@ class _Run:
     def _send(self, change: Change) -> datetime | None:
         """Send what is due of the present wave; returns when to look again, None when what is in flight decides."""
         if self._stop_for_failures(change):
-            return None
+            return timezone.now()
         steps = list(change.steps.defer("operation", "correlation_id"))
         wave = next_wave(steps)
         if wave is None:
@@ -339,8 +340,10 @@ class _Run:
     def _send_half_done(self, change: Change) -> datetime | None:
         """A NIC in the middle of a move is brought to its end even when the rest is halted; only the stop over all writes holds it back."""
         halves = set(change.steps.filter(HALF_DONE, state=StepState.PENDING).values_list("pk", flat=True))
-        if not halves or _refusal(change) is not None:
+        if not halves:
             return None
+        if _refusal(change) is not None:  # nobody can continue a change that was cancelled: it goes on by itself when it may
+            return timezone.now() + timedelta(seconds=REFUSED_AGAIN_S)
         steps = list(change.steps.defer("operation", "correlation_id"))
         return self._send_each(change, [step for step in steps if step.pk in halves], steps)
 
@@ -367,7 +370,7 @@ class _Run:
             except StopSendingError as stop:
                 return self._halt(stop)
             if change.state == ChangeState.APPLYING and self._stop_for_failures(change):
-                return None
+                return timezone.now()
         return min(nexts, default=None)
 
     def _send_one(self, step: ChangeStep) -> datetime:
@@ -497,12 +500,12 @@ def _refusal(change: Change) -> tuple[str, str] | None:
 
 @transaction.atomic
 def _pause(lease: ChangeLease, code: str, text: str) -> datetime | None:
-    """Pause it for that reason; returns None: people decide. One that is not applying (any more) stays as it is."""
+    """Pause it for that reason; returns when to look again: at once, for what is half done. One that is not applying (any more) stays as it is."""
     return change_pause_by_engine(lease.hold(), code, text)
 
 
 def change_pause_by_engine(change: Change, code: str, text: str) -> datetime | None:
-    """The same for a caller that holds the change's row; returns None."""
+    """The same for a caller that holds the change's row."""
     if change.state != ChangeState.APPLYING:
         return None
     change.state = moved_change(change.state, ChangeState.PAUSED)
@@ -518,7 +521,7 @@ def change_pause_by_engine(change: Change, code: str, text: str) -> datetime | N
     )
     tell(change)
     record_event(ChangeEvent(change_id=change.pk, state=ChangeState.PAUSED.value, stop_code=code), subscription_ids=change.subscription_ids)
-    return None
+    return timezone.now()
 
 
 @transaction.atomic

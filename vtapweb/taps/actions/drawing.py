@@ -200,7 +200,7 @@ def change_store(*, drawing: Drawing, actor: Actor, now: datetime) -> Change:
             target=drawing.tap_name or wish.action,
             reason=wish.reason,
             detail={
-                "action": wish.action, "ticket": wish.ticket, "tap": drawing.tap_id, "nics": len(drawing.work), "left_out": len(drawing.left_out),
+                "action": wish.action, "ticket": wish.ticket, "tap": drawing.tap_id, "nics": len(_by_nic(drawing)), "left_out": len(drawing.left_out),
                 "requests": len(rows), "sentence": plan["sentence"],
             },
             request=actor.request,
@@ -222,19 +222,28 @@ def _rows(drawing: Drawing) -> tuple[list[_Row], int]:
         wave = 1
         rows.append(_Row(1, 1, 0, drawing.tap_first, None))
     first = len(rows)
-    by_key = {one.nic.key: one for one in drawing.work}
-    items = [Paced(key, frozenset(group.text for group in _groups(drawing, one.nic))) for key, one in by_key.items()]
+    by_key = _by_nic(drawing)
+    items = [Paced(key, frozenset(group.text for group in _groups(drawing, some[0].nic))) for key, some in by_key.items()]
     for keys in plan_waves(items, first=drawing.wish.first, wave=drawing.wish.wave):
         wave += 1
         for key in keys:
             follows = first
-            for write in by_key[key].writes:
-                rows.append(_Row(len(rows) + 1, wave, follows, write, by_key[key]))
-                follows = len(rows)
+            for work in by_key[key]:
+                for write in work.writes:
+                    rows.append(_Row(len(rows) + 1, wave, follows, write, work))
+                    follows = len(rows)
     if drawing.tap_last:
         wave += 1
         rows.append(_Row(len(rows) + 1, wave, len(rows), drawing.tap_last, None))
     return rows, wave
+
+
+def _by_nic(drawing: Drawing) -> dict[str, list[NicWork]]:
+    """The work on each NIC: more than one where a NIC loses several configurations (Azure allows one, its field is a list)."""
+    found: dict[str, list[NicWork]] = {}
+    for one in drawing.work:
+        found.setdefault(one.nic.key, []).append(one)
+    return found
 
 
 def _groups(drawing: Drawing, nic: NetworkInterface) -> list[Group]:
@@ -261,12 +270,13 @@ def _plan(drawing: Drawing, rows: Sequence[_Row], waves: int, together: Sequence
     """What `Change.plan` holds: everything that was said when it was planned."""
     wish, ground = drawing.wish, drawing.ground
     vm_names = list(dict.fromkeys(ground.vm_name(one.nic) for one in drawing.work))
-    in_a_row = max((len(one.writes) for one in drawing.work), default=1)
+    by_nic = _by_nic(drawing)
+    in_a_row = max((sum(len(one.writes) for one in some) for some in by_nic.values()), default=1)
     seconds = duration_s(waves, settle_s=wish.settle_s, steps_in_a_row=in_a_row)
     facts = PlanFacts(
         action=wish.action,
-        wanted_count=max(drawing.wanted_count, len(drawing.work)),
-        nic_count=len(drawing.work),
+        wanted_count=max(drawing.wanted_count, len(by_nic)),
+        nic_count=len(by_nic),
         to_name=drawing.tap_name,
         from_names=tuple({ground.tap_name(one.from_tap) for one in drawing.work if one.from_tap}),
         request_count=len(rows),

@@ -328,7 +328,11 @@ def plan_move(drawing: Drawing, actor: Actor, moves: Sequence[Move]) -> None:
     found, _ = judging.replies(actor.scope, questions, adding=max(1, len(moves)))
     for one in moves:
         old = one.configuration
-        if _is_judged(drawing, one.nic, found.get(one.nic.key), old.arm_id, one.new_id):
+        many = len(drawing.ground.configurations.get(one.nic.key, []))
+        if many > 1:
+            message = f"{one.nic.name} carries {many} TAP configurations; Azure allows one, so none of them can be moved."
+            drawing.left_out.append(Refusal(one.nic.arm_id, one.nic.name, "one-config-per-nic", message, "Untap it, then mirror it to the TAP."))
+        elif _is_judged(drawing, one.nic, found.get(one.nic.key), old.arm_id, one.new_id):
             off = Write(old.arm_id, arm_request.configuration_delete(old.arm_id), before_of(old))
             on = Write(one.new_id, arm_request.configuration_put(one.new_id, one.tap_id))
             _add(drawing, one.nic, (off, on), found[one.nic.key], from_tap=old.virtual_network_tap_id, to_tap=one.tap_id)

@@ -200,6 +200,9 @@ def step_hear(
     if is_read:
         store_read(step, document, read_at or now)
         step.read_at = read_at or now
+    if news.heard is Heard.UNPREPARED and not step.is_return and ChangeStep.objects.filter(HALF_DONE, pk=step.pk).exists():
+        # Its NIC is mirrored nowhere meanwhile: it goes back to where it came from instead of waiting for somebody to restart a VM.
+        news.heard = Heard.REFUSED if step.state == StepState.SENT else Heard.ENDED_BADLY
     reaction = after(StepState(step.state), news.heard, attempts=step.attempts, is_said_done=step.answered_at is not None)
     _keep_words(step, news, reaction)
     _go(step, news, reaction, now)

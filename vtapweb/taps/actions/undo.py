@@ -155,6 +155,11 @@ def _undone(ground: planning.Ground, by_nic: Mapping[str, Sequence[ChangeStep]],
         else:
             want.begins.append((nic, came_from))
             want.ids[nic.key] = first.target_id
+            others = {one.target_key for one in steps} - {first.target_key}
+            if not left_at and others:
+                want.left_out.append(
+                    _untouched(last, f"it had {len(others) + 1} mirrors, and Azure allows one: only {name_in(first.target_id)} is made again")
+                )
     return want
 
 
