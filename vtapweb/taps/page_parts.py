@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from vtapweb.access.role import Role
+from vtapweb.access.viewer import Viewer
+
 NAMED_MAX = 12  # NICs that one reason names
 
 
@@ -52,3 +55,10 @@ def places(names: Sequence[str]) -> str:
     if not names:
         return "not in the inventory you may see"
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def needs_operator(viewer: Viewer) -> str:
+    """Why this viewer may not plan, "" where he may."""
+    if viewer.may(Role.OPERATOR):
+        return ""
+    return f"Planning needs the role operator; yours is {viewer.role.value}. An admin can change it."

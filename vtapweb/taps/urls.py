@@ -2,9 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from vtapweb.taps.views import changes, ledger, mirror, settings, tap
+from vtapweb.taps.views import changes, coverage, ledger, mirror, settings, tap
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("coverage", coverage.coverage, name="coverage"),
+    path("coverage.csv", coverage.coverage_csv, name="coverage_csv"),
     path("changes", changes.changes, name="changes"),
     path("changes/<int:number>", changes.change_detail, name="change"),
     path("unaccounted", ledger.unaccounted, name="taps_unaccounted"),

@@ -97,6 +97,10 @@ class Judgement:
         """May this NIC be mirrored to this TAP, and why (not)."""
         return Verdict((self._sources[source_key], self._taps[tap_key], self._pairs.findings(source_key, tap_key)))
 
+    def class_of(self, source_key: str) -> Hashable:
+        """Equal for NICs of which the same rules say the same against every TAP, whatever their words; compare within one judgement only."""
+        return id(self._sources[source_key].codes), self._pairs.class_of(source_key)
+
     def digest(self, source_key: str, tap_key: str) -> str:
         """The outcomes of all rules that are not ok, and where the TAP leads: another text tells that the world has moved since."""
         (_, of_nic), (_, of_tap), (_, of_both) = self._sources[source_key], self._taps[tap_key], self._pairs.findings(source_key, tap_key)
@@ -150,6 +154,9 @@ class _Pairs:
         self._tap_values = [list(parts) for parts in self._tap_parts]
         self._answers: list[dict[tuple[int, int], Finding]] = [{} for _ in rules]
         self._sets: dict[tuple[tuple[int, ...], tuple[int, ...]], Part] = {}
+
+    def class_of(self, source_key: str) -> tuple[int, ...]:
+        return self._of_source[source_key]
 
     def findings(self, source_key: str, tap_key: str) -> Part:
         classes = self._of_source[source_key], self._of_tap[tap_key]

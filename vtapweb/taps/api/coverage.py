@@ -8,7 +8,8 @@ from ninja import Field, Query, Router, Schema
 from vtapweb.access.selectors import scope_of_request
 from vtapweb.inventory.api import answer
 from vtapweb.taps.api.verdicts import RuleOut, rule
-from vtapweb.taps.selectors.coverage import Coverage, coverage_page
+from vtapweb.taps.counting import Coverage
+from vtapweb.taps.selectors.coverage import coverage_page
 from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, key_of, limit_of
 from vtapweb.web.problem import ProblemError
 

@@ -14,6 +14,7 @@ from vtapweb.inventory.selection import selection_gone, selection_keys
 from vtapweb.taps.actions.drawing import InvalidPlanError, NothingToPlanError
 from vtapweb.taps.actions.plan import change_plan, settle_default_s
 from vtapweb.taps.chooser import PAIRS_MAX, SELECTION_MAX, Selected, chooser_page, judged, pairs_of, plan_page, selected_nics, taps_in
+from vtapweb.taps.page_parts import needs_operator
 from vtapweb.taps.plan_form import PlanForm
 from vtapweb.taps.selectors.writes import change_windows, writes_states
 from vtapweb.web.problem import ProblemError
@@ -39,13 +40,6 @@ def _selected(viewer: Viewer, select: str) -> Selected:
     return selected
 
 
-def _needs_operator(viewer: Viewer) -> str:
-    """Why this viewer may not plan, "" where he may."""
-    if viewer.may(Role.OPERATOR):
-        return ""
-    return f"Planning needs the role operator; yours is {viewer.role.value}. An admin can change it."
-
-
 @require_GET
 def mirror(request: ViewerRequest) -> HttpResponse:
     """The chooser: `select` names the NICs, `action` is tap or move, `tap` the TAP that is marked at first."""
@@ -56,7 +50,7 @@ def mirror(request: ViewerRequest) -> HttpResponse:
     action = action if action in CHOOSING else "tap"
     judgement, selected, taps = judged(viewer.scope, action, selected, taps_in(viewer.scope))
     page = chooser_page(action=action, select=select, selected=selected, taps=taps, judgement=judgement, chosen=request.GET.get("tap", ""))
-    page.why_not = _needs_operator(viewer)
+    page.why_not = needs_operator(viewer)
     page.may_create, page.create_href = viewer.may(Role.OPERATOR), "/taps/new"
     return render(request, "taps/chooser.html", {"page": page})
 
