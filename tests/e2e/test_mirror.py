@@ -55,6 +55,12 @@ def test_paste_choose_plan_apply_watch_and_take_it_back(page: Page, stack: Stack
     form.locator("[data-test=make-plan]").click()
     expect(page.locator("[data-test=field-reason]")).to_contain_text("Say why")
     expect(form.locator("[name=ticket]")).to_have_value("CHG-77")
+    form.get_by_label("Between two times").check()
+    expect(form.locator("[name=window_closes_at]")).to_be_visible()
+    form.locator("[data-in-hours='168']").click()
+    expect(form.locator("[name=expires_at]")).to_have_value(re.compile(r"T\d\d:\d[05]$"))
+    form.get_by_label("As soon as somebody applies it").check()
+    expect(form.locator("[name=window_closes_at]")).to_be_hidden()
     form.locator("[name=reason]").fill("INC-7: odd DNS answers")
     form.locator("[data-test=make-plan]").click()
 

@@ -55,16 +55,21 @@ def test_a_plan_says_in_a_sentence_what_it_does_what_it_leaves_out_and_what_it_c
         "source": "[FAQ]",
     }
     said = "2 of 3 NICs → tap-collector. Left out: web-01, already mirrored. 2 requests in 2 waves, about 2 min. Nothing has been sent to Azure."
-    plan = {"sentence": said, "downtime": "Each of these 2 VMs may lose its network for up to 60 seconds.", "duration_s": 65}
+    plan = {
+        "sentence": said,
+        "downtime": "Each of these 2 VMs may lose its network for up to 60 seconds.",
+        "duration_s": 65,
+        "together": [{"kind": "availability set", "name": "dc", "vm_names": ["app-02", "app-03"]}],
+    }
     change = change_of(estate, left_out=[refused], plan=plan)
-    step_of(change, estate.nics[1], groups=["availability set dc"])
-    step_of(change, estate.nics[2], wave=2, groups=["availability set dc"])
+    step_of(change, estate.nics[1])
+    step_of(change, estate.nics[2], wave=2)
     answer = signed_in().get(f"/changes/{change.pk}")
     words = text_of(answer)
     assert said in words
     assert "Each of these 2 VMs may lose its network for up to 60 seconds." in words
     assert "web-01 : It is mirrored already. Fix: Move it. Rule one-config-per-nic, from [FAQ]" in words
-    assert "availability set dc" in words
+    assert words.count("⇹ availability set dc") == 2
     assert "about 2 min · 1 first, then up to 5 at once" in words
     assert "PUT" in words
     assert "/tapConfigurations/tap-one?api-version=" in words

@@ -14,6 +14,7 @@ from tests.taps.conditions import make_all_read, make_conditions
 from tests.taps.played import play
 from vtapweb.access.models import AuditEntry
 from vtapweb.domain.arm_id import arm_key
+from vtapweb.inventory.models import VirtualNetworkPeering
 from vtapweb.taps.models import Change, ChangeWindow
 
 HOSTILE = "x</td><script>alert(1)</script>\u202egpj"
@@ -251,6 +252,29 @@ def test_tables_find_and_details_lead_to_the_chooser() -> None:
     assert client.post("/select", {"key": nic.key, "to": "untap"}).headers["Location"] == f"/mirror/plan?action=untap&select={nic.key}"
 
 
+@pytest.mark.django_db
+def test_the_world_moved_so_the_page_tells_what_and_asks_again(settings: Any) -> None:
+    settings.CLOUD = "simulator"
+    estate = estate_read()
+    client = signed_in("operator")
+    client.post("/mirror/plan", plan_fields(estate, 1, 2))
+    change = Change.objects.get()
+    VirtualNetworkPeering.objects.filter(name="to-spoke").update(peering_state="Disconnected")
+    answer = client.post(f"/changes/{change.pk}/apply")
+    change.refresh_from_db()
+    assert (answer.status_code, change.state) == (409, "planned")
+    words = words_of(answer)
+    assert "The world moved since this was planned." in words
+    assert "is Disconnected on hub" in words
+    assert "refused now" in words
+    digest = re.search(r'name="accepted_digest" value="([^"]+)"', answer.content.decode())
+    assert digest is not None
+    assert client.post(f"/changes/{change.pk}/apply", {"accepted_digest": digest.group(1)}).status_code == 302
+    change.refresh_from_db()
+    assert change.state != "planned"
+    assert {step.skip_code for step in change.steps.all()} == {"refused"}
+
+
 def make_window(name: str) -> ChangeWindow:
     return ChangeWindow.objects.create(
         name=name, weekdays=[5], opens=time(22), closes=time(2), zone="Europe/London", by="ada", at=datetime(2026, 1, 1, tzinfo=UTC)
@@ -286,6 +310,7 @@ def test_a_plan_is_handed_over_and_then_only_waited_for() -> None:
         assert f'href="/api/v1/changes/{change.pk}/export?format={one}"' in page
     client.post(f"/changes/{change.pk}/hand-over")
     assert "vtapweb sends nothing" in words_of(client.get(f"/changes/{change.pk}"))
+    assert f'action="/changes/{change.pk}/cancel"' in client.get(f"/changes/{change.pk}").content.decode()
     assert "is no longer a plan" in words_of(client.post(f"/changes/{change.pk}/window", {"window": "now"}, follow=True))
 
 
@@ -306,7 +331,9 @@ def test_a_plan_gets_its_window_and_loses_it_again() -> None:
     change.refresh_from_db()
     assert change.window_opens_at is not None
     assert (change.window_opens_at.isoformat(), change.window_zone) == ("2031-07-05T20:00:00+00:00", "Europe/Berlin")
-    assert "Apply in its window" in words_of(client.get(f"/changes/{change.pk}"))
+    page = client.get(f"/changes/{change.pk}")
+    assert "Apply in its window" in words_of(page)
+    assert 'name="window_opens_at" value="2031-07-05T22:00"' in page.content.decode()  # the dialog shows it as it was set
     assert AuditEntry.objects.filter(action="taps.change_window_set").count() == 1
     client.post(address, {"window": "now"})
     again = Change.objects.get()

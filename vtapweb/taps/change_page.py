@@ -272,7 +272,9 @@ def _row(change: Change, step: ChangeStep, around: Neighbours, prepared: Mapping
         href=f"/nics/{step.nic_key}" if step.nic_key in around.nic_keys else "",
         verb=_verb(change, step),
         vm=step.vm_name,
-        kept_apart=[str(one) for one in step.groups],
+        kept_apart=[
+            f"{one.get('kind', '')} {one.get('name', '')}" for one in change.plan.get("together", ()) if step.vm_name in one.get("vm_names", ())
+        ],
         state=step.state,
         state_cell=_step_cell(step),
         at=step.verified_at or step.answered_at or step.sent_at,
@@ -342,7 +344,7 @@ def _acts(change: Change, steps: Sequence[ChangeStep], viewer: Viewer, can_undo:
         case ChangeState.PAUSED:
             acts = [Act("continue", "Go on", style="primary"), Act("cancel", "Send no more", style="bad")]
         case ChangeState.HANDED_OVER:
-            acts = []
+            acts = [Act("cancel", "It will not be done", style="quiet")]
         case _:
             if can_undo:
                 acts.append(Act("undo", "Undo…"))

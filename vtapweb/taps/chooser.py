@@ -24,6 +24,7 @@ from vtapweb.web.text import plural
 SELECTION_MAX = 1000  # NICs that are judged at once
 LISTED_MAX = 200
 PAIRS_MAX = 200
+TOLD_ANYWAY = frozenset({"downtime"})  # the plan says it of every NIC, so here it would hide what is special
 GLYPHS: Mapping[str, str] = {"ok": "●", "warn": "▲", "unknown": "◌", "block": "⬢"}
 
 
@@ -196,6 +197,11 @@ def reason_of(finding: Finding, count: int = 1) -> Reason:
     return Reason(finding.rule_id, str(finding.outcome), finding.message, finding.remedy, finding.source, count)
 
 
+def warnings_of(verdict: Verdict) -> tuple[Finding, ...]:
+    """What one should know of an allowed pair, but for what is said of every plan."""
+    return tuple(one for one in verdict.warnings if one.rule_id not in TOLD_ANYWAY)
+
+
 def grouped(findings: Iterable[Finding]) -> list[Reason]:
     """One reason a rule and outcome, with its first words and how often it speaks, the most frequent first."""
     first: dict[tuple[str, str], Finding] = {}
@@ -214,7 +220,7 @@ def goal_of(tap: VirtualNetworkTap, nics: Sequence[NetworkInterface], judgement:
     allowed = [verdict for verdict in verdicts if verdict.allowed is True]
     # Parts are one object for equal contents and live as long as the judgement: each combination is looked at once.
     kinds = {tuple(map(id, verdict.parts)): verdict for verdict in allowed}
-    warning = {kind for kind, verdict in kinds.items() if any(one.outcome is Outcome.WARN for one in verdict.findings)}
+    warning = {kind for kind, verdict in kinds.items() if bool(warnings_of(verdict))}
     warned = sum(tuple(map(id, verdict.parts)) in warning for verdict in allowed)
     owner = vnet_id_of(tap.destination_id) if tap.destination_id else ""
     kind = "load balancer" if tap.destination_kind == "load_balancer" else "NIC"
@@ -422,7 +428,7 @@ def plan_page(*, action: str, select: str, selected: Selected, tap: VirtualNetwo
         wanted = selected.mirrored if action == "move" else selected.nics
         verdicts = [(nic, judgement.verdict(nic.key, tap.key)) for nic in wanted]
         goes = [nic for nic, verdict in verdicts if verdict.allowed]
-        going = [Cannot([(nic.key, nic.name)], " ".join(one.message for one in verdict.warnings)) for nic, verdict in verdicts if verdict.allowed]
+        going = [Cannot([(nic.key, nic.name)], " ".join(one.message for one in warnings_of(verdict))) for nic, verdict in verdicts if verdict.allowed]
         left = [_left_out(nic, verdict) for nic, verdict in verdicts if not verdict.allowed]
         if action == "move":
             left += [Cannot([(nic.key, nic.name)], "Not mirrored, so there is nothing to move.") for nic in selected.free]
@@ -456,7 +462,7 @@ class Pair:
     name: str
     outcome: str
     words: str
-    deciding: Sequence[Reason]
+    told: Sequence[Reason]  # what decides, or else what one should know
     findings: Sequence[Reason]
 
     @property
@@ -470,12 +476,14 @@ def pairs_of(nics: Sequence[NetworkInterface], tap: VirtualNetworkTap, judgement
     pairs = []
     for nic in nics:
         verdict = judgement.verdict(nic.key, tap.key)
-        has_warning = any(str(one.outcome) == "warn" for one in verdict.findings)
+        warnings = warnings_of(verdict)
         outcome, words = (
             ("block", "no") if verdict.allowed is False
             else ("unknown", "can't tell") if verdict.allowed is None
-            else ("warn", "yes, with a warning") if has_warning
+            else ("warn", "yes, with a warning") if warnings
             else ("ok", "yes")
         )  # fmt: skip
-        pairs.append(Pair(nic.name, outcome, words, [reason_of(one) for one in verdict.deciding], [reason_of(one) for one in verdict.findings]))
+        pairs.append(
+            Pair(nic.name, outcome, words, [reason_of(one) for one in verdict.deciding or warnings], [reason_of(one) for one in verdict.findings])
+        )
     return sorted(pairs, key=lambda pair: (ranks[pair.outcome], pair.name.lower()))

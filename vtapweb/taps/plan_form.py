@@ -150,7 +150,7 @@ class ChangeForm(WindowForm):
     reason = forms.CharField(
         label="Why (required)",
         max_length=REASON_MAX,
-        widget=forms.Textarea(attrs={"rows": 3, "autofocus": True}),
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Stands in the audit record and is what others read in half a year.",
         error_messages={"required": "Say why: it is what others will read in half a year."},
     )
@@ -181,6 +181,7 @@ class PlanForm(ChangeForm):
     def __init__(self, *args: Any, settle_s: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.setdefault("settle_s", settle_s)
+        self.fields["reason"].widget.attrs["autofocus"] = True
 
     @property
     def pace_names(self) -> tuple[str, ...]:

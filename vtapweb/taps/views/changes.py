@@ -11,6 +11,7 @@ from vtapweb.access.guards import require_role
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import ViewerRequest
 from vtapweb.domain.change import ChangeState, WrongMoveError
+from vtapweb.domain.window import zone_of
 from vtapweb.taps.actions.apply import change_apply, change_cancel, change_continue, change_pause
 from vtapweb.taps.actions.drawing import InvalidPlanError, NothingToPlanError
 from vtapweb.taps.actions.hand_over import change_hand_over
@@ -19,7 +20,7 @@ from vtapweb.taps.actions.window import change_window_set
 from vtapweb.taps.change_list import list_rows, matching
 from vtapweb.taps.change_page import CHANGE_STATES, TITLES, change_page
 from vtapweb.taps.models import Change
-from vtapweb.taps.plan_form import WindowForm
+from vtapweb.taps.plan_form import BETWEEN, WindowForm
 from vtapweb.taps.selectors.changes import PlanView, change_of, plan_view
 from vtapweb.taps.selectors.changes import changes as changes_in
 from vtapweb.taps.selectors.writes import change_windows, writes_states
@@ -148,4 +149,10 @@ def _window_form(request: ViewerRequest, view: PlanView, given: QueryDict | None
         return None
     scope = request.viewer.scope
     is_required = any(state.requires_window for state in writes_states(scope, view.change.subscription_ids).values())
-    return WindowForm(given, windows={one.pk: one for one in change_windows(scope)}, is_window_required=is_required)
+    change = view.change
+    initial: dict[str, object] = {}
+    if change.window_opens_at is not None and change.window_closes_at is not None:
+        zone = zone_of(change.window_zone or "UTC")
+        opens, closes = (one.astimezone(zone) for one in (change.window_opens_at, change.window_closes_at))
+        initial = {"window": BETWEEN, "window_opens_at": opens, "window_closes_at": closes, "zone": str(zone)}
+    return WindowForm(given, initial=initial, windows={one.pk: one for one in change_windows(scope)}, is_window_required=is_required)
