@@ -3,15 +3,13 @@
 token ── API ── plan ── engine ── the SDK's pipeline ── simulator (estate S, NICs added to spoke-crm)
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
 from tests.taps.people import bearer
-from tests.taps.stage import ILB, PACKETLOG, Stage, stage
+from tests.taps.stage import ILB, PACKETLOG, Stage
 from vtapweb.access.models import AuditEntry
 from vtapweb.access.role import Role
 from vtapweb.inventory.actions import sync_run_in_foreground
@@ -20,14 +18,6 @@ from vtapweb.taps.actions.conditions import conditions_refresh, permissions_read
 from vtapweb.taps.models import Change
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def azure(settings: Settings) -> Iterator[Stage]:
-    settings.REDIS_URL = ""
-    settings.CLOUD = "simulator"
-    with stage() as found:
-        yield found
 
 
 def read_all(azure: Stage) -> None:

@@ -1,6 +1,5 @@
 """What people do to a change: who may, when it is refused and what they are told, and that of two at one NIC the second hears of the first."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from tests.taps.people import token_viewer, viewer
-from tests.taps.stage import ILB, PACKETLOG, Stage, add_step, stage, states, tap_change
+from tests.taps.stage import ILB, PACKETLOG, Stage, add_step, states, tap_change
 from vtapweb.access.models import AuditEntry
 from vtapweb.access.role import Role
 from vtapweb.domain.arm_id import arm_key
@@ -24,14 +23,6 @@ from vtapweb.taps.selectors.verdicts import judge_selection
 from vtapweb.web.problem import ProblemError
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def azure(settings: Settings) -> Iterator[Stage]:
-    settings.REDIS_URL = ""
-    settings.CLOUD = "simulator"
-    with stage() as found:
-        yield found
 
 
 def planned(nic_ids: list[str], **fields: Any) -> Change:

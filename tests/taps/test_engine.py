@@ -1,6 +1,6 @@
 """The engine against the simulator: what it sends, what it makes of every answer, and that it never sends what it should not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -23,19 +23,6 @@ from vtapweb.taps.models import Change, GroupHold, Mirror
 from vtapweb.web.problem import ProblemError
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _alone(settings: Settings) -> None:
-    """No Redis; and the cloud is one whose writes need nobody's leave."""
-    settings.REDIS_URL = ""
-    settings.CLOUD = "simulator"
-
-
-@pytest.fixture
-def azure(_alone: None) -> Iterator[Stage]:
-    with stage() as found:
-        yield found
 
 
 def machine_power(azure: Stage, name: str, power: str) -> None:
@@ -215,7 +202,8 @@ def test_no_more_writes_go_out_than_azure_takes(azure: Stage, settings: Settings
         assert fourth - first >= 1.0, "three at once and two a second: six never fall into one second"
 
 
-def test_within_azures_own_budget_nothing_is_refused() -> None:
+def test_within_azures_own_budget_nothing_is_refused(settings: Settings) -> None:
+    settings.REDIS_URL, settings.CLOUD = "", "simulator"
     with stage(budgets=Budgets()) as azure:
         nics = azure.add_nics(30)
         change = tap_change(nics, waves=[1] * 30)

@@ -1,15 +1,13 @@
 """A worker that is killed at any moment: right after each commit, before each request leaves, and after each answer came."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
 
 from tests.taps.people import viewer
-from tests.taps.stage import ILB, PACKETLOG, KilledError, Stage, add_step, stage, states, tap_change
+from tests.taps.stage import ILB, PACKETLOG, KilledError, Stage, add_step, states, tap_change
 from vtapweb.access.models import AuditEntry
 from vtapweb.access.role import Role
 from vtapweb.simulator.faults import FaultKind
@@ -19,14 +17,6 @@ from vtapweb.taps.hold import LEASE_S
 from vtapweb.taps.models import Change, GroupHold, Mirror
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def azure(settings: Settings) -> Iterator[Stage]:
-    settings.REDIS_URL = ""
-    settings.CLOUD = "simulator"
-    with stage() as found:
-        yield found
 
 
 def run_killed_at(azure: Stage, change: Change, moment: int) -> bool:

@@ -1,12 +1,10 @@
 """Steps about a TAP itself, and what a read of its target says in every case that the simulator does not play."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
-from tests.taps.stage import ILB, PACKETLOG, Stage, add_step, stage, states, tap_change
+from tests.taps.stage import ILB, PACKETLOG, Stage, add_step, states, tap_change
 from vtapweb.cloud.types import NetworkInterface, TapConfiguration, VirtualNetworkTap
 from vtapweb.domain.arm_id import arm_key, parse
 from vtapweb.domain.change import Heard
@@ -18,14 +16,6 @@ from vtapweb.taps.reading import Order, seen_on_nic, seen_tap
 NEW = f"{ILB.rpartition('/')[0]}/tap-new"
 NIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/nic-1"
 OWN, OTHER = f"{NIC}/tapConfigurations/vtapweb", f"{NIC}/tapConfigurations/theirs"
-
-
-@pytest.fixture
-def azure(settings: Settings) -> Iterator[Stage]:
-    settings.REDIS_URL = ""
-    settings.CLOUD = "simulator"
-    with stage() as found:
-        yield found
 
 
 def tap_step(change: Change, tap_id: str, action: str, body: Any = None, **fields: Any) -> ChangeStep:
