@@ -50,6 +50,7 @@ def test_collectors_are_offered_and_found_by_name_or_address(estate: Estate) -> 
     assert "ilb-collector internal load balancer · 10.0.1.250" in page
     assert "nic-packetlog NIC · 10.0.1.5 hub / collectors · already behind tap-collector" in page
     assert "app-02-nic" not in page
+    assert '<option value="rg-net">' in client.get("/taps/new").content.decode()
     chosen = client.get(f"/taps/new?destination={destination_of(estate)}").content.decode()
     assert f'value="{destination_of(estate)}" checked' in chosen
     assert '<option value="rg-net">' in chosen

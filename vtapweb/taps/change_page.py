@@ -39,7 +39,7 @@ CHANGE_STATES: Mapping[str, tuple[str, str, str]] = {
 STEP_STATES: Mapping[str, tuple[str, str, str]] = {
     StepState.PENDING: ("", "○", "waits"),
     StepState.SENT: ("flow", "▷", "sent"),
-    StepState.POLLING: ("flow", "▷", "Azure is at it"),
+    StepState.POLLING: ("flow", "▷", "Azure is working"),
     StepState.VERIFIED: ("", "●", "verified"),
     StepState.FAILED: ("bad", "⬢", "failed"),
     StepState.SKIPPED: ("stale", "–", "skipped"),

@@ -12,6 +12,7 @@ from vtapweb.inventory.cells import name_of, vnet_id_of
 from vtapweb.inventory.models import FrontendIpConfiguration, IpConfiguration, ResourceGroup, VirtualNetworkTap
 
 EACH_MAX = 20  # of a kind
+GROUPS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ def destinations(scope: Scope, q: str, chosen: str = "") -> list[Destination]:
 
 
 def group_names(scope: Scope, subscription_id: str) -> list[str]:
-    """The resource groups of a subscription in scope, by name. One query."""
-    found = ResourceGroup.objects.filter(in_scope(scope), subscription_id=subscription_id, removed_at=None)
-    return list(found.order_by("name").values_list("name", flat=True))
+    """The resource groups of a subscription in scope, by name; while none is known (""), those of all in scope. One query."""
+    found = ResourceGroup.objects.filter(in_scope(scope), removed_at=None)
+    if subscription_id:
+        found = found.filter(subscription_id=subscription_id)
+    return list(found.order_by("name").values_list("name", flat=True).distinct()[:GROUPS_MAX])
