@@ -30,7 +30,11 @@ NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
     ("Audit", "/audit", "audit", True, ("/audit", "/tokens")),
 )  # fmt: skip
 BADGES = {"/unaccounted": "/unaccounted/counts"}  # items whose badge the browser asks for by itself: no page waits for it
-ROLE_WORDS = {"viewer": "Viewer: sees, changes nothing", "operator": "Operator: may start syncs", "admin": "Admin: may do everything"}
+ROLE_WORDS = {
+    "viewer": "Viewer: sees, changes nothing",
+    "operator": "Operator: may start syncs, plan and apply changes",
+    "admin": "Admin: may do everything",
+}
 
 
 @dataclass(frozen=True, slots=True)
