@@ -18,7 +18,7 @@ from vtapweb.inventory.actions import sync_run_in_foreground
 from vtapweb.simulator.contoso import PROD, SPOKES
 from vtapweb.taps.actions.apply import change_apply, change_cancel, change_continue, change_pause
 from vtapweb.taps.actions.writes import writes_disable, writes_require_window, writes_stop
-from vtapweb.taps.models import Change
+from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.taps.selectors.verdicts import judge_selection
 from vtapweb.web.problem import ProblemError
 
@@ -134,6 +134,20 @@ def test_of_two_changes_at_one_nic_the_second_is_told_who_was_first(azure: Stage
     failed = second.steps.get(state="failed")
     assert (failed.error_code, failed.nic_id) == ("another_configuration", nics[1]), "the first one's work stands"
     assert [len(azure.configurations(nic)) for nic in nics] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("is_tap_first", [True, False])
+def test_a_tap_is_not_deleted_by_one_change_while_another_mirrors_to_it(azure: Stage, is_tap_first: bool) -> None:
+    nics = azure.add_nics(1)
+    mirrors = planned(nics, tap_id=PACKETLOG)
+    gone = planned([], action="delete_tap", tap_id=PACKETLOG)
+    fields = {"nic_id": "", "nic_key": "", "nic_name": "", "vm_name": "", "target_id": PACKETLOG, "target_key": arm_key(PACKETLOG)}
+    step = add_step(gone, nics[0], action="delete", path=PACKETLOG, subscription_id=PROD)
+    ChangeStep.objects.filter(pk=step.pk).update(**fields)
+    first, second = (mirrors, gone) if is_tap_first else (gone, mirrors)
+    change_apply(change=first, acting_user=viewer(Role.OPERATOR, name="olga"))
+    problem = refused(second, acting_user=viewer(Role.OPERATOR, name="piet"))
+    assert [one["change"] for one in problem.extra["conflicts"]] == [first.pk]
 
 
 def test_two_changes_that_were_both_let_through_never_make_two_configurations(azure: Stage) -> None:

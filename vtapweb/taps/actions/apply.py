@@ -17,8 +17,10 @@ from vtapweb.access.actions import audit_record
 from vtapweb.access.guards import role_check
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
+from vtapweb.domain.arm_id import arm_key
 from vtapweb.domain.change import IN_FLIGHT_STEP_STATES, RUNNING_CHANGE_STATES, ChangeState, StepState, Wait, moved_change
 from vtapweb.domain.scope import Scope
+from vtapweb.domain.tap_body import tap_of_body
 from vtapweb.events.bus import record_event
 from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.events.types import ChangeEvent
@@ -154,16 +156,23 @@ def _check_writes(change: Change, now: datetime) -> None:
 
 
 def _check_conflicts(change: Change) -> None:
-    """Raises ProblemError 409 naming each running change that is at one of the same NICs or TAPs, and who applied it."""
-    mine = list(change.steps.filter(state=StepState.PENDING).values_list("nic_key", "target_key"))
-    nics, targets = {nic for nic, _ in mine if nic}, {target for _, target in mine}
+    """Raises ProblemError 409 naming each running change that is at one of the same NICs or TAPs, and who applied it.
+
+    A TAP that one change makes or deletes is not one that another one mirrors to meanwhile.
+    """
+    mine = list(change.steps.filter(state=StepState.PENDING))
+    nics, targets = {step.nic_key for step in mine if step.nic_key}, {step.target_key for step in mine}
     open_steps = ChangeStep.objects.filter(
-        Q(nic_key__in=nics) | Q(target_key__in=targets),
-        state__in=[StepState.PENDING, *IN_FLIGHT_STEP_STATES],
-        change__state__in=sorted(RUNNING_CHANGE_STATES),
+        state__in=[StepState.PENDING, *IN_FLIGHT_STEP_STATES], change__state__in=sorted(RUNNING_CHANGE_STATES)
     ).exclude(change=change)
+    joined = {arm_key(tap_id) for step in mine if step.nic_key and (tap_id := tap_of_body(step.body))}
+    at_mine = Q(nic_key__in=nics) | Q(target_key__in=targets) | (Q(nic_key="", target_key__in=joined) & ~Q(action="patch"))
+    comes_and_goes = {step.target_key for step in mine if not step.nic_key and step.action != "patch"}
+    if comes_and_goes:
+        puts = open_steps.filter(action="put").exclude(nic_key="").values_list("pk", "body")
+        at_mine |= Q(pk__in=[pk for pk, body in puts if (tap_id := tap_of_body(body)) and arm_key(tap_id) in comes_and_goes])
     found: dict[int, dict[str, Any]] = {}
-    for step in open_steps.select_related("change").order_by("change_id", "ordinal"):
+    for step in open_steps.filter(at_mine).select_related("change").order_by("change_id", "ordinal"):
         other = step.change
         since = other.applied_at.isoformat() if other.applied_at else None
         one = found.setdefault(other.pk, {"change": other.pk, "by": other.applied_by_name, "since": since, "names": []})
