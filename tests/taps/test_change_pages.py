@@ -100,6 +100,28 @@ def test_each_state_of_a_step_is_told_in_words_and_flowing_is_never_claimed() ->
 
 
 @pytest.mark.django_db
+def test_what_is_there_already_or_not_known_is_not_called_unconfigured() -> None:
+    estate = make_estate(nics=3)
+    change = change_of(estate, state="applying", checked_at=timezone.now())
+    step_of(change, estate.nics[0], state="skipped", skip_code="already", skip_reason="Azure had it.")
+    step_of(change, estate.nics[1], state="skipped", skip_code="cancelled", skip_reason="piet cancelled it.", attempts=1)
+    step_of(change, estate.nics[2], state="failed", error_code="no_end")
+    page = signed_in().get(f"/changes/{change.pk}").content.decode()
+    assert page.count('data-tick="yes"') == 1
+    assert page.count('data-tick="no"') == 0
+
+
+@pytest.mark.django_db
+def test_a_nic_that_a_move_left_unmirrored_is_told() -> None:
+    estate = make_estate(nics=1)
+    change = change_of(estate, action="move", state="paused", checked_at=timezone.now())
+    first = step_of(change, estate.nics[0], action="delete", state="verified", sent_at=timezone.now())
+    step_of(change, estate.nics[0], after=first)
+    assert "is mirrored nowhere since" in text_of(signed_in().get(f"/changes/{change.pk}"))
+    assert signed_in().get(f"/api/v1/changes/{change.pk}").json()["gaps"][0]["until"] is None
+
+
+@pytest.mark.django_db
 def test_that_nothing_was_sent_is_said_only_while_it_is_true() -> None:
     plan = {"sentence": "1 NIC → tap-one. Nothing has been sent to Azure."}
     for state, is_said in (("planned", True), ("applying", False), ("applied", False)):

@@ -19,6 +19,7 @@ from vtapweb.simulator.throttle import Budgets
 from vtapweb.taps.actions.advance import changes_nudge
 from vtapweb.taps.actions.apply import change_cancel, change_continue, change_pause
 from vtapweb.taps.actions.writes import writes_disable, writes_resume, writes_stop
+from vtapweb.taps.gaps import gaps_of
 from vtapweb.taps.models import Change, GroupHold, Mirror
 from vtapweb.web.problem import ProblemError
 
@@ -387,6 +388,11 @@ def test_a_move_that_fails_halfway_goes_back_to_where_it_came_from(azure: Stage)
     azure.run(change)
     assert states(change) == ["verified", "failed", "verified", "verified", "verified"]
     assert change.steps.get(is_return=True).ordinal == 5
+    (gap,) = gaps_of(change.steps.all())
+    assert (gap.nic_id, gap.back_at) == (nics[0], PACKETLOG)
+    assert gap.until is not None
+    assert gap.until > gap.since
+    assert AuditEntry.objects.get(action="taps.change_partly_applied").detail["gaps"] == [gap.words]
     assert azure.configurations(nics[0]) == [("old", PACKETLOG, "Succeeded")]
     assert azure.configurations(nics[1]) == [("vtapweb", ILB, "Succeeded")]
     assert again(change).state == "partly_applied"
@@ -465,3 +471,29 @@ def test_a_move_whose_second_half_waits_for_preparation_goes_back_instead_of_wai
     assert states(change) == ["verified", "failed", "verified"]
     assert "fastpath" in change.steps.get(state="failed").error_message.lower()
     assert again(change).state == "partly_applied"
+
+
+def test_a_window_that_closes_in_the_middle_of_a_move_leaves_a_gap_that_is_told(azure: Stage) -> None:
+    (nic,), change = moving(azure, 1)
+    now = timezone.now()
+    Change.objects.filter(pk=change.pk).update(window_opens_at=now, window_closes_at=now + timedelta(seconds=1))
+    azure.run(change)
+    assert states(change) == ["verified", "skipped"]
+    assert azure.configurations(nic) == []
+    (gap,) = gaps_of(change.steps.all())
+    assert (gap.nic_id, gap.until) == (nic, None)
+    assert f"{gap.nic_name} is mirrored nowhere since 2026-11-21 22:00:0" in gap.words
+    assert AuditEntry.objects.get(action="taps.change_partly_applied").detail["gaps"] == [gap.words]
+
+
+def test_a_request_that_left_without_a_trace_is_on_record_when_it_is_skipped(azure: Stage) -> None:
+    (nic,) = azure.add_nics(1)
+    change = tap_change([nic])
+    azure.fault(FaultKind.LOST_REQUEST)
+    azure.run(change, until=lambda: change.steps.get().wait_code == "again")
+    change_cancel(change=change, acting_user=viewer(Role.OPERATOR, name="piet"))
+    step = change.steps.get()
+    assert (step.state, step.skip_code, step.attempts) == ("skipped", "cancelled", 1)
+    assert step.skip_reason == "piet cancelled the change before this was done. An earlier try left no trace in Azure."
+    entry = AuditEntry.objects.get(action="taps.step_skipped")
+    assert (entry.target, entry.detail["request_id"], entry.detail["skip_code"]) == (step.target_id, str(step.client_request_id), "cancelled")

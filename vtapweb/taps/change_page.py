@@ -18,6 +18,7 @@ from vtapweb.domain.scope import Scope
 from vtapweb.inventory.browse import in_scope
 from vtapweb.inventory.cells import name_of, vnet_id_of
 from vtapweb.inventory.models import NetworkInterface, VirtualNetworkTap
+from vtapweb.taps.gaps import gap_words, gaps_of
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.taps.page_parts import Cannot, Patch, places, together
 from vtapweb.taps.selectors.changes import PlanView
@@ -251,8 +252,14 @@ def _configured(step: ChangeStep) -> Tick:
     match step.state:
         case StepState.VERIFIED:
             return Tick("Configured", "yes", "Read back from Azure as wanted.")
+        case StepState.FAILED if step.error_code == "no_end":
+            return Tick("Configured", "unknown", "Azure had not ended it when we stopped waiting. The next sync says what became of it.")
         case StepState.FAILED:
             return Tick("Configured", "no", "Azure did not take it, or a re-read does not show it.")
+        case StepState.SKIPPED if step.skip_code == "already":
+            return Tick("Configured", "yes", "Azure had it as wanted before anything was sent.")
+        case StepState.SKIPPED if step.attempts:
+            return Tick("Configured", "unknown", "It was sent once and left no trace that a re-read showed; then it was skipped.")
         case StepState.SKIPPED:
             return Tick("Configured", "no", "It was not sent.")
         case _:
@@ -283,7 +290,11 @@ def _row(change: Change, step: ChangeStep, around: Neighbours, prepared: Mapping
         error_message=step.error_message,
         correlation_id=step.correlation_id,
         attempts=step.attempts,
-        skip_words=f"Not sent: {step.skip_reason}" if step.skip_reason else step.wait_reason if is_waiting else "",
+        skip_words=f"{'Skipped' if step.attempts else 'Not sent'}: {step.skip_reason}"
+        if step.skip_reason
+        else step.wait_reason
+        if is_waiting
+        else "",
         advice="",
     )
 
@@ -357,13 +368,15 @@ def _acts(change: Change, steps: Sequence[ChangeStep], viewer: Viewer, can_undo:
     return acts, why
 
 
-def _notes(change: Change) -> list[Note]:
+def _notes(change: Change, steps: Sequence[ChangeStep]) -> list[Note]:
     notes = []
+    if change.action == ChangeAction.MOVE and (words := gap_words(gaps_of(steps))):
+        notes.append(Note("bad", "⬢", words, "gap"))
     state = ChangeState(change.state)
     if state in {ChangeState.PLANNED, ChangeState.HANDED_OVER}:
-        words = str(change.plan.get("downtime", ""))
-        if words:
-            notes.append(Note("warn", "▲", words, "downtime"))
+        downtime = str(change.plan.get("downtime", ""))
+        if downtime:
+            notes.append(Note("warn", "▲", downtime, "downtime"))
     if state is ChangeState.HANDED_OVER:
         notes.append(Note("", "⇥", "Handed over: vtapweb sends nothing. The change closes itself when a sync sees it done.", "handed-over"))
     if change.stop_reason:
@@ -467,7 +480,7 @@ def change_page(scope: Scope, view: PlanView, viewer: Viewer) -> ChangePage:
         waves=_waves(change, steps, around, preparations_of(scope, steps)),
         requests=[Request(step.method, step.path, step.body, str(step.client_request_id)) for step in steps],
         tally=_tally(steps),
-        notes=_notes(change),
+        notes=_notes(change, steps),
         differences=change.differences,
         acts=acts,
         why_not=why_not,

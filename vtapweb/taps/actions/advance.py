@@ -58,6 +58,7 @@ from vtapweb.taps.actions.steps import (
     store_read,
     tell,
 )
+from vtapweb.taps.gaps import gaps_of
 from vtapweb.taps.hold import ChangeLease, LeaseLostError, NotNowError, claim, release, renew
 from vtapweb.taps.models import HALF_DONE, Change, ChangeStep
 from vtapweb.taps.reading import Order, Seen, seen_on_nic, seen_tap
@@ -270,10 +271,10 @@ class _Run:
         """Check, send or skip what is pending; returns when to look again, None when that waits for people or for what is in flight."""
         now = timezone.now()
         if change.is_cancel_requested:
-            steps_skip(self.lease, code="cancelled", reason="The change was cancelled before this was sent.")
+            steps_skip(self.lease, code="cancelled", reason="The change was cancelled before this was done.")
             return self._send_half_done(change)
         if change.window_closes_at is not None and now >= change.window_closes_at:
-            steps_skip(self.lease, code="window_closed", reason="The change window closed before this was sent.")
+            steps_skip(self.lease, code="window_closed", reason="The change window closed before this was done.")
             return None
         if change.state == ChangeState.PAUSED:
             return self._send_half_done(change)
@@ -541,6 +542,7 @@ def change_finish(change: Change) -> None:
         change.stop_code = change.stop_reason = ""
     elif change.window_closes_at is not None and change.steps.filter(skip_code="window_closed").exists():
         change.stop_code, change.stop_reason = "window_closed", "The change window closed before everything was sent."
+    gaps = gaps_of(change.steps.all()) if change.action == "move" else []
     change.save(update_fields=["state", "finished_at", "lease_until", "next_due_at", "stop_code", "stop_reason"])
     audit_record(
         action=f"taps.change_{state.value}",
@@ -556,6 +558,7 @@ def change_finish(change: Change) -> None:
             "failed": counts.failed,
             "skipped": counts.skipped,
             "stop_code": change.stop_code,
+            **({"gaps": [one.words for one in gaps]} if gaps else {}),
         },
     )
     tell(change)

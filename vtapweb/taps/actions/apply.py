@@ -126,7 +126,7 @@ def change_cancel(*, change: Change, acting_user: Viewer, reason: str = "", requ
     found.next_due_at = timezone.now()
     found.save()
     _audit("taps.change_cancelled", found, acting_user, request, reason=reason, detail={"was": was})
-    skip_pending(found, code="cancelled", reason=f"{acting_user.name} cancelled the change before this was sent.")
+    skip_pending(found, code="cancelled", reason=f"{acting_user.name} cancelled the change before this was done.")
     if was != "running":
         found.state, found.finished_at, found.next_due_at = moved_change(found.state, ChangeState.CANCELLED), timezone.now(), None
         found.save(update_fields=["state", "finished_at", "next_due_at"])

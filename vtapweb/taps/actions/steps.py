@@ -299,6 +299,10 @@ def _end(change: Change, step: ChangeStep, now: datetime) -> None:
             mirror_began(step=step, at=now)
     elif step.state == StepState.FAILED:
         _return_what_moved(change, step)
+    _record_end(change, step)
+
+
+def _record_end(change: Change, step: ChangeStep) -> None:
     audit_record(
         action=f"taps.step_{step.state}",
         acting_user=change.applied_by,
@@ -315,6 +319,7 @@ def _end(change: Change, step: ChangeStep, now: datetime) -> None:
             "attempts": step.attempts,
             "error_code": step.error_code,
             "error_message": step.error_message,
+            **({"skip_code": step.skip_code, "skip_reason": step.skip_reason} if step.skip_code else {}),
         },
     )
 
@@ -366,9 +371,13 @@ def skip_pending(change: Change, *, code: str, reason: str, step_ids: list[int] 
         pending = pending.filter(pk__in=step_ids)
     elif code != "window_closed":  # what is half done is brought to its end, unless nothing may be sent at all
         pending = pending.exclude(HALF_DONE)
-    many = ChangeStep.objects.filter(pk__in=list(pending.values_list("pk", flat=True))).update(
-        state=StepState.SKIPPED, skip_code=code, skip_reason=reason, wait_code="", wait_reason="", next_at=None, ended_at=timezone.now()
-    )
+    told: dict[str, Any] = {"state": StepState.SKIPPED, "skip_code": code, "wait_code": "", "wait_reason": "", "next_at": None}
+    tried, ids = list(pending.filter(attempts__gt=0)), list(pending.values_list("pk", flat=True))
+    many = ChangeStep.objects.filter(pk__in=ids).update(skip_reason=reason, ended_at=timezone.now(), **told)
+    for step in tried:  # it did leave us, so its end is on record as that of any request is
+        step.state, step.skip_code, step.skip_reason = StepState.SKIPPED.value, code, f"{reason} An earlier try left no trace in Azure."
+        step.save(update_fields=["skip_reason"])
+        _record_end(change, step)
     if many:
         tell(change)
     return many

@@ -15,6 +15,7 @@ from vtapweb.domain.change import ChangeAction, ChangeState
 from vtapweb.domain.scope import Scope
 from vtapweb.domain.takeaway import MEDIA_SUFFIX, TakeawayFormat, TakeawayPlan, TakeawayStep, takeaway
 from vtapweb.inventory.api import answer, iso
+from vtapweb.taps.gaps import gaps_of
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.taps.selectors.changes import ChangeFilter, PlanView, changes, plan_view, step_counts
 from vtapweb.taps.selectors.rejudge import rejudge
@@ -106,6 +107,7 @@ class ChangeItem(ChangeSummary):
     pace: dict[str, Any] = Field(description="first, wave, settle_s, keep_apart.")
     wave_count: int
     duration_s: float = Field(description="About how long it takes, in seconds.")
+    gaps: list[dict[str, Any]] = Field(description="NICs that a move left without a mirror: nic, name, since, until (null: still), back_at (a TAP).")
     followers: list[dict[str, Any]] = Field(description="Changes that undo, retry or end this one: id, action, state, as.")
 
 
@@ -208,6 +210,10 @@ def change_item(view: PlanView, *, scope: Scope, now: datetime) -> dict[str, obj
         "pace": {"first": change.pace_first, "wave": change.pace_wave, "settle_s": change.settle_s, "keep_apart": change.keep_apart or None},
         "wave_count": plan.get("wave_count", 0),
         "duration_s": plan.get("duration_s", 0),
+        "gaps": [
+            {"nic": one.nic_id, "name": one.nic_name, "since": iso(one.since), "until": iso(one.until), "back_at": one.back_at or None}
+            for one in (gaps_of(view.steps) if change.action == ChangeAction.MOVE else ())
+        ],
         "followers": [
             {"id": one.pk, "action": one.action, "state": one.state, "as": name}
             for one in view.followers
