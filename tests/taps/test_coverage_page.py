@@ -74,7 +74,7 @@ def cells(text: str) -> dict[str, list[tuple[str, str]]]:
 def test_each_cell_counts_every_nic_of_its_group(operator: Client, estate: Estate) -> None:
     make_nic("loose-nic", subnet=estate.spoke_subnet, vm=None, address="10.1.1.90")
     text = page(operator)
-    assert "1 of 5 NICs attached to a VM is mirrored. 3 more could be, today." in text
+    assert "1 of 6 NICs is mirrored (5 belong to VMs). 3 more could be, today." in text
     found = cells(text)
     assert found["spoke"] == [("some", f"spoke → {estate.tap.name}: 3 may go, 1 mirrored there, 1 refused")]
     assert found["hub"] == [("none", f"hub → {estate.tap.name}: 1 refused")]
@@ -288,6 +288,6 @@ def test_pages_of_groups_and_of_taps_hold_each_once(operator: Client, estate: Es
         assert "of 5 VNets" in text
         assert "TAPs 1–1 of 2" in text
     assert sorted(seen) == ["hub", "more-0", "more-1", "more-2", "spoke"]
-    assert "Of the 2 VNets on this page:" in page(operator)
+    assert "Of the 2 VNets on this page, " in page(operator)
     goals = [page(operator, f"?tpage={number}") for number in (1, 2)]
     assert [cells(one)["hub"][0][1].split(":")[0] for one in goals] == [f"hub → {estate.tap.name}", "hub → tap-more-0"]

@@ -8,8 +8,8 @@ from vtapweb.web.problem import too_many_requests
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("vtapweb.access.urls")),
+    path("", include("vtapweb.taps.urls")),  # before the inventory: it adds to the pages of NICs, TAPs and load balancers
     path("", include("vtapweb.inventory.urls")),
-    path("", include("vtapweb.taps.urls")),
     path("", include("vtapweb.topology.urls")),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -163,14 +164,17 @@ def table_csv(request: ViewerRequest, slug: str) -> StreamingHttpResponse:
 
 @require_GET
 def detail(request: ViewerRequest, slug: str, key: str) -> HttpResponse:
-    scope = request.viewer.scope
+    return render(request, "inventory/detail.html", detail_context(request.viewer.scope, slug, key))
+
+
+def detail_context(scope: Scope, slug: str, key: str) -> dict[str, Any]:
+    """What templates/inventory/detail.html takes; other rooms extend that page. Raises Http404 for what there is not in scope."""
     kind = KINDS[slug]
     row = detail_pages.get(kind, scope, key)
     if row is None:
         raise Http404
     page = detail_pages.details(kind, scope, row)
-    context = {"page": page, "row": row, "tags": sorted(row.tags.items()), "select": selection_keep(page.map_keys)}
-    return render(request, "inventory/detail.html", context)
+    return {"page": page, "row": row, "tags": sorted(row.tags.items()), "select": selection_keep(page.map_keys)}
 
 
 @require_GET

@@ -133,18 +133,17 @@ def totals_of(coverages: Sequence[Coverage]) -> Totals:
 
 def sentence_of(everything: Sequence[Place], shown: Totals, *, by: By, is_whole: bool, shown_count: int) -> str:
     """What the page says first. What could be is only told of what was judged: the groups on this page."""
-    attached, mirrored = sum(one.attached for one in everything), sum(one.mirrored for one in everything)
     if not everything:
         return "No NIC fits."
-    parts = [f"{mirrored:,} of {plural(attached, 'NIC')} attached to a VM {'is' if mirrored == 1 else 'are'} mirrored."]
+    nics, mirrored = sum(len(one.nic_keys) for one in everything), sum(one.mirrored for one in everything)
+    where = "" if is_whole else f"Of the {plural(shown_count, *GROUP_WORDS[by])} on this page, "
     if not mirrored:
-        parts = ["No traffic is mirrored yet."]
-    where = "" if is_whole else f"Of the {plural(shown_count, *GROUP_WORDS[by])} on this page: "
-    if not mirrored and is_whole:
-        parts.append(f"{shown.mirrorable:,} of {plural(shown.nics, 'NIC')} could be, today.")
-    else:
-        parts.append(f"{where}{shown.mirrorable:,} more could be, today.")
-    return " ".join(parts)
+        could = f"{shown.mirrorable:,} of {plural(shown.nics, 'NIC')} could be, today."
+        return f"No traffic is mirrored yet. {where}{could}"
+    attached = sum(one.attached for one in everything)
+    of_vms = "" if attached == nics else f" ({attached:,} belong to VMs)"
+    now = f"{mirrored:,} of {plural(nics, 'NIC')} {'is' if mirrored == 1 else 'are'} mirrored{of_vms}."
+    return f"{now} {where}{shown.mirrorable:,} more could be, today."
 
 
 def cell_address(place_key: str, tap_key: str) -> str:

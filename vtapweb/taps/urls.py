@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from vtapweb.taps.views import changes, coverage, ledger, mirror, settings, tap
+from vtapweb.taps.views import changes, coverage, ledger, mirror, resource, settings, tap
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("coverage", coverage.coverage, name="coverage"),
@@ -35,4 +35,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/windows/<int:pk>/remove", settings.window_end, name="taps_window_remove"),
     path("settings/collectors", settings.collectors, name="taps_collectors"),
     path("settings/collectors/<str:key>/remove", settings.collector_end, name="taps_collector_remove"),
+    *(re_path(rf"^{slug}/(?P<key>[a-z2-7]{{26}})$", resource.resource, {"slug": slug}) for slug in resource.TEMPLATES),
 ]
