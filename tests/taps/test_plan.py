@@ -108,7 +108,7 @@ def test_a_tap_is_one_put_a_nic_in_waves(estate: Estate) -> None:
     assert (step.nic_key, step.vm_name, step.subscription_id, step.before, step.state) == (estate.nics[0].key, "app-01", SUBSCRIPTION, {}, "pending")
     assert len({one.client_request_id for one in change.steps.all()}) == 4
     entry = AuditEntry.objects.get(action="taps.change_planned")
-    assert (entry.reason, entry.detail["nics"]) == ("INC-7: odd DNS", 4)
+    assert (entry.target, entry.reason, entry.detail["nics"]) == (f"change {change.pk}", "INC-7: odd DNS", 4)
     assert OutboxEvent.objects.get(kind="change_state").payload["change_id"] == change.pk
 
 

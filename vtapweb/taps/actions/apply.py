@@ -186,9 +186,9 @@ def _check_conflicts(change: Change) -> None:
 def _check_seen(moved: Rejudged, accepted_digest: str) -> None:
     """Raises ProblemError 409 when the world moved and who clicks has not said that they have seen it."""
     if moved.differences and accepted_digest != moved.digest:
-        many = len(moved.differences)
+        many, first = len(moved.differences), moved.differences[0]
         what = "things have" if many > 1 else "thing has"
-        text = f"{many} {what} moved since the plan: {moved.differences[0].message} Look at what changed, then decide."
+        text = f"{many} {what} moved since the plan. {first.name}: {first.message} Look at what changed, then decide."
         raise ProblemError(409, "The world has moved", text, differences=[one.as_json() for one in moved.differences], digest=moved.digest)
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 
-from vtapweb.access.actions import audit_record
+from vtapweb.access.actions import audit_record, source_ip
 from vtapweb.access.models import User
 from vtapweb.access.viewer import Viewer
 from vtapweb.domain.arm_id import arm_key, parse
@@ -193,11 +193,13 @@ def change_store(*, drawing: Drawing, actor: Actor, now: datetime) -> Change:
             created_by_name=actor.name[:200],
             is_demo=settings.CLOUD == "simulator",
         )
-        entry = audit_record(
+        change.source_ip = source_ip(actor.request)
+        change.save(force_insert=True)
+        audit_record(
             action="taps.change_planned",
             acting_user=actor.viewer,
             actor="" if actor.viewer else actor.name,
-            target=drawing.tap_name or wish.action,
+            target=f"change {change.pk}",
             reason=wish.reason,
             detail={
                 "action": wish.action, "ticket": wish.ticket, "tap": drawing.tap_id, "nics": len(_by_nic(drawing)), "left_out": len(drawing.left_out),
@@ -205,8 +207,6 @@ def change_store(*, drawing: Drawing, actor: Actor, now: datetime) -> Change:
             },
             request=actor.request,
         )  # fmt: skip
-        change.source_ip = entry.source_ip
-        change.save(force_insert=True)
         _store_steps(change, drawing, rows)
         if change.action in FORECAST:
             enqueue_on_commit("taps.forecast", change_id=change.pk)
