@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import psutil
 
@@ -82,15 +82,19 @@ class Installation:
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
         return subprocess.run(command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
-    def sign_in(self, address: str) -> None:
-        made = self.manage("token_create", "--name", "drill", "--role", "operator")
+    def token_of(self, name: str, role: str) -> str:
+        """A new token for the API."""
+        made = self.manage("token_create", "--name", name, "--role", role)
         assert made.returncode == 0, made.stderr
-        self.address, self.token = address, made.stdout.strip()
+        return made.stdout.strip()
 
-    def send(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+    def sign_in(self, address: str) -> None:
+        self.address, self.token = address, self.token_of("drill", "operator")
+
+    def send(self, method: str, path: str, body: object = None, *, token: str = "") -> tuple[int, bytes]:
         own = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=30)
         try:
-            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+            headers = {"Authorization": f"Bearer {token or self.token}", "Content-Type": "application/json"}
             own.request(method, path, None if body is None else json.dumps(body), headers)
             answer = own.getresponse()
             return answer.status, answer.read()
@@ -102,6 +106,19 @@ class Installation:
         status, body = self.send("GET", f"/api/v1/{path}")
         assert status == 200, (path, status, body[:400])
         return json.loads(body)
+
+    def audited(self, **filters: str) -> list[dict[str, Any]]:
+        """The audit entries that match, newest first."""
+        token, found, cursor = self.token_of("auditor", "admin"), [], ""
+        while True:
+            query = urlencode({**filters, "limit": "1000", "cursor": cursor})
+            status, body = self.send("GET", f"/api/v1/audit?{query}", token=token)
+            assert status == 200, body
+            page = json.loads(body)
+            found += page["items"]
+            cursor = page["next"]
+            if not cursor:
+                return found
 
     def sync_start(self) -> int:
         status, body = self.send("POST", "/api/v1/syncs", {})

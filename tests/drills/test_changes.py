@@ -6,93 +6,21 @@
 Short: a small change, one killed worker. Long: 200 NICs and everything killed, for a simulator and for a second, smaller ARM server.
 """
 
-import http.client
-import json
+import os
+import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.drills.stack import Installation, Simulator, simulator, up
+from tests.drills.changing import QUICK, act, all_of, applied, ended, in_the_middle, mirrorable, planned, verified, writable, writes_of
+from tests.drills.stack import Installation, simulator, up
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.stack
-
-ENDED = {"applied", "partly_applied", "failed", "cancelled"}
-QUICK = {"first": 1, "settle_s": 0}
-
-
-def writable(installation: Installation) -> None:
-    """What an admin does once: writes are off on an Azure of one's own."""
-    made = installation.manage("writes", "--enable", "--all", "--reason", "the drill")
-    assert made.returncode == 0, made.stderr
-
-
-def all_of(installation: Installation, path: str) -> Iterator[dict[str, Any]]:
-    cursor = ""
-    while True:
-        page = installation.ask(f"{path}{'&' if '?' in path else '?'}limit=1000{cursor}")
-        yield from page["items"]
-        if not page["next"]:
-            return
-        cursor = f"&cursor={page['next']}"
-
-
-def mirrorable(installation: Installation, count: int) -> tuple[str, list[str]]:
-    """A TAP, and so many NICs that may be mirrored to it."""
-    nics = [nic["id"] for nic in all_of(installation, "nics") if not nic["tap_ids"]]
-    for tap in all_of(installation, "taps"):
-        allowed: list[str] = []
-        for start in range(0, len(nics), 1000):
-            status, body = installation.send("POST", "/api/v1/verdicts", {"nics": nics[start : start + 1000], "taps": [tap["id"]]})
-            assert status == 200, body
-            allowed += [one["nic"] for one in json.loads(body)["items"] if one["allowed"]]
-            if len(allowed) >= count:
-                return tap["id"], allowed[:count]
-    raise AssertionError(f"no TAP that {count} NICs may go to")
-
-
-def planned(installation: Installation, **wanted: Any) -> dict[str, Any]:
-    status, body = installation.send("POST", "/api/v1/changes", {"reason": "the drill", **wanted})
-    assert status == 201, body
-    plan: dict[str, Any] = json.loads(body)
-    assert plan["state"] == "planned"
-    return plan
-
-
-def applied(installation: Installation, change: dict[str, Any]) -> None:
-    status, body = installation.send("POST", f"/api/v1/changes/{change['id']}/apply", {})
-    assert status in {200, 202}, body
-
-
-def change_of(installation: Installation, change_id: int) -> dict[str, Any]:
-    """The change; {} while the web does not answer."""
-    try:
-        found: dict[str, Any] = installation.ask(f"changes/{change_id}")
-    except (OSError, http.client.HTTPException):
-        return {}
-    return found
-
-
-def ended(installation: Installation, change_id: int, *, within_s: float) -> dict[str, Any]:
-    def over() -> dict[str, Any]:
-        found = change_of(installation, change_id)
-        assert found.get("state") != "paused", found
-        return found if found.get("state") in ENDED else {}
-
-    return eventually(over, within_s=within_s, why=f"the end of change {change_id}")
-
-
-def verified(change: dict[str, Any]) -> int:
-    return sum(step["state"] == "verified" for step in change.get("steps", ()))
-
-
-def writes_of(azure: Simulator) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = azure.read("writes")["value"]
-    return found
 
 
 def assert_each_once(writes: list[dict[str, Any]], change: dict[str, Any]) -> None:
@@ -113,10 +41,6 @@ def assert_one_configuration_each(installation: Installation) -> None:
     assert not [nic for nic, count in per_nic.items() if count > 1]
 
 
-def in_the_middle(installation: Installation, change_id: int, at_least: int) -> None:
-    eventually(lambda: verified(change_of(installation, change_id)) >= at_least, within_s=120, why=f"{at_least} steps verified")
-
-
 def test_a_change_survives_the_worker_that_writes(tmp_path: Path) -> None:
     with simulator("S", page_size=100) as azure, up(tmp_path / "data", azure.url) as (_, installation):
         writable(installation)
@@ -132,9 +56,8 @@ def test_a_change_survives_the_worker_that_writes(tmp_path: Path) -> None:
         assert_each_once(writes_of(azure), after)
         assert installation.differences(azure.url) == []
 
-        status, body = installation.send("POST", f"/api/v1/changes/{change['id']}/undo", {})
-        assert status == 201, body
-        undo = json.loads(body)
+        status, undo = act(installation, change, "undo")
+        assert status == 201, undo
         applied(installation, undo)
         assert ended(installation, undo["id"], within_s=120)["state"] == "applied"
         assert installation.differences(azure.url) == []
@@ -148,52 +71,54 @@ DISASTERS: tuple[Callable[[Installation], object], ...] = (
     lambda one: one.kill("beat", "clock"),
     lambda one: one.kill("valkey"),
 )
+SEED = int(os.environ.get("VTAPWEB_DRILL_SEED", "1"))  # another one: other writes stumble, other NICs fail, the parts die in another order
 
 
 @pytest.mark.long
 def test_two_hundred_nics_survive_a_bad_day(tmp_path: Path) -> None:
+    dice = random.Random(SEED)  # noqa: S311 - no secret
     with simulator("M", page_size=1000) as azure, up(tmp_path / "data", azure.url) as (_, installation):
         writable(installation)
         tap, nics = mirrorable(installation, 200)
-        doomed = [nic.rsplit("/", 1)[1] for nic in (nics[60], nics[150])]
+        doomed = [nic.rsplit("/", 1)[1] for nic in (nics[dice.randrange(40, 100)], nics[dice.randrange(120, 200)])]
         for fault in (
-            {"kind": "throttle", "percent": 5, "seed": 1, "retry_after_s": 1},
-            {"kind": "server_error", "percent": 2, "seed": 2, "status": 500},
-            {"kind": "lost_answer", "percent": 2, "seed": 3},
-            {"kind": "slow_operation", "percent": 5, "seed": 4, "delay_ms": 6000},
+            {"kind": "throttle", "percent": 5, "seed": SEED, "retry_after_s": 1},
+            {"kind": "server_error", "percent": 2, "seed": SEED + 1, "status": 500},
+            {"kind": "lost_answer", "percent": 2, "seed": SEED + 2},
+            {"kind": "slow_operation", "percent": 5, "seed": SEED + 3, "delay_ms": 6000},
         ):
             azure.order("faults", only="writes", **fault)
         for name in doomed:
             azure.order("faults", kind="failed_operation", path_part=f"networkInterfaces/{name}/", only="writes", code="InternalServerError")
         azure.order("writes/clear")
-        change = planned(installation, action="tap", nics=nics, tap=tap, pace={**QUICK, "wave": 20})
+        change = planned(installation, action="tap", nics=nics, tap=tap, pace={**QUICK, "wave": 40})
         assert len(change["steps"]) == 200
         applied(installation, change)
-        for number, disaster in enumerate(DISASTERS, start=1):
-            in_the_middle(installation, change["id"], 20 * number)
+        for number, disaster in enumerate(dice.sample(DISASTERS, len(DISASTERS)), start=1):
+            in_the_middle(installation, change["id"], 25 * number)
             disaster(installation)
         after = ended(installation, change["id"], within_s=600)
         azure.order("faults/clear")
-        failed = sorted(step["target"].split("/")[8] for step in after["steps"] if step["state"] == "failed")
+        failed = sorted(step["nic_name"] for step in after["steps"] if step["state"] == "failed")
         assert (after["state"], verified(after), failed) == ("partly_applied", 198, sorted(doomed)), after
+        assert {step["error_code"] for step in after["steps"] if step["state"] == "failed"} == {"InternalServerError"}
         eventually(lambda: installation.lacking() == [], within_s=60, why="everything works again")
         assert installation.differences(azure.url) == []
         assert_one_configuration_each(installation)
         writes = writes_of(azure)
+        assert len({kind for write in writes for kind in write["fault"].split()}) >= 4, "it was a bad day"
         assert_each_once(writes, after)
         assert azure.read("writes")["overlaps"] == []
         assert_audited(installation, after)
 
 
 def assert_audited(installation: Installation, change: dict[str, Any]) -> None:
-    """Who began it, how it ended and what became of each step stand in the audit record."""
-    found = installation.manage("shell", "-c", AUDIT.format(change["id"]))
-    entries = json.loads(found.stdout)
-    actions = Counter(entry["action"] for entry in entries)
-    assert actions["taps.change_planned"] == actions["taps.change_applied"] == actions["taps.change_ended"] == 1, actions
-
-
-AUDIT = (
-    "import json; from vtapweb.access.models import AuditEntry; "
-    "print(json.dumps([dict(action=one.action, detail=one.detail) for one in AuditEntry.objects.filter(target='change {}')]))"
-)
+    """Who planned and applied it, how it ended, and what became of each step, once each, with the id that Azure was sent."""
+    about = Counter(one["action"] for one in installation.audited(action="taps.change_", target=f"change {change['id']}"))
+    assert about == Counter(["taps.change_planned", "taps.change_applied", f"taps.change_{change['state']}"])
+    steps = [one for one in installation.audited(action="taps.step_") if one["detail"]["change"] == change["id"]]
+    told = Counter((one["target"].lower(), one["action"], one["detail"]["request_id"], one["detail"]["error_code"]) for one in steps)
+    assert told == Counter(
+        (step["target"].lower(), f"taps.step_{step['state']}", step["client_request_id"], step["error_code"]) for step in change["steps"]
+    )
+    assert {one["reason"] for one in steps} == {change["reason"]}
