@@ -33,7 +33,7 @@ FAILURES_RECORDED_PER_MINUTE = 20
 DEMO_ACTOR_PREFIX = "demo-"
 
 
-def source_ip(request: HttpRequest | None) -> str | None:
+def source_ip(*, request: HttpRequest | None) -> str | None:
     """The peer's address, None where there is none (a command, a unix socket).
 
     Forwarding headers are not believed here; the server in front may have applied them.
@@ -74,7 +74,7 @@ def audit_record(
         target=storable(target)[:500],
         reason=storable(reason),
         detail=storable_json(dict(detail or {})),
-        source_ip=source_ip(request),
+        source_ip=source_ip(request=request),
         is_demo=settings.CLOUD == "simulator",
     )
 
@@ -99,7 +99,7 @@ def sign_in_failed_record(*, request: HttpRequest | None, username: str) -> None
     """
     user = User.objects.filter(username=username).first()
     name = user.username if user is not None else "unknown name"
-    address = source_ip(request)
+    address = source_ip(request=request)
     key = f"access:sign-in-failed:{address}:{timezone.now():%Y%m%d%H%M}"
     cache.add(key, 0, timeout=120)
     if cache.incr(key) > FAILURES_RECORDED_PER_MINUTE:

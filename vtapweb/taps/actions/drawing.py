@@ -193,7 +193,7 @@ def change_store(*, drawing: Drawing, actor: Actor, now: datetime) -> Change:
             created_by_name=actor.name[:200],
             is_demo=settings.CLOUD == "simulator",
         )
-        change.source_ip = source_ip(actor.request)
+        change.source_ip = source_ip(request=actor.request)
         change.save(force_insert=True)
         audit_record(
             action="taps.change_planned",
