@@ -1,5 +1,6 @@
 """What people do to a change: who may, when it is refused and what they are told, and that of two at one NIC the second hears of the first."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from tests.inventory.factories import make_load_balancer, make_subnet, make_vnet
 from tests.taps.people import token_viewer, viewer
 from tests.taps.stage import ILB, PACKETLOG, Stage, add_step, states, tap_change
 from vtapweb.access.models import AuditEntry
@@ -15,10 +17,14 @@ from vtapweb.domain.arm_id import arm_key
 from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
 from vtapweb.inventory.actions import sync_run_in_foreground
-from vtapweb.simulator.contoso import PROD, SPOKES
+from vtapweb.inventory.models import BackendAddressPool, FrontendIpConfiguration, IpConfiguration
+from vtapweb.simulator.contoso import PROD, SHARED, SPOKES
 from vtapweb.taps.actions.apply import change_apply, change_cancel, change_continue, change_pause
 from vtapweb.taps.actions.writes import writes_disable, writes_require_window, writes_stop
+from vtapweb.taps.api.changes import change_item
 from vtapweb.taps.models import Change, ChangeStep
+from vtapweb.taps.selectors.changes import plan_view
+from vtapweb.taps.selectors.rejudge import rejudge
 from vtapweb.taps.selectors.verdicts import judge_selection
 from vtapweb.web.problem import ProblemError
 
@@ -212,6 +218,50 @@ def test_what_only_the_fresh_read_shows_pauses_the_change_before_anything_is_sen
     change_continue(change=change, acting_user=operator, accepted_digest=problem.value.extra["digest"])
     azure.run(change)
     assert states(change) == ["verified", "skipped"]
+
+
+def stand_behind_a_basic_balancer_elsewhere(nic_id: str) -> None:
+    """A Basic load balancer of a subscription that only few may see leads to the NIC's address: a rule refuses by it."""
+    configuration = IpConfiguration.objects.get(network_interface__arm_id=nic_id)
+    make_load_balancer("lb-hidden", subnet=make_subnet(vnet=make_vnet("hidden", subscription_id=SHARED)), sku="Basic")
+    BackendAddressPool.objects.filter(load_balancer__name="lb-hidden").update(backend_addresses=[configuration.private_ip_address])
+    FrontendIpConfiguration.objects.filter(load_balancer__name="lb-hidden").update(subnet_id=configuration.subnet_id)
+
+
+def read(change: Change) -> dict[str, Any]:
+    """The change as its planner reads it by the API."""
+    view = plan_view(change.planner_scope, change.pk)
+    assert view is not None
+    item = json.loads(json.dumps(change_item(view, now=timezone.now()), default=str))
+    assert isinstance(item, dict)
+    return item
+
+
+def test_a_change_is_judged_in_its_planners_scope_by_the_click_and_by_the_worker(azure: Stage) -> None:
+    """What lies outside it is told nobody, neither at the click of somebody who sees more nor by the worker's check."""
+    nics = azure.add_nics(1)
+    change = with_digests(azure, nics)
+    Change.objects.filter(pk=change.pk).update(planner_subscription_ids=sorted([PROD, SPOKES]))
+    change.refresh_from_db()
+    stand_behind_a_basic_balancer_elsewhere(nics[0])
+    assert read(change)["differences"] == []
+    everybody = token_viewer(Role.ADMIN)
+    assert [one.rules for one in rejudge(change, scope=everybody.scope).differences] == [("basic-lb",)], "who sees all would be told"
+    assert change_apply(change=change, acting_user=everybody).differences == []
+    azure.run(change)
+    change.refresh_from_db()
+    assert (change.state, change.differences, states(change)) == ("applied", [], ["verified"])
+
+
+def test_what_the_planner_saw_is_a_difference_also_for_who_sees_less(azure: Stage) -> None:
+    nics = azure.add_nics(1)
+    change = with_digests(azure, nics)
+    assert change.planner_scope == Scope.everything()
+    stand_behind_a_basic_balancer_elsewhere(nics[0])
+    told = read(change)
+    problem = refused(change, acting_user=token_viewer(Role.OPERATOR, PROD, SPOKES))
+    assert [one["rules"] for one in problem.extra["differences"]] == [["basic-lb"]]
+    assert problem.extra["digest"] == told["differences_digest"], "the page and the click ask the same"
 
 
 def test_a_return_is_not_part_of_what_is_judged_again(azure: Stage) -> None:

@@ -28,6 +28,7 @@ from vtapweb.access.models import AuditEntry
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
 from vtapweb.domain.change_input import Draft
+from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
 from vtapweb.inventory.models import IpConfiguration, KindState, NetworkInterface, ResourceGroup, VirtualMachine, VirtualNetworkTap
 from vtapweb.taps.actions.drawing import InvalidPlanError, NothingToPlanError
@@ -308,6 +309,8 @@ def test_a_plan_is_for_what_its_planner_may_see(estate: Estate) -> None:
         plan(estate, nics=(theirs.nics[0].arm_id,), tap=theirs.tap.arm_id, by=mine)
     assert set(caught.value.by_field) == {"nics", "tap"}
     assert "outside what you may see" in caught.value.by_field["tap"][0]
+    assert plan(estate, by=mine).planner_scope == mine.scope
+    assert plan(estate, by=operator(name="olga")).planner_scope == Scope.everything()
 
 
 def test_what_is_gone_is_told_with_its_day(estate: Estate) -> None:

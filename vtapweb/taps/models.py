@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from vtapweb.access.models import User
 from vtapweb.domain.arm_id import name_in
 from vtapweb.domain.change import FINAL_CHANGE_STATES, FINAL_STEP_STATES, IN_FLIGHT_STEP_STATES, ChangeAction, ChangeState, StepAction, StepState
+from vtapweb.domain.scope import Scope
 from vtapweb.domain.tap_body import resource_name
 from vtapweb.domain.window import WeeklyWindow
 
@@ -57,6 +58,7 @@ class Change(models.Model):
     settle_s = models.PositiveIntegerField(default=60)  # between a wave's last verified step and the next wave
     keep_apart = _text()  # a tag's name: VMs with the same value are never in flight together; "" = none named
     subscription_ids = models.JSONField(default=list)  # all that the steps write to or the TAP lies in, lower-case: who may see it must see all
+    planner_subscription_ids = models.JSONField(null=True, default=None)  # what the planner could see: it is judged in that scope; null: everything
     tap_id = _text()  # the TAP that NICs come to (tap, move) or that is made, changed, deleted
     tap_key = _key()
     tap_name = _text()
@@ -114,6 +116,11 @@ class Change(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def planner_scope(self) -> Scope:
+        """What whoever planned it could see then. It is judged in this scope ever after, whoever clicks or carries it out."""
+        return Scope.everything() if self.planner_subscription_ids is None else Scope.of(self.planner_subscription_ids)
 
 
 class ChangeStep(models.Model):

@@ -178,7 +178,7 @@ class _Run:
         if not counts.open:
             _finish(self.lease)
             return None
-        if change.state == ChangeState.PAUSED and change.window_closes_at is not None:
+        if change.state == ChangeState.PAUSED and change.window_closes_at is not None and change.window_closes_at > timezone.now():
             nexts.append(change.window_closes_at)
         return min((one for one in nexts if one is not None), default=None)
 
@@ -275,7 +275,7 @@ class _Run:
             return self._send_half_done(change)
         if change.window_closes_at is not None and now >= change.window_closes_at:
             steps_skip(self.lease, code="window_closed", reason="The change window closed before this was done.")
-            return None
+            return self._send_half_done(change)
         if change.state == ChangeState.PAUSED:
             return self._send_half_done(change)
         if change.window_opens_at is not None and now < change.window_opens_at:
@@ -314,7 +314,7 @@ class _Run:
     def _judge(self) -> datetime | None:
         with transaction.atomic():
             held = self.lease.hold()
-            found = rejudge(held, scope=Scope.everything())
+            found = rejudge(held, scope=held.planner_scope)
             if found.differences:
                 held.differences = [one.as_json() for one in found.differences]
                 held.save(update_fields=["differences"])

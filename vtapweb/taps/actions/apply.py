@@ -62,7 +62,7 @@ def change_apply(*, change: Change, acting_user: Viewer, accepted_digest: str = 
     now = timezone.now()
     _check_writes(found, now)
     _check_conflicts(found)
-    moved = rejudge(found, scope=acting_user.scope)
+    moved = rejudge(found, scope=found.planner_scope)
     _check_seen(moved, accepted_digest)
     found.state = moved_change(found.state, ChangeState.APPLYING)
     found.applied_at = found.asked_at = found.next_due_at = now
@@ -98,7 +98,7 @@ def change_continue(*, change: Change, acting_user: Viewer, accepted_digest: str
         raise _wrong_state(found, "continued")
     now = timezone.now()
     _check_writes(found, now)
-    moved = rejudge(found, scope=acting_user.scope)
+    moved = rejudge(found, scope=found.planner_scope)
     _check_seen(moved, accepted_digest)
     found.state = moved_change(found.state, ChangeState.APPLYING)
     found.asked_at = found.next_due_at = now

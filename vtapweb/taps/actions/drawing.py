@@ -180,6 +180,7 @@ def change_store(*, drawing: Drawing, actor: Actor, now: datetime) -> Change:
             settle_s=wish.settle_s,
             keep_apart=wish.keep_apart,
             subscription_ids=drawing.subscription_ids,
+            planner_subscription_ids=None if actor.scope.subscription_ids is None else sorted(actor.scope.subscription_ids),
             tap_id=drawing.tap_id,
             tap_key=arm_key(drawing.tap_id) if drawing.tap_id else "",
             tap_name=drawing.tap_name,

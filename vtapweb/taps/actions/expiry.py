@@ -117,7 +117,7 @@ def _apply(change: Change) -> Iterable[int]:
     """The change's number where it begins. What moved since the plan is taken as it is: what is refused by now is skipped and stays overdue."""
     own = Viewer(name=NAME, role=Role.OPERATOR, scope=Scope.everything())
     try:
-        change_apply(change=change, acting_user=own, accepted_digest=rejudge(change, scope=own.scope).digest)
+        change_apply(change=change, acting_user=own, accepted_digest=rejudge(change, scope=change.planner_scope).digest)
     except ProblemError as refusal:
         log.warning("taps.expiry_not_applied", change=change.pk, why=refusal.detail)
         return []

@@ -133,9 +133,10 @@ def step_claim(lease: ChangeLease, step_id: int, *, before: dict[str, Any]) -> C
 def _check_may_send(change: Change, step: ChangeStep, now: datetime) -> None:
     """Looked at in the transaction that claims, so that one commit halts every process."""
     is_halted = change.state != "applying" or change.is_cancel_requested
-    if is_halted and not ChangeStep.objects.filter(HALF_DONE, pk=step.pk).exists():
-        raise StopSendingError("state", "The change was halted.")
-    if change.window_closes_at is not None and now >= change.window_closes_at:
+    is_closed = change.window_closes_at is not None and now >= change.window_closes_at
+    if (is_halted or is_closed) and not ChangeStep.objects.filter(HALF_DONE, pk=step.pk).exists():
+        if is_halted:
+            raise StopSendingError("state", "The change was halted.")
         raise StopSendingError("window_closed", "The change window has closed.")
     if change.window_opens_at is not None and now < change.window_opens_at:
         raise StopSendingError("window", "The change window is not open yet.")
@@ -367,10 +368,8 @@ def steps_skip(lease: ChangeLease, *, code: str, reason: str, step_ids: list[int
 def skip_pending(change: Change, *, code: str, reason: str, step_ids: list[int] | None = None) -> int:
     """The same for a caller that holds the change's row."""
     pending = ChangeStep.objects.filter(change=change, state=StepState.PENDING)
-    if step_ids is not None:
-        pending = pending.filter(pk__in=step_ids)
-    elif code != "window_closed":  # what is half done is brought to its end, unless nothing may be sent at all
-        pending = pending.exclude(HALF_DONE)
+    # What is half done is brought to its end.
+    pending = pending.exclude(HALF_DONE) if step_ids is None else pending.filter(pk__in=step_ids)
     told: dict[str, Any] = {"state": StepState.SKIPPED, "skip_code": code, "wait_code": "", "wait_reason": "", "next_at": None}
     tried, ids = list(pending.filter(attempts__gt=0)), list(pending.values_list("pk", flat=True))
     many = ChangeStep.objects.filter(pk__in=ids).update(skip_reason=reason, ended_at=timezone.now(), **told)

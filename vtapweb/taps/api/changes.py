@@ -189,10 +189,10 @@ def refused(one: Mapping[str, str]) -> dict[str, Any]:
     return {"nic": one["nic"], "name": one["name"], "rules": [rule]}
 
 
-def change_item(view: PlanView, *, scope: Scope, now: datetime) -> dict[str, object]:
+def change_item(view: PlanView, *, now: datetime) -> dict[str, object]:
     """A change with everything it plans and did. One that is planned is judged again, so that a plan that grew old says so."""
     change, plan = view.change, view.change.plan
-    moved = rejudge(change, scope=scope) if change.state == ChangeState.PLANNED else None
+    moved = rejudge(change, scope=change.planner_scope) if change.state == ChangeState.PLANNED else None
     window = {"opens_at": iso(change.window_opens_at), "closes_at": iso(change.window_closes_at), "zone": change.window_zone}
     relations = (("undo", "undo_of_id"), ("retry", "retry_of_id"), ("expiry", "expiry_of_id"))
     return {
@@ -260,7 +260,7 @@ def change_list(request: HttpRequest, query: Query[ChangeQuery]) -> HttpResponse
 @router.get("/changes/{change_id}", response=ChangeItem, summary="One change with its requests, steps and what came of them")
 def change_get(request: HttpRequest, change_id: int) -> HttpResponse:
     scope = viewer_of(request).scope
-    return answer(change_item(view_of(scope, change_id), scope=scope, now=timezone.now()))
+    return answer(change_item(view_of(scope, change_id), now=timezone.now()))
 
 
 @router.get("/changes/{change_id}/export", summary="The whole plan as az CLI, Bicep or REST text; only its syntax was checked")
