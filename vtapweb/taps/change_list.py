@@ -7,8 +7,10 @@ from datetime import datetime
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from vtapweb.domain.change import StepState
+from vtapweb.domain.scope import Scope
 from vtapweb.taps.change_page import TITLES, state_cell
 from vtapweb.taps.models import Change, ChangeStep
+from vtapweb.taps.selectors.changes import changes as changes_in
 from vtapweb.web.paging import number_of
 from vtapweb.web.tables import Cell
 from vtapweb.web.text import plural
@@ -42,8 +44,9 @@ class ListRow:
         return -(-100 * self.failed // self.total) if self.total else 0
 
 
-def matching(changes: QuerySet[Change], given: Mapping[str, str]) -> QuerySet[Change]:
-    """Those of `changes` that fit the filters: q (NIC, VM, TAP, reason, ticket, or a change's number), state, action, by."""
+def matching(scope: Scope, given: Mapping[str, str]) -> QuerySet[Change]:
+    """Changes in scope that fit the filters: q (NIC, VM, TAP, reason, ticket, or a change's number), state, action, by."""
+    changes = changes_in(scope)
     q = given.get("q", "").lstrip("#")
     if q:
         step = ChangeStep.objects.filter(change=OuterRef("pk")).filter(Q(nic_name__icontains=q) | Q(vm_name__icontains=q))
@@ -77,9 +80,9 @@ def _origin(change: Change) -> str:
     return ""
 
 
-def list_rows(changes: QuerySet[Change], first: int, size: int) -> Sequence[ListRow]:
-    """The newest first, `size` of them from the `first` (0) on. Two queries."""
-    some = list(changes.order_by("-pk").defer("plan", "left_out", "differences")[first : first + size])
+def list_rows(scope: Scope, given: Mapping[str, str], first: int, size: int) -> Sequence[ListRow]:
+    """Those that fit the filters, the newest first: `size` of them from the `first` (0) on. Two queries."""
+    some = list(matching(scope, given).order_by("-pk").defer("plan", "left_out", "differences")[first : first + size])
     counted = ChangeStep.objects.filter(change__in=[one.pk for one in some]).values("change_id").annotate(
         total=Count("pk"),
         nics=Count("nic_key", filter=~Q(nic_key=""), distinct=True),

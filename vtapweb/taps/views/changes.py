@@ -35,10 +35,9 @@ def changes(request: ViewerRequest) -> HttpResponse:
     """All changes in scope, the newest first."""
     query = TableQuery.parse(request.GET, filters=FILTERS, sorts=())
     seen = changes_in(request.viewer.scope)
-    found = matching(seen, query.filters)
     first = (query.page - 1) * query.page_size
-    rows = list_rows(found, first, query.page_size)
-    number = found.count()
+    rows = list_rows(request.viewer.scope, query.filters, first, query.page_size)
+    number = matching(request.viewer.scope, query.filters).count()
     last = first + len(rows)
     context = {
         "rows": rows,
