@@ -124,3 +124,32 @@ def test_adopted_mirrors_expire_too(change: Change) -> None:
 def test_overdue_mirrors_are_seen_in_scope(change: Change) -> None:
     assert expiring(Scope.of([SUBSCRIPTION]), before=EXPIRES + MINUTE).count() == 4
     assert not expiring(Scope.of([OTHER]), before=EXPIRES + MINUTE).exists()
+
+
+def renewed(nic_name: str, *, at: datetime, expires_at: datetime | None) -> None:
+    """Somebody took that NIC's mirror off and made it again, with another end."""
+    old = Mirror.objects.get(nic_name=nic_name, ended_at=None)
+    Mirror.objects.filter(pk=old.pk).update(state="ended", ended_at=at)
+    old.pk, old.began_at, old.first_seen_at, old.expires_at = None, at, at, expires_at
+    old.save(force_insert=True)
+
+
+def test_a_mirror_that_was_made_anew_since_is_not_taken_off_by_the_old_plan(change: Change) -> None:
+    expiry_perform(now=EXPIRES - HOUR)
+    renewed("app-01-nic", at=EXPIRES - MINUTE, expires_at=None)
+    assert expiry_perform(now=EXPIRES + MINUTE) == ([], [only_expiry().pk])
+    skipped = only_expiry().steps.get(state="skipped")
+    assert (skipped.nic_name, skipped.skip_code) == ("app-01-nic", "not_expired")
+    assert only_expiry().steps.filter(state="pending").count() == 3
+
+
+def test_an_expiry_of_which_nothing_is_left_ends_and_the_next_life_expires_as_any(change: Change) -> None:
+    expiry_perform(now=EXPIRES - HOUR)
+    first = only_expiry()
+    for number in range(1, 5):
+        renewed(f"app-0{number}-nic", at=EXPIRES - MINUTE, expires_at=EXPIRES + 10 * DAY)
+    assert expiry_perform(now=EXPIRES + MINUTE) == ([], [])
+    first.refresh_from_db()
+    assert first.state == "cancelled"
+    (second,), begun = expiry_perform(now=EXPIRES + 10 * DAY + HOUR)
+    assert begun == [second]

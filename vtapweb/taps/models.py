@@ -160,7 +160,7 @@ class ChangeStep(models.Model):
     read_at = models.DateTimeField(null=True, blank=True)  # its target was last read from Azure
     ended_at = models.DateTimeField(null=True, blank=True)  # verified, failed or skipped
     before = models.JSONField(default=dict)  # what was there when it was sent, for the undo
-    skip_code = models.CharField(max_length=40, default="", blank=True)  # already, cancelled, window_closed, refused, step_before
+    skip_code = models.CharField(max_length=40, default="", blank=True)  # already, cancelled, window_closed, refused, step_before, not_expired
     skip_reason = _text()
     is_return = models.BooleanField(default=False)  # puts back what a move took away before its other half failed
 

@@ -15,13 +15,14 @@ from django.db import transaction
 
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
-from vtapweb.domain.change import ChangeState
+from vtapweb.domain.change import ChangeState, StepState
 from vtapweb.domain.change_input import Draft, Window
 from vtapweb.domain.scope import Scope
 from vtapweb.domain.window import WeeklyWindow, next_occurrence
-from vtapweb.taps.actions.apply import change_apply
+from vtapweb.taps.actions.apply import change_apply, change_cancel
 from vtapweb.taps.actions.drawing import Actor, Drawing, InvalidPlanError, NothingToPlanError, change_store, warn_of_ground
 from vtapweb.taps.actions.plan import check_writes, plan_end, wish_of
+from vtapweb.taps.actions.steps import skip_pending
 from vtapweb.taps.models import Change, Mirror, WriteStop
 from vtapweb.taps.selectors import planning
 from vtapweb.taps.selectors.expiry import expiring, seen_to
@@ -31,6 +32,7 @@ from vtapweb.web.problem import ProblemError
 
 ANNOUNCED_BEFORE: Final = timedelta(hours=24)
 AGAIN_AFTER: Final = timedelta(hours=1)
+MINUTE: Final = timedelta(minutes=1)
 NAME: Final = "vtapweb (expiry)"
 
 log = structlog.get_logger(__name__)
@@ -45,11 +47,10 @@ def expiry_perform(*, now: datetime) -> tuple[list[int], list[int]]:
 @transaction.atomic
 def _plan_all(now: datetime) -> list[Change]:
     """One change for the mirrors of one change that expire at one time."""
-    WriteStop.objects.bulk_create([WriteStop(pk=1, by="vtapweb", at=now)], ignore_conflicts=True)
-    WriteStop.objects.select_for_update().get(pk=1)  # two ticks at once do not plan the same twice
+    _alone(now)  # two ticks at once do not plan the same twice
     everything = Scope.everything()
     mirrors = list(expiring(everything, before=now + ANNOUNCED_BEFORE))
-    known = seen_to(everything, [one.tap_configuration_key for one in mirrors], now=now, again_after=AGAIN_AFTER)
+    known = seen_to(everything, mirrors, now=now, again_after=AGAIN_AFTER)
     groups: dict[tuple[int | None, str, str, datetime | None], list[Mirror]] = {}
     for one in mirrors:
         if one.tap_configuration_key not in known:
@@ -101,7 +102,7 @@ def _apply_due(now: datetime) -> list[int]:
         if change.window_closes_at is not None and change.window_closes_at <= now:
             _postpone(change, now)
         if change.window_opens_at is None or change.window_opens_at <= now:
-            begun += _apply(change)
+            begun += _apply(change) if _is_still_due(change, now) else []
     return begun
 
 
@@ -110,15 +111,44 @@ def _postpone(change: Change, now: datetime) -> None:
     window = next_window(change.window_opens_at or now, now)
     change.window_opens_at = window.opens_at if window else None
     change.window_closes_at = window.closes_at if window else None
-    change.save(update_fields=["window_opens_at", "window_closes_at"])
+    times = {"window_opens_at": change.window_opens_at, "window_closes_at": change.window_closes_at}
+    Change.objects.filter(pk=change.pk, state=ChangeState.PLANNED).update(**times)  # somebody may have begun or cancelled it meanwhile
+
+
+@transaction.atomic
+def _is_still_due(change: Change, now: datetime) -> bool:
+    """Whether any of its mirrors is still to end. One that was made anew since it was planned, with another end or none, is left alone."""
+    _alone(now)
+    due = set(expiring(Scope.everything(), before=now + MINUTE).values_list("tap_configuration_key", flat=True))
+    held = Change.objects.select_for_update().get(pk=change.pk)
+    if held.state != ChangeState.PLANNED:
+        return False
+    steps = list(held.steps.filter(state=StepState.PENDING))
+    renewed = [step.pk for step in steps if step.target_key not in due]
+    if len(renewed) == len(steps):
+        change_cancel(change=held, acting_user=_own(), reason="None of its mirrors is to end any more.")
+        return False
+    if renewed:
+        skip_pending(held, code="not_expired", reason="It is not mirrored any more, or anew with another end.", step_ids=renewed)
+    return True
 
 
 def _apply(change: Change) -> Iterable[int]:
     """The change's number where it begins. What moved since the plan is taken as it is: what is refused by now is skipped and stays overdue."""
-    own = Viewer(name=NAME, role=Role.OPERATOR, scope=Scope.everything())
+    own = _own()
     try:
         change_apply(change=change, acting_user=own, accepted_digest=rejudge(change, scope=change.planner_scope).digest)
     except ProblemError as refusal:
         log.warning("taps.expiry_not_applied", change=change.pk, why=refusal.detail)
         return []
     return [change.pk]
+
+
+def _alone(now: datetime) -> None:
+    """The lock that every click takes first, until the end of the transaction."""
+    WriteStop.objects.bulk_create([WriteStop(pk=1, by="vtapweb", at=now)], ignore_conflicts=True)
+    WriteStop.objects.select_for_update().get(pk=1)
+
+
+def _own() -> Viewer:
+    return Viewer(name=NAME, role=Role.OPERATOR, scope=Scope.everything())

@@ -24,15 +24,19 @@ def overdue(scope: Scope, *, now: datetime) -> QuerySet[Mirror]:
     return expiring(scope, before=now)
 
 
-def seen_to(scope: Scope, configuration_keys: Iterable[str], *, now: datetime, again_after: timedelta) -> set[str]:
-    """Of these TAP configurations, those that an expiry is planned or under way for, was cancelled for, or was tried for lately; one query.
+def seen_to(scope: Scope, mirrors: Iterable[Mirror], *, now: datetime, again_after: timedelta) -> set[str]:
+    """Keys of the configurations of these mirrors that an expiry is planned or under way for, was cancelled for, or was tried for lately; one query.
 
-    What a person cancelled is not planned again: it stays overdue until somebody decides.
+    What a person cancelled is not planned again: it stays overdue until somebody decides. That was about the mirror of then, though, not about
+    one that was made on the same NIC since.
     """
-    steps = ChangeStep.objects.filter(target_key__in=list(configuration_keys), action="delete", change__plan__is_expiry=True)
+    since = {one.tap_configuration_key: one.began_at or one.first_seen_at for one in mirrors}
+    steps = ChangeStep.objects.filter(target_key__in=list(since), action="delete", change__plan__is_expiry=True)
+    names = ("target_key", "change__state", "change__created_at", "change__finished_at", "subscription_id")
     found: set[str] = set()
-    for key, state, ended_at, subscription_id in steps.values_list("target_key", "change__state", "change__finished_at", "subscription_id"):
+    for key, state, created_at, ended_at, subscription_id in steps.values_list(*names):
         is_lately = ended_at is not None and ended_at > now - again_after
-        if scope.allows(subscription_id) and (state in OPEN or state == ChangeState.CANCELLED or is_lately):
+        is_about_this = created_at >= since[key] and (state == ChangeState.CANCELLED or is_lately)
+        if scope.allows(subscription_id) and (state in OPEN or is_about_this):
             found.add(key)
     return found
