@@ -10,11 +10,12 @@ from tests.taps.people import viewer
 from tests.taps.stage import ILB, PACKETLOG, KilledError, Stage, add_step, states, tap_change
 from vtapweb.access.models import AuditEntry
 from vtapweb.access.role import Role
+from vtapweb.inventory.models import SingleRead, TapConfiguration
 from vtapweb.simulator.faults import FaultKind
 from vtapweb.taps.actions.advance import changes_nudge
 from vtapweb.taps.actions.apply import change_cancel
 from vtapweb.taps.hold import LEASE_S
-from vtapweb.taps.models import Change, GroupHold, Mirror
+from vtapweb.taps.models import Change, ChangeStep, GroupHold, Mirror, WriteBudget
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -139,3 +140,20 @@ def test_what_a_lost_message_left_is_found_by_the_tick_and_not_asked_for_twice(a
     assert changes_nudge(now=timezone.now() + timedelta(seconds=6)) == 1, "it was lost"
     azure.run(change)
     assert changes_nudge(now=timezone.now() + timedelta(hours=1)) == 0
+
+
+def test_a_clock_that_is_set_back_an_hour_does_not_lock_a_change_away(azure: Stage) -> None:
+    """The worker died; its lease, its last nudge, the budget and the NIC's last read all lie an hour ahead."""
+    nics = azure.add_nics(2)
+    change = tap_change(nics, waves=[1, 1])
+    azure.run(change, until=lambda: states(change)[0] == "polling")
+    ahead = timezone.now() + timedelta(hours=1)
+    Change.objects.filter(pk=change.pk).update(lease_until=ahead, nudged_at=ahead, next_due_at=None)
+    ChangeStep.objects.filter(change=change).update(next_at=None)
+    WriteBudget.objects.update(tokens=0.0, at=ahead, not_before=ahead)
+    SingleRead.objects.update(read_at=ahead)
+    assert changes_nudge(now=timezone.now()) == 1
+    azure.run(change)
+    assert states(change) == ["verified"] * 2
+    assert TapConfiguration.objects.filter(removed_at=None).count() == 2
+    assert timezone.now() < ahead - timedelta(minutes=55)

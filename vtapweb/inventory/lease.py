@@ -26,6 +26,7 @@ LEASE_S: Final = 20.0
 RENEW_EVERY_S: Final = 5.0
 LIST_SILENT_S: Final = 300.0
 PROGRESS_EVERY_S: Final = 0.5
+CLOCKS_DIFFER_S: Final = 60.0  # between two machines, at most
 
 log = structlog.get_logger(__name__)
 
@@ -105,8 +106,12 @@ class Keeper:
 
 
 def reads_of(keys: Iterable[str]) -> dict[str, datetime]:
-    """{key: when the answer of its last single read had come} of those that were ever read so. One query for each 500 keys."""
+    """{key: when the answer of its last single read had come} of those that were ever read so. One query for each 500 keys.
+
+    One that lies ahead was written before the clock was set back: it is left out, so that it does not outdo what is read now.
+    """
     found: dict[str, datetime] = {}
+    latest = timezone.now() + timedelta(seconds=CLOCKS_DIFFER_S)
     for some in chunks(set(keys)):
-        found.update(SingleRead.objects.filter(key__in=some).values_list("key", "read_at"))
+        found.update(SingleRead.objects.filter(key__in=some, read_at__lte=latest).values_list("key", "read_at"))
     return found

@@ -17,9 +17,11 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from vtapweb.domain.change import RUNNING_CHANGE_STATES
+from vtapweb.inventory.lease import CLOCKS_DIFFER_S
 from vtapweb.taps.models import Change, ChangeStep, GroupHold, WriteBudget
 
 LEASE_S: Final = 20.0
+LONGEST_PAUSE_S: Final = 600.0  # a Retry-After beyond this is looked at again then
 GROUP_RETRY_S: Final = 1.0
 
 
@@ -51,12 +53,16 @@ class ChangeLease:
         return Change.objects.get(pk=self.change_id)
 
 
+def is_free(now: datetime) -> Q:
+    """Changes that nobody holds. A lease that runs longer than any is given was given before the clock was set back."""
+    return Q(lease_until=None) | Q(lease_until__lt=now) | Q(lease_until__gt=now + timedelta(seconds=LEASE_S + CLOCKS_DIFFER_S))
+
+
 @transaction.atomic
 def claim(change_id: int) -> ChangeLease | None:
     """Take the change with a new fencing number; None when another worker has it or it is not running."""
     now = timezone.now()
-    is_free = Q(lease_until=None) | Q(lease_until__lt=now)
-    free = Change.objects.filter(is_free, pk=change_id, state__in=sorted(RUNNING_CHANGE_STATES))
+    free = Change.objects.filter(is_free(now), pk=change_id, state__in=sorted(RUNNING_CHANGE_STATES))
     owner = f"{socket.gethostname()[:80]}:{os.getpid()}"
     if not free.update(fence=F("fence") + 1, lease_until=now + timedelta(seconds=LEASE_S), lease_owner=owner, nudged_at=None, next_due_at=None):
         return None
@@ -91,14 +97,16 @@ def budget_take(subscription_id: str, *, now: datetime) -> None:
     fresh = WriteBudget(subscription_id=subscription_id, tokens=float(settings.WRITES_AT_ONCE), at=now)
     WriteBudget.objects.bulk_create([fresh], ignore_conflicts=True)
     budget = WriteBudget.objects.select_for_update().get(pk=subscription_id)
-    if budget.not_before is not None and budget.not_before > now:
+    # A moment that lies further ahead than any pause was written before the clock was set back.
+    longest = timedelta(seconds=LONGEST_PAUSE_S + CLOCKS_DIFFER_S)
+    if budget.not_before is not None and now < budget.not_before <= now + longest:
         raise NotNowError(budget.not_before, "throttled", "Azure has asked us to send nothing to this subscription until then.")
     grown_s = max((now - budget.at).total_seconds(), 0.0)
     tokens = min(budget.tokens + grown_s * settings.WRITES_PER_S, float(settings.WRITES_AT_ONCE))
-    if tokens < 1:
+    if tokens < 1 and budget.at <= now + timedelta(seconds=CLOCKS_DIFFER_S):
         ready_at = now + timedelta(seconds=(1 - tokens) / settings.WRITES_PER_S)
         raise NotNowError(ready_at, "throttled", f"Azure takes {settings.WRITES_PER_S} writes a second in this subscription.")
-    budget.tokens, budget.at, budget.not_before = tokens - 1, now, None
+    budget.tokens, budget.at, budget.not_before = max(tokens - 1, 0.0), now, None
     budget.save()
 
 

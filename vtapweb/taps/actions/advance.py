@@ -59,7 +59,7 @@ from vtapweb.taps.actions.steps import (
     tell,
 )
 from vtapweb.taps.gaps import gaps_of
-from vtapweb.taps.hold import ChangeLease, LeaseLostError, NotNowError, claim, release, renew
+from vtapweb.taps.hold import ChangeLease, LeaseLostError, NotNowError, claim, is_free, release, renew
 from vtapweb.taps.models import HALF_DONE, Change, ChangeStep
 from vtapweb.taps.reading import Order, Seen, seen_on_nic, seen_tap
 from vtapweb.taps.selectors.changes import written_subscriptions
@@ -90,13 +90,12 @@ def changes_nudge(*, now: datetime) -> int:
 
     Runs every second. A change that a message was sent for is not nudged again for 5 s, so that a busy queue does not fill up.
     """
-    due = Q(next_due_at__lte=now) | Q(lease_until__lt=now)
+    due = Q(next_due_at__lte=now) | (Q(lease_until__isnull=False) & is_free(now))
     if write_stop(Scope.everything()) is not None:  # what waits for its window looks at the stop when that opens
         due |= Q(state=ChangeState.APPLYING) & (Q(window_opens_at=None) | Q(window_opens_at__lte=now))
-    is_free = Q(lease_until=None) | Q(lease_until__lt=now)
-    is_silent = Q(nudged_at=None) | Q(nudged_at__lt=now - timedelta(seconds=NUDGE_AGAIN_S))
+    is_silent = Q(nudged_at=None) | Q(nudged_at__lt=now - timedelta(seconds=NUDGE_AGAIN_S)) | Q(nudged_at__gt=now + timedelta(seconds=NUDGE_AGAIN_S))
     found = list(
-        Change.objects.filter(due, is_free, is_silent, state__in=sorted(RUNNING_CHANGE_STATES))
+        Change.objects.filter(due, is_free(now), is_silent, state__in=sorted(RUNNING_CHANGE_STATES))
         .order_by("next_due_at")
         .values_list("pk", flat=True)[:50]
     )
@@ -115,10 +114,11 @@ def change_advance(*, change_id: int, opener: OpenCloud = open_cloud_for_writes)
         return None
     due: datetime | None = None
     try:
-        with Keeper(lambda: _keep(lease), last_page_at=time.monotonic), _opened(opener) as cloud:
-            due = _Run(lease, cloud).until_nothing_is_due()
-    except CloudError as problem:  # no cloud to be had at all
-        due = _pause(lease, "credential", f"vtapweb can't sign in to Azure for writing: {problem.message or problem}")
+        try:
+            with Keeper(lambda: _keep(lease), last_page_at=time.monotonic), _opened(opener) as cloud:
+                due = _Run(lease, cloud).until_nothing_is_due()
+        except CloudError as problem:  # no cloud to be had at all
+            due = _pause(lease, "credential", f"vtapweb can't sign in to Azure for writing: {problem.message or problem}")
     except LeaseLostError as lost:
         log.warning("changes.lease_lost", change=change_id, problem=str(lost))
         return None

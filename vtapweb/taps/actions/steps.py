@@ -21,12 +21,11 @@ from vtapweb.events.bus import announce
 from vtapweb.events.types import ChangeProgress, StepProgress
 from vtapweb.inventory.actions.single import resource_store_read
 from vtapweb.taps.actions.ledger import mirror_began, mirror_ended
-from vtapweb.taps.hold import ChangeLease, NotNowError, budget_refused, budget_take, groups_settle, groups_take
+from vtapweb.taps.hold import LONGEST_PAUSE_S, ChangeLease, NotNowError, budget_refused, budget_take, groups_settle, groups_take
 from vtapweb.taps.models import HALF_DONE, Change, ChangeStep
 from vtapweb.taps.selectors.writes import writes_allowed
 
 BACKOFF_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
-LONGEST_PAUSE_S: Final = 600.0  # a Retry-After beyond this is looked at again then
 READ_AGAIN_S: Final = 2.0
 SETTLES_WITHIN_S: Final = 120.0  # Azure says done, and a read must show it before then
 
