@@ -46,7 +46,7 @@ def test_applying_is_recorded_told_and_carried_out_by_workers(azure: Stage) -> N
     change = change_apply(change=planned(nics), acting_user=viewer(Role.OPERATOR, name="olga"))
     assert (change.state, change.applied_by_name, change.next_due_at) == ("applying", "olga", timezone.now())
     assert azure.writes() == [], "nothing is sent by the click"
-    entry = AuditEntry.objects.get(action="taps.change_applied")
+    entry = AuditEntry.objects.get(action="taps.change_started")
     assert (entry.actor, entry.target, entry.reason, entry.detail["ticket"], entry.detail["steps"]) == (
         "olga",
         f"change {change.pk}",

@@ -246,7 +246,7 @@ def test_an_operator_applies_pauses_goes_on_and_sends_no_more(settings: Any) -> 
         assert (answer.status_code, answer.headers["Location"]) == (302, f"/changes/{change.pk}")
         change.refresh_from_db()
         assert change.state == state
-    assert AuditEntry.objects.filter(action="taps.change_applied").count() == 1
+    assert AuditEntry.objects.filter(action="taps.change_started").count() == 1
 
 
 @pytest.mark.django_db

@@ -16,7 +16,7 @@ from vtapweb.inventory.models import TapConfiguration
 from vtapweb.simulator.contoso import SPOKES
 from vtapweb.simulator.faults import FaultKind
 from vtapweb.simulator.throttle import Budgets
-from vtapweb.taps.actions.advance import changes_nudge
+from vtapweb.taps.actions.advance import STEPS_IN_AUDIT, changes_nudge
 from vtapweb.taps.actions.apply import change_cancel, change_continue, change_pause
 from vtapweb.taps.actions.writes import writes_disable, writes_resume, writes_stop
 from vtapweb.taps.gaps import gaps_of
@@ -119,9 +119,21 @@ def test_an_operation_that_fails_fails_its_step_with_azures_own_words(azure: Sta
     assert again(change).state == "partly_applied"
     assert azure.configurations(nics[2]) == []
     told = {entry.action: entry for entry in AuditEntry.objects.filter(target=f"change {change.pk}")}
-    assert (told["taps.change_partly_applied"].detail["verified"], told["taps.change_partly_applied"].detail["failed"]) == (6, 1)
+    ended = told["taps.change_ended"].detail
+    assert (ended["state"], ended["verified"], ended["failed"]) == ("partly_applied", 6, 1)
+    assert ended["not_done"] == [{"step": 3, "target": step.target_id, "state": "failed", "code": "NicIsTired"}]
     of_steps = AuditEntry.objects.filter(action__startswith="taps.step_").values_list("action", flat=True)
     assert sorted(of_steps) == ["taps.step_failed"] + ["taps.step_verified"] * 6
+
+
+def test_the_record_of_an_end_names_the_first_steps_that_were_not_done_and_counts_the_rest(azure: Stage) -> None:
+    nics = azure.add_nics(STEPS_IN_AUDIT + 4)
+    change = tap_change(nics)
+    change.steps.filter(ordinal=STEPS_IN_AUDIT).update(state="failed", error_code="NicIsTired", ended_at=timezone.now())
+    change_cancel(change=change, acting_user=viewer(Role.OPERATOR))
+    detail = AuditEntry.objects.get(action="taps.change_ended", target=f"change {change.pk}").detail
+    assert (detail["state"], len(detail["not_done"]), detail["not_done_left_out"]) == ("cancelled", STEPS_IN_AUDIT, 4)
+    assert [(one["state"], one["code"]) for one in detail["not_done"][:2]] == [("failed", "NicIsTired"), ("skipped", "cancelled")]
 
 
 def test_many_at_once_through_everything_that_goes_wrong_end_with_exactly_what_azure_failed(azure: Stage) -> None:
@@ -392,7 +404,7 @@ def test_a_move_that_fails_halfway_goes_back_to_where_it_came_from(azure: Stage)
     assert (gap.nic_id, gap.back_at) == (nics[0], PACKETLOG)
     assert gap.until is not None
     assert gap.until > gap.since
-    assert AuditEntry.objects.get(action="taps.change_partly_applied").detail["gaps"] == [gap.words]
+    assert AuditEntry.objects.get(action="taps.change_ended").detail["gaps"] == [gap.words]
     assert azure.configurations(nics[0]) == [("old", PACKETLOG, "Succeeded")]
     assert azure.configurations(nics[1]) == [("vtapweb", ILB, "Succeeded")]
     assert again(change).state == "partly_applied"

@@ -61,7 +61,7 @@ def test_it_is_announced_a_day_before_and_begins_when_it_is_due(change: Change) 
     assert expiry_perform(now=EXPIRES + MINUTE) == ([], [expiry.pk])
     expiry.refresh_from_db()
     assert (expiry.state, expiry.applied_by_name) == ("applying", "vtapweb (expiry)")
-    assert AuditEntry.objects.get(action="taps.change_applied").actor == "vtapweb (expiry)"
+    assert AuditEntry.objects.get(action="taps.change_started").actor == "vtapweb (expiry)"
     assert expiry_perform(now=EXPIRES + 2 * MINUTE) == ([], [])
     assert expiry_state(change, EXPIRES + MINUTE) == "overdue"
     play(expiry)

@@ -73,6 +73,7 @@ TURN_S: Final = 5.0  # a worker gives the change back after this, so that others
 NUDGE_AGAIN_S: Final = 5.0
 UNREADABLE_S: Final = 5.0
 REFUSED_AGAIN_S: Final = 30.0
+STEPS_IN_AUDIT: Final = 50  # steps that one entry names; every step that was sent has an entry of its own besides
 # Says that another operation holds the target, in the codes that ARM is known to use (error-conflict, common deployment errors).
 BUSY_CODES: Final = frozenset(
     {"anotheroperationinprogress", "retryableerrorduetoanotheroperation", "retryableerror", "operationpreempted", "referencedresourcenotprovisioned"}
@@ -530,6 +531,18 @@ def _finish(lease: ChangeLease) -> None:
     change_finish(lease.hold())
 
 
+def not_done(change: Change) -> dict[str, Any]:
+    """The steps that failed or were skipped, failed ones first, with their codes; {} for none. Of many only the first, and how many more."""
+    found = change.steps.filter(state__in=[StepState.FAILED, StepState.SKIPPED]).order_by("state", "ordinal")
+    some = found[:STEPS_IN_AUDIT].values_list("ordinal", "target_id", "state", "error_code", "skip_code")
+    told = [
+        {"step": ordinal, "target": target_id, "state": state, "code": error_code if state == StepState.FAILED else skip_code}
+        for ordinal, target_id, state, error_code, skip_code in some
+    ]
+    more = found.count() - len(told)
+    return {**({"not_done": told} if told else {}), **({"not_done_left_out": more} if more else {})}
+
+
 def change_finish(change: Change) -> None:
     """Bring a change without open steps to its end: counts, audit record, event. The caller holds its row."""
     counts = counts_of(change.pk)
@@ -545,12 +558,13 @@ def change_finish(change: Change) -> None:
     gaps = gaps_of(change.steps.all()) if change.action == "move" else []
     change.save(update_fields=["state", "finished_at", "lease_until", "next_due_at", "stop_code", "stop_reason"])
     audit_record(
-        action=f"taps.change_{state.value}",
+        action="taps.change_ended",
         acting_user=change.applied_by,
         actor=change.applied_by_name,
         target=f"change {change.pk}",
         reason=change.reason,
         detail={
+            "state": state.value,
             "action": change.action,
             "tap": change.tap_id,
             "ticket": change.ticket,
@@ -558,6 +572,7 @@ def change_finish(change: Change) -> None:
             "failed": counts.failed,
             "skipped": counts.skipped,
             "stop_code": change.stop_code,
+            **not_done(change),
             **({"gaps": [one.words for one in gaps]} if gaps else {}),
         },
     )

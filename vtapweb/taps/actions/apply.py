@@ -71,7 +71,7 @@ def change_apply(*, change: Change, acting_user: Viewer, accepted_digest: str = 
     found.save()
     _take_as_seen(found, moved)
     detail = {"action": found.action, "tap": found.tap_id, "ticket": found.ticket, "steps": found.steps.count(), "differences": found.differences}
-    return _done(found, "taps.change_applied", acting_user, request, detail=detail, reason=found.reason)
+    return _done(found, "taps.change_started", acting_user, request, detail=detail, reason=found.reason)
 
 
 @transaction.atomic
