@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from django.db import connection
@@ -31,6 +31,7 @@ from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import NetworkInterface, VirtualNetwork, VirtualNetworkPeering, VirtualNetworkTap
 from vtapweb.taps.actions.settings import protect_add
 from vtapweb.taps.counting import kind_of
+from vtapweb.taps.selectors import matrix as matrix_selectors
 from vtapweb.taps.selectors.matrix import matrix, places
 from vtapweb.taps.selectors.verdicts import judge_selection
 from vtapweb.taps.views import coverage
@@ -115,6 +116,19 @@ def test_nothing_mirrored_is_said_with_how_many_could_be(operator: Client) -> No
     assert "No traffic is mirrored yet. 4 of 5 NICs could be, today." in text
     assert "Why not the other 1?" in text
     assert 'data-rule="mirror-loop"' in page(operator, "?why=1")
+
+
+def test_a_map_without_mirrors_is_told_how_many_could_be(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_estate(mirrored=0)
+    make_all_read()
+    make_conditions()
+    text = operator.get("/coverage/could").content.decode()
+    assert "<b>4</b> of <b>5</b> NICs could be, today." in text
+    assert "Why not the other 1?" in text
+    select = unescape(re.search(r'href="/\?select=([^"]*)"', text)[1])  # type: ignore[index] # the link is what is tested
+    assert set(unquote(select).split(",")) == {one.key for one in made.nics}
+    monkeypatch.setattr(matrix_selectors, "COULD_MAX", 4)
+    assert "counted VNet by VNet" in operator.get("/coverage/could").content.decode()
 
 
 def opened(estate: Estate, group: str = "spoke") -> str:

@@ -118,12 +118,13 @@ def kind_of(found: JudgedSelection, source: SourceFacts, tap: TapFacts) -> tuple
     return ("unknown" if allowed is None else "refused"), verdict.deciding[0]
 
 
-def coverage_count(page: Mapping[str, Coverage], group_of: Mapping[str, str], found: JudgedSelection) -> None:
-    """Takes every judged NIC into its group of `page`; asks once for each class of NICs that no rule tells apart."""
+def coverage_count(page: Mapping[str, Coverage], group_of: Mapping[str, str], found: JudgedSelection) -> list[str]:
+    """Takes every judged NIC into its group of `page`; the keys of those that could be mirrored now. Asks once for each class of NICs."""
     of_region: dict[str, list[TapFacts]] = defaultdict(list)
     for tap in found.taps:
         of_region[tap.region].append(tap)
     known: dict[Hashable, Finding | None] = {}
+    could = []
     for source in found.sources:
         if source.configurations:
             page[group_of[source.key]].count(source, None)
@@ -133,6 +134,9 @@ def coverage_count(page: Mapping[str, Coverage], group_of: Mapping[str, str], fo
         if kind not in known:
             known[kind] = _what_hinders(found, source, of_region.get(source.region) or found.taps)
         page[group_of[source.key]].count(source, known[kind])
+        if known[kind] is None:
+            could.append(source.key)
+    return could
 
 
 def _what_hinders(found: JudgedSelection, source: SourceFacts, taps: Sequence[TapFacts]) -> Finding | None:

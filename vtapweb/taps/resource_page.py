@@ -15,7 +15,7 @@ from django.utils import timezone
 from vtapweb.domain.scope import Scope
 from vtapweb.domain.tap_rules import pair
 from vtapweb.domain.tap_rules.facts import DestinationFacts, SourceFacts, TapFacts, World
-from vtapweb.domain.tap_rules.judge import Verdict, judge, verdict_of
+from vtapweb.domain.tap_rules.judge import Verdict, judge
 from vtapweb.domain.tap_rules.rule import Finding
 from vtapweb.inventory.browse import in_scope
 from vtapweb.inventory.cells import name_of
@@ -262,17 +262,13 @@ class TapAbout:
     life: TapLife | None
     is_overdue: bool
     destination_words: str
+    is_recognised: bool
     checks: Sequence[Reason]
     source_checks: Sequence[Reason]
     sources: int
     meters: Sequence[Meter]
     changes: Sequence[ChangeLine]
     coverage_href: str
-
-    @property
-    def worst(self) -> str:
-        """ok, warn, unknown or block: the outcome that decides over the TAP itself."""
-        return self.checks[0].outcome if self.checks else "unknown"
 
 
 def tap_about(scope: Scope, tap: VirtualNetworkTap) -> TapAbout | None:
@@ -290,13 +286,18 @@ def tap_about(scope: Scope, tap: VirtualNetworkTap) -> TapAbout | None:
         life=life,
         is_overdue=is_overdue(life, timezone.now()),
         destination_words=_destination_words(facts.destination),
+        is_recognised=facts.destination is not None and bool(facts.destination.partner.partner_key),
         checks=told_once(one for one in found.judgement.tap_verdict(facts.key).findings if one.rule_id != "limits"),
-        source_checks=[reason for reason in grouped(verdict_of(pairs).findings) if reason.outcome != "ok" or reason.rule_id == "dest-nsg"],
+        source_checks=_worst_first(one for one in grouped(pairs) if one.outcome != "ok" or one.rule_id == "dest-nsg"),
         sources=len(found.sources),
         meters=_meters(found.world, facts),
         changes=change_lines(changes(scope, ChangeFilter(tap_key=tap.key))[:CHANGES_SHOWN]),
         coverage_href="/coverage?" + urlencode({"tap": tap.name}),
     )
+
+
+def _worst_first(reasons: Iterable[Reason]) -> list[Reason]:
+    return sorted(reasons, key=lambda one: ("block", "unknown", "warn", "ok").index(one.outcome))
 
 
 def _meters(world: World, tap: TapFacts) -> list[Meter]:

@@ -6,6 +6,7 @@ from vtapweb.taps.views import changes, coverage, ledger, mirror, resource, sett
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("coverage", coverage.coverage, name="coverage"),
+    path("coverage/could", coverage.coverage_could, name="coverage_could"),
     path("coverage.csv", coverage.coverage_csv, name="coverage_csv"),
     path("changes", changes.changes, name="changes"),
     path("changes/<int:number>", changes.change_detail, name="change"),

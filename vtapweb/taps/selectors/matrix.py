@@ -106,3 +106,19 @@ def matrix(scope: Scope, shown: Sequence[Place], *, by: By, choose: Callable[[Se
     verdicts = ((tap.key, found.judgement.tap_verdict(tap.key)) for tap in taps)
     closed = {key: verdict.deciding[0] for key, verdict in verdicts if not verdict.allowed}
     return Matrix(found.taps, taps, closed, rows)
+
+
+COULD_MAX: Final = 5_000  # NICs that one question judges
+
+
+def could_be_mirrored(scope: Scope) -> tuple[Coverage, list[str] | None]:
+    """All NICs in scope counted as one group, and the keys of those that could be mirrored now.
+
+    None for the keys, and only NICs counted, where there are more than COULD_MAX. Queries: one and those of `world_of`.
+    """
+    keys = list(resources(scope, ResourceKind.NETWORK_INTERFACE).values_list("key", flat=True))
+    whole = group_named("", "", "tag")
+    if len(keys) > COULD_MAX:
+        whole.nics = len(keys)
+        return whole, None
+    return whole, coverage_count({"": whole}, dict.fromkeys(keys, ""), judge_selection(scope, keys))

@@ -15,6 +15,7 @@ from vtapweb.access.actions import export_record
 from vtapweb.access.viewer import Viewer, ViewerRequest
 from vtapweb.domain.scope import Scope
 from vtapweb.domain.tap_rules.facts import TapFacts
+from vtapweb.inventory.selection import selection_keep
 from vtapweb.inventory.selectors import subscriptions
 from vtapweb.taps.counting import By
 from vtapweb.taps.coverage_page import (
@@ -31,7 +32,7 @@ from vtapweb.taps.coverage_page import (
     totals_of,
 )
 from vtapweb.taps.page_parts import needs_operator
-from vtapweb.taps.selectors.matrix import Matrix, Place, matrix, places
+from vtapweb.taps.selectors.matrix import Matrix, Place, could_be_mirrored, matrix, places
 from vtapweb.taps.selectors.verdicts import judge_selection
 from vtapweb.web.csv import csv_response
 from vtapweb.web.paging import number_of
@@ -185,6 +186,13 @@ def _context(asked: Asked, viewer: Viewer, every: Sequence[Place]) -> dict[str, 
         "csv_query": query.address(why=None),
         "hidden": [(name, value) for name, value in query.filters.items() if name in {"by", "show", "goals"}],
     }
+
+
+@require_GET
+def coverage_could(request: ViewerRequest) -> HttpResponse:
+    """The sentence of a map on which nothing is mirrored: how many could be, with the way to them."""
+    whole, keys = could_be_mirrored(request.viewer.scope)
+    return render(request, "taps/coverage_could.html", {"whole": whole, "keys": keys, "select": selection_keep(keys) if keys else ""})
 
 
 @require_GET
