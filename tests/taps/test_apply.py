@@ -154,6 +154,10 @@ def test_a_tap_is_not_deleted_by_one_change_while_another_mirrors_to_it(azure: S
     change_apply(change=first, acting_user=viewer(Role.OPERATOR, name="olga"))
     problem = refused(second, acting_user=viewer(Role.OPERATOR, name="piet"))
     assert [one["change"] for one in problem.extra["conflicts"]] == [first.pk]
+    if is_tap_first:
+        Change.objects.filter(pk=second.pk).update(subscription_ids=[PROD])
+        limited = viewer(Role.OPERATOR, name="quin", subscription_ids=[PROD])
+        assert refused(second, acting_user=limited).extra["conflicts"][0]["names"] == ["what you may not see"]
 
 
 def test_two_changes_that_were_both_let_through_never_make_two_configurations(azure: Stage) -> None:

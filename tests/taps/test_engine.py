@@ -13,7 +13,7 @@ from tests.taps.stage import ILB, PACKETLOG, Stage, add_step, stage, states, tap
 from vtapweb.access.models import AuditEntry
 from vtapweb.access.role import Role
 from vtapweb.inventory.models import TapConfiguration
-from vtapweb.simulator.contoso import SPOKES
+from vtapweb.simulator.contoso import PROD, SPOKES
 from vtapweb.simulator.faults import FaultKind
 from vtapweb.simulator.throttle import Budgets
 from vtapweb.taps.actions.advance import STEPS_IN_AUDIT, changes_nudge
@@ -547,3 +547,15 @@ def test_a_request_that_left_without_a_trace_is_on_record_when_it_is_skipped(azu
     assert step.skip_reason == "piet cancelled the change before this was done. An earlier try left no trace in Azure."
     entry = AuditEntry.objects.get(action="taps.step_skipped")
     assert (entry.target, entry.detail["request_id"], entry.detail["skip_code"]) == (step.target_id, str(step.client_request_id), "cancelled")
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_who_holds_a_group_is_named_only_to_those_who_may_see_it(azure: Stage, is_seen: bool) -> None:
+    nics = azure.add_nics(2)
+    one = tap_change(nics[:1], groups={0: ["tag:tier=db"]}, settle_s=60)
+    other = tap_change(nics[1:], groups={0: ["tag:tier=db"]}, subscription_ids=[SPOKES, PROD] if is_seen else [PROD])
+    azure.advance(one)
+    azure.advance(other)
+    waiting = other.steps.get()
+    assert waiting.wait_code == "group"
+    assert (nics[0].rpartition("/")[2] in waiting.wait_reason) is is_seen

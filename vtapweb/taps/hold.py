@@ -132,7 +132,9 @@ def groups_take(step: ChangeStep, *, now: datetime) -> None:
     for one in held:
         is_ours = one.step_id == step.pk or (one.step.change_id == step.change_id and one.step.nic_key == step.nic_key != "")
         if not is_ours and (one.until is None or one.until > now):
-            text = f"{one.step.vm_name or one.step.nic_name}, which shares {one.group} with it, is being changed by change {one.step.change_id}."
+            is_seen = one.step.subscription_id in step.change.subscription_ids  # by whoever sees this change
+            who = one.step.vm_name or one.step.nic_name if is_seen else "A VM in another subscription"
+            text = f"{who}, which shares {one.group} with it, is being changed by change {one.step.change_id}."
             raise NotNowError(one.until or now + timedelta(seconds=GROUP_RETRY_S), "group", text)
     GroupHold.objects.filter(pk__in=[one.pk for one in held]).update(step=step, until=None)
     new = [GroupHold(group_digest=digest, group=wanted[digest], step=step) for digest in sorted(set(wanted) - {one.pk for one in held})]

@@ -61,7 +61,7 @@ def change_apply(*, change: Change, acting_user: Viewer, accepted_digest: str = 
         raise _wrong_state(found, "applied")
     now = timezone.now()
     _check_writes(found, now)
-    _check_conflicts(found)
+    _check_conflicts(found, acting_user.scope)
     moved = rejudge(found, scope=found.planner_scope)
     _check_seen(moved, accepted_digest)
     found.state = moved_change(found.state, ChangeState.APPLYING)
@@ -155,8 +155,8 @@ def _check_writes(change: Change, now: datetime) -> None:
         raise ProblemError(409, "The window is over", "The change window that this was planned for has closed. Plan it again.", code="window_closed")
 
 
-def _check_conflicts(change: Change) -> None:
-    """Raises ProblemError 409 naming each running change that is at one of the same NICs or TAPs, and who applied it.
+def _check_conflicts(change: Change, scope: Scope) -> None:
+    """Raises ProblemError 409 naming each running change that is at one of the same NICs or TAPs, who applied it, and what of it lies in scope.
 
     A TAP that one change makes or deletes is not one that another one mirrors to meanwhile.
     """
@@ -176,7 +176,9 @@ def _check_conflicts(change: Change) -> None:
         other = step.change
         since = other.applied_at.isoformat() if other.applied_at else None
         one = found.setdefault(other.pk, {"change": other.pk, "by": other.applied_by_name, "since": since, "names": []})
-        one["names"].append(step.nic_name or step.target_id)
+        name = step.nic_name or step.target_id if scope.allows(step.subscription_id) else "what you may not see"
+        if name not in one["names"]:
+            one["names"].append(name)
     if found:
         parts = [f"change {one['change']}, applied by {one['by']}, is at {_some(one['names'])}" for one in found.values()]
         text = f"Another change was there first: {'; '.join(parts)}. Wait until it has ended, then apply this one: it is judged again."
