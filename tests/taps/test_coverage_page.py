@@ -29,6 +29,7 @@ from vtapweb.access.models import AuditEntry
 from vtapweb.access.role import Role
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import NetworkInterface, VirtualNetwork, VirtualNetworkPeering, VirtualNetworkTap
+from vtapweb.taps import coverage_page
 from vtapweb.taps.actions.settings import protect_add
 from vtapweb.taps.counting import kind_of
 from vtapweb.taps.selectors import matrix as matrix_selectors
@@ -289,6 +290,15 @@ def test_queries_do_not_grow(operator: Client, grown: Any, by: str) -> None:
 
 def _counted() -> CaptureQueriesContext:
     return CaptureQueriesContext(connection)
+
+
+def test_a_page_judges_so_many_nics_at_most_and_drops_no_group(operator: Client, estate: Estate, grown: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """hub 1, more-… 2 each, spoke 4 NICs, at most three a page: hub and more-0, more-1, more-2, spoke."""
+    grown()
+    monkeypatch.setattr(coverage_page, "NICS_A_PAGE", 3)
+    assert [list(cells(page(operator, f"?page={number}"))) for number in range(1, 6)] == [["hub", "more-0"], ["more-1"], ["more-2"], ["spoke"], []]
+    rows = list(csv.DictReader(io.StringIO(download(operator, "?what=share"))))
+    assert [row["Group"] for row in rows] == ["hub", "more-0", "more-1", "more-2", "spoke"]
 
 
 def test_pages_of_groups_and_of_taps_hold_each_once(operator: Client, estate: Estate, grown: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from vtapweb.web.text import plural
 
 ROWS_A_PAGE: Final = 50
 TAPS_A_PAGE: Final = 50
+NICS_A_PAGE: Final = 10_000  # judged for one page; a single group of more has a page of its own
 FILTERS: Final = ("q", "by", "tag", "subscription", "show", "tap", "goals", "tpage", "why")
 GROUP_WORDS: Final[Mapping[By, tuple[str, str]]] = {"vnet": ("VNet", "VNets"), "subnet": ("subnet", "subnets"), "tag": ("value", "values")}
 # look → glyph and words, the same for cells and for the legend
@@ -129,6 +130,19 @@ def totals_of(coverages: Sequence[Coverage]) -> Totals:
     ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     found.reasons = [Reason(one.rule_id, one.outcome, one.message, one.remedy, one.source, count) for key, count in ordered for one in [first[key]]]
     return found
+
+
+def portions(found: Sequence[Place], rows: int) -> list[Sequence[Place]]:
+    """The groups in portions of at most `rows` and, but for a single group, NICS_A_PAGE NICs; in their order, at least one (empty) portion."""
+    parts: list[list[Place]] = [[]]
+    nics = 0
+    for one in found:
+        if parts[-1] and (len(parts[-1]) == rows or nics + len(one.nic_keys) > NICS_A_PAGE):
+            parts.append([])
+            nics = 0
+        parts[-1].append(one)
+        nics += len(one.nic_keys)
+    return list(parts)
 
 
 def sentence_of(everything: Sequence[Place], shown: Totals, *, by: By, is_whole: bool, shown_count: int) -> str:

@@ -28,6 +28,7 @@ from vtapweb.taps.coverage_page import (
     is_idle,
     matrix_rows,
     open_cell,
+    portions,
     sentence_of,
     totals_of,
 )
@@ -142,8 +143,9 @@ def _opened(viewer: Viewer, every: Sequence[Place], request: ViewerRequest) -> d
 def _context(asked: Asked, viewer: Viewer, every: Sequence[Place]) -> dict[str, Any]:
     fitting = asked.fitting(every)
     query = asked.query
-    first = (query.page - 1) * ROWS_A_PAGE
-    shown = fitting[first : first + ROWS_A_PAGE]
+    parts = portions(fitting, ROWS_A_PAGE)
+    first = sum(map(len, parts[: query.page - 1]))
+    shown = parts[query.page - 1] if query.page <= len(parts) else []
     found = matrix(viewer.scope, shown, by=asked.by, choose=asked.goals_here)
     totals = totals_of([row.coverage for row in found.rows])
     last = first + len(shown)
@@ -206,8 +208,8 @@ def coverage_csv(request: ViewerRequest) -> HttpResponseBase:
     source = "DEMO (simulated Azure)" if is_demo else settings.CLOUD
 
     def chunks() -> Iterator[list[list[object]]]:
-        for start in range(0, len(shown), CSV_PORTION):
-            found = matrix(scope, shown[start : start + CSV_PORTION], by=asked.by, choose=asked.goals)
+        for portion in portions(shown, CSV_PORTION):
+            found = matrix(scope, portion, by=asked.by, choose=asked.goals)
             yield [[*cells, source] for cells in (_share_rows(found) if what == "share" else _matrix_rows(found))]
 
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M")
