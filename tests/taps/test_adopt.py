@@ -14,7 +14,8 @@ from vtapweb.access.role import Role
 from vtapweb.domain.scope import Scope
 from vtapweb.taps.actions.adopt import Adoption, drift_accept, unaccounted_adopt
 from vtapweb.taps.models import Mirror, TapLife
-from vtapweb.taps.selectors.ledger import drifted_mirrors, expiring_mirrors, first_review_count, ledger_counts, unaccounted_keys
+from vtapweb.taps.selectors.expiry import expiring
+from vtapweb.taps.selectors.ledger import drifted_mirrors, first_review_count, ledger_counts, unaccounted_keys
 from vtapweb.web.problem import ProblemError
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +111,7 @@ def test_what_should_have_ended_is_found_the_longest_overdue_first() -> None:
         make_life(f"nic-{number}", origin="adopted", reason="x", expires_at=NOON + day)
     make_life("ended", origin="change", reason="x", expires_at=NOON, state="ended", ended_at=NOON)
     make_life("no-end", origin="change", reason="x")
-    assert [one.nic_name for one in expiring_mirrors(ALL, before=NOON + timedelta(days=4))] == ["nic-1", "nic-0"]
+    assert [one.nic_name for one in expiring(ALL, before=NOON + timedelta(days=4))] == ["nic-1", "nic-0"]
 
 
 def test_glyphs_and_counts_are_of_the_viewers_scope() -> None:

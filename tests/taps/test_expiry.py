@@ -1,19 +1,24 @@
 """Expiry: a change of its own, announced before, in the next window, overdue until done; it fails open and never in a loop."""
 
+import re
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
+import time_machine
+from django.test import Client
 
 from tests.inventory.factories import NOW, SUBSCRIPTION, Estate
-from tests.taps.people import token_viewer
+from tests.taps.people import person, token_viewer
 from tests.taps.played import play
 from tests.taps.test_plan import OTHER, make_world, plan
-from vtapweb.access.models import AuditEntry
+from vtapweb.access.models import AuditEntry, User
 from vtapweb.access.role import Role
 from vtapweb.domain.scope import Scope
+from vtapweb.taps.actions.advance import change_finish
 from vtapweb.taps.actions.apply import change_cancel
 from vtapweb.taps.actions.expiry import expiry_perform, next_window
 from vtapweb.taps.actions.ledger import mirror_began, mirror_ended
+from vtapweb.taps.endings import endings
 from vtapweb.taps.models import Change, ChangeWindow, Mirror, SubscriptionWrites, WriteStop
 from vtapweb.taps.selectors.changes import plan_view
 from vtapweb.taps.selectors.expiry import expiring, overdue
@@ -119,6 +124,71 @@ def test_adopted_mirrors_expire_too(change: Change) -> None:
     expiry_perform(now=EXPIRES - HOUR)
     assert (only_expiry().expiry_of, only_expiry().reason) == (None, "Expiry of what soc adopted: kept")
     assert expiry_perform(now=EXPIRES - MINUTE) == ([], [])
+
+
+def shown(path: str) -> str:
+    """The words of a page, as an operator reads it."""
+    client = Client()
+    client.force_login(person(Role.OPERATOR, name="olga") if not User.objects.filter(username="olga").exists() else User.objects.get(username="olga"))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get(path).content.decode()))
+
+
+def test_what_expires_is_listed_announced_and_overdue_until_it_is_gone(change: Change) -> None:
+    nic_key = change.steps.get(ordinal=1).nic_key
+    with time_machine.travel(EXPIRES - 2 * DAY, tick=False):
+        assert "Nothing expires within a day" in shown("/expiring")
+        assert "Expires in 2 d: the change that untaps it is planned a day before." in shown(f"/nics/{nic_key}")
+    with time_machine.travel(EXPIRES - 20 * HOUR, tick=False):
+        expiry_perform(now=EXPIRES - 20 * HOUR)
+        number = only_expiry().pk
+        words = f"Expires in 20 h: it will be untapped by change {number} in the window 2026-12-01 12:00 – 2026-12-02 12:00 UTC."
+        assert shown("/expiring").count(words) == 4
+        assert words in shown(f"/nics/{nic_key}")
+        assert "4 expire within a day. See them" in shown("/changes")
+        assert "0 overdue" in shown("/expiring")
+    with time_machine.travel(EXPIRES + HOUR, tick=False):
+        WriteStop.objects.update_or_create(pk=1, defaults={"is_stopped": True, "reason": "incident", "by": "ada", "at": NOW})
+        expiry_perform(now=EXPIRES + HOUR)
+        assert shown("/expiring").count(f"Overdue for 1 h: change {number} could not begin to untap it yet, so it stays until it can.") == 4
+        assert "4 overdue mirrors were to end and are still there." in shown("/changes")
+        assert "4 overdue" in shown("/unaccounted/counts")
+    Mirror.objects.update(state="ended", ended_at=EXPIRES)
+    with time_machine.travel(EXPIRES + 2 * HOUR, tick=False):
+        assert "Nothing expires within a day" in shown("/expiring")
+
+
+def test_the_end_of_every_mirror_says_what_follows(change: Change) -> None:
+    life = Mirror.objects.first()
+    assert life is not None
+    expiry_perform(now=EXPIRES - HOUR)
+    expiry = only_expiry()
+
+    def words(state: str, **fields: object) -> str:
+        for name, value in {"state": state, **fields}.items():
+            setattr(expiry, name, value)
+        (found,) = endings([life], {life.tap_configuration_key: expiry}, EXPIRES + MINUTE)
+        return found.words.replace(str(expiry.pk), "N")
+
+    assert words("applying") == "Overdue for 1 min: change N is untapping it."
+    assert words("paused") == "Overdue for 1 min: change N, which untaps it, is paused."
+    assert words("handed_over") == "Overdue for 1 min: change N, which untaps it, was handed over."
+    ended = {"finished_at": EXPIRES}
+    assert "was cancelled, so it stays until somebody decides" in words("cancelled", **ended)
+    assert "change N has not untapped it; it is planned again an hour later" in words("failed", **ended)
+    assert "it could not be planned to untap it" in words("applied", finished_at=EXPIRES, created_at=NOW - DAY), "an earlier mirror's"
+
+
+def test_the_change_that_leaves_something_overdue_says_so(change: Change) -> None:
+    expiry_perform(now=EXPIRES + MINUTE)
+    expiry = only_expiry()
+    done, *rest = expiry.steps.order_by("ordinal")
+    expiry.steps.filter(pk=done.pk).update(state="verified", verified_at=EXPIRES, ended_at=EXPIRES, sent_at=EXPIRES)
+    expiry.steps.filter(pk__in=[one.pk for one in rest]).update(state="failed", error_code="NicIsTired", ended_at=EXPIRES)
+    change_finish(expiry)
+    expiry.refresh_from_db()
+    assert (expiry.state, expiry.stop_code) == ("partly_applied", "overdue")
+    assert expiry.stop_reason == "3 mirrors whose time is up are still there: they stay overdue until a later change, or somebody, untaps them."
+    assert expiry.stop_reason in shown(f"/changes/{expiry.pk}")
 
 
 def test_overdue_mirrors_are_seen_in_scope(change: Change) -> None:

@@ -140,7 +140,7 @@ def test_the_menus_badge_counts_what_waits(operator: Client) -> None:
     assert b'hx-get="/unaccounted/counts"' in operator.get("/unaccounted").content
 
 
-@pytest.mark.parametrize("path", ["/unaccounted", "/drift", "/preparation"])
+@pytest.mark.parametrize("path", ["/unaccounted", "/drift", "/expiring", "/preparation"])
 def test_pages_cost_the_same_queries_whatever_they_hold(operator: Client, path: str) -> None:
     counts = []
     for many in (1, 25):
@@ -149,6 +149,7 @@ def test_pages_cost_the_same_queries_whatever_they_hold(operator: Client, path: 
             old = make_life(f"b-{many}-{number}", origin="change", reason="x", began_change=make_change(), state="changed", ended_at=NOON)
             make_life(f"b-{many}-{number}", replaces=old)
             make_step(make_change(), f"c-{many}-{number}")
+            make_life(f"d-{many}-{number}", origin="adopted", reason="x", adopted_by="ann", adopted_at=NOON, expires_at=NOON)
         with CaptureQueriesContext(connection) as captured:
             assert operator.get(path).status_code == 200
         counts.append(len(captured))

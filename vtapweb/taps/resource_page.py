@@ -22,8 +22,10 @@ from vtapweb.inventory.cells import name_of
 from vtapweb.inventory.models import FrontendIpConfiguration, IpConfiguration, LoadBalancer, NetworkInterface, TapConfiguration, VirtualNetworkTap
 from vtapweb.taps.change_page import CHANGE_STATES, FLOWING, TITLES, Tick
 from vtapweb.taps.chooser import Reason, chooser_href, grouped, reason_of
+from vtapweb.taps.endings import Ending, endings, is_overdue
 from vtapweb.taps.models import Change, Mirror, TapLife
 from vtapweb.taps.selectors.changes import ChangeFilter, changes
+from vtapweb.taps.selectors.expiry import expiry_changes
 from vtapweb.taps.selectors.facts import ProposedTap, world_of
 from vtapweb.taps.selectors.preparation import Preparation, preparations
 from vtapweb.taps.selectors.verdicts import judge_selection
@@ -102,7 +104,7 @@ class MirrorNow:
     tap_name: str
     tap_href: str
     life: Mirror | None
-    is_overdue: bool
+    ending: Ending | None
     ticks: Sequence[Tick]
 
 
@@ -183,7 +185,9 @@ def _mirrors(scope: Scope, nic: NetworkInterface, source: SourceFacts) -> list[M
     prepared = preparations(scope, [(source.vm_key, one.virtual_network_tap_key) for one in rows]) if source.vm_key else {}
     seen = VirtualNetworkTap.objects.filter(in_scope(scope), key__in=[one.virtual_network_tap_key for one in rows]).values_list("key", flat=True)
     present = set(seen)
-    now = timezone.now()
+    dated = [one for one in lives.values() if one.expires_at is not None]
+    by_key = expiry_changes(scope, [one.tap_configuration_key for one in dated]) if dated else {}
+    ends = {one.life.tap_configuration_key: one for one in endings(dated, by_key, timezone.now())}
     found = []
     for one in rows:
         life = lives.get(one.key)
@@ -192,7 +196,7 @@ def _mirrors(scope: Scope, nic: NetworkInterface, source: SourceFacts) -> list[M
                 tap_name=name_of(one.virtual_network_tap_id),
                 tap_href=f"/taps/{one.virtual_network_tap_key}" if one.virtual_network_tap_key in present else "",
                 life=life,
-                is_overdue=is_overdue(life, now),
+                ending=ends.get(one.key),
                 ticks=(
                     _prepared(prepared.get((source.vm_key, one.virtual_network_tap_key))),
                     _configured(one),
@@ -201,11 +205,6 @@ def _mirrors(scope: Scope, nic: NetworkInterface, source: SourceFacts) -> list[M
             )
         )
     return found
-
-
-def is_overdue(life: Mirror | TapLife | None, now: datetime) -> bool:
-    """Whether it was to end before now."""
-    return life is not None and life.expires_at is not None and life.expires_at <= now
 
 
 def _prepared(known: Preparation | None) -> Tick:

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("unaccounted", ledger.unaccounted, name="taps_unaccounted"),
     path("unaccounted/counts", ledger.counts, name="taps_ledger_counts"),
     path("drift", ledger.drift, name="taps_drift"),
+    path("expiring", ledger.expiring_mirrors, name="taps_expiring"),
     path("preparation", ledger.preparation, name="taps_preparation"),
     path("preparation.sh", ledger.preparation_script, name="taps_preparation_script"),
     path("evidence", ledger.evidence_page, name="taps_evidence"),

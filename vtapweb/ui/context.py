@@ -22,7 +22,7 @@ NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
     )))),
     ("Coverage", "/coverage", "coverage", False, ("/coverage",)),
     ("Changes", "/changes", "changes", False, ("/changes", "/mirror")),
-    ("Ledger", "/unaccounted", "ledger", False, ("/unaccounted", "/drift", "/preparation", "/evidence")),
+    ("Ledger", "/unaccounted", "ledger", False, ("/unaccounted", "/drift", "/expiring", "/preparation", "/evidence")),
     ("Changes feed", "/feed", "feed", False, ("/feed",)),
     ("Syncs", "/syncs", "sync", False, ("/syncs",)),
     ("Connect", "/connect", "connect", False, ("/connect", "/partners")),

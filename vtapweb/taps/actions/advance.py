@@ -555,6 +555,15 @@ def change_finish(change: Change) -> None:
         change.stop_code = change.stop_reason = ""
     elif change.window_closes_at is not None and change.steps.filter(skip_code="window_closed").exists():
         change.stop_code, change.stop_reason = "window_closed", "The change window closed before everything was sent."
+    overdue = counts.failed + counts.skipped - counts.already + len(change.left_out) if change.plan.get("is_expiry") else 0
+    if overdue:
+        change.stop_code = change.stop_code or "overdue"
+        left = (
+            "1 mirror whose time is up is still there: it stays overdue"
+            if overdue == 1
+            else f"{overdue:,} mirrors whose time is up are still there: they stay overdue"
+        )
+        change.stop_reason = f"{change.stop_reason} {left} until a later change, or somebody, untaps {'it' if overdue == 1 else 'them'}.".strip()
     gaps = gaps_of(change.steps.all()) if change.action == "move" else []
     change.save(update_fields=["state", "finished_at", "lease_until", "next_due_at", "stop_code", "stop_reason"])
     audit_record(

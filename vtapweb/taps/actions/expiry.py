@@ -25,12 +25,11 @@ from vtapweb.taps.actions.plan import check_writes, plan_end, wish_of
 from vtapweb.taps.actions.steps import skip_pending
 from vtapweb.taps.models import Change, Mirror, WriteStop
 from vtapweb.taps.selectors import planning
-from vtapweb.taps.selectors.expiry import expiring, seen_to
+from vtapweb.taps.selectors.expiry import SOON, expiring, seen_to
 from vtapweb.taps.selectors.rejudge import rejudge
 from vtapweb.taps.selectors.writes import change_windows
 from vtapweb.web.problem import ProblemError
 
-ANNOUNCED_BEFORE: Final = timedelta(hours=24)
 AGAIN_AFTER: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
 NAME: Final = "vtapweb (expiry)"
@@ -49,7 +48,7 @@ def _plan_all(now: datetime) -> list[Change]:
     """One change for the mirrors of one change that expire at one time."""
     _alone(now)  # two ticks at once do not plan the same twice
     everything = Scope.everything()
-    mirrors = list(expiring(everything, before=now + ANNOUNCED_BEFORE))
+    mirrors = list(expiring(everything, before=now + SOON))
     known = seen_to(everything, mirrors, now=now, again_after=AGAIN_AFTER)
     groups: dict[tuple[int | None, str, str, datetime | None], list[Mirror]] = {}
     for one in mirrors:
@@ -93,7 +92,7 @@ def next_window(expires_at: datetime, now: datetime) -> Window | None:
     if opening:
         opens_at, closes_at, zone = opening[0]
         return Window(max(opens_at, start), closes_at, zone)
-    return Window(expires_at, expires_at + ANNOUNCED_BEFORE, "UTC") if expires_at > now else None
+    return Window(expires_at, expires_at + SOON, "UTC") if expires_at > now else None
 
 
 def _apply_due(now: datetime) -> list[int]:

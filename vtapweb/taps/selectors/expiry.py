@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from vtapweb.domain.change import ChangeState
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.selectors import in_scope
-from vtapweb.taps.models import ChangeStep, Mirror
+from vtapweb.taps.models import Change, ChangeStep, Mirror
 
+SOON = timedelta(hours=24)  # a change that ends a mirror is planned and announced so long before
 OPEN = (ChangeState.PLANNED, ChangeState.APPLYING, ChangeState.PAUSED, ChangeState.HANDED_OVER)
 
 
@@ -22,6 +23,19 @@ def expiring(scope: Scope, *, before: datetime) -> QuerySet[Mirror]:
 def overdue(scope: Scope, *, now: datetime) -> QuerySet[Mirror]:
     """Mirrors that should have ended and are still there; one query."""
     return expiring(scope, before=now)
+
+
+def expiry_counts(scope: Scope, *, now: datetime) -> tuple[int, int]:
+    """(mirrors that are overdue, mirrors that expire within a day); one query."""
+    found = expiring(scope, before=now + SOON).order_by().aggregate(all=Count("pk"), overdue=Count("pk", filter=Q(expires_at__lte=now)))
+    return found["overdue"], found["all"] - found["overdue"]
+
+
+def expiry_changes(scope: Scope, configuration_keys: Iterable[str]) -> dict[str, Change]:
+    """{TAP configuration's key: the newest change that vtapweb planned to end it}, of those in scope; one query."""
+    steps = ChangeStep.objects.filter(target_key__in=list(configuration_keys), action="delete", change__plan__is_expiry=True)
+    found = steps.select_related("change").defer("body", "before", "groups", "operation", "change__plan", "change__left_out").order_by("pk")
+    return {step.target_key: step.change for step in found if scope.covers(step.change.subscription_ids)}
 
 
 def seen_to(scope: Scope, mirrors: Iterable[Mirror], *, now: datetime, again_after: timedelta) -> set[str]:

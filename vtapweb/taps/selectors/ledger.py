@@ -1,13 +1,14 @@
 """Reads of the ledger: what nobody here answers for, what drifted, and how many of each. `evidence` reads it over time."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
 
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.selectors import in_scope
 from vtapweb.taps.models import LedgerEntry, Mirror, TapLife
+from vtapweb.taps.selectors.expiry import expiry_counts
 
 Origin, State = LedgerEntry.Origin, LedgerEntry.State
 
@@ -31,6 +32,8 @@ class LedgerCounts:
     unaccounted_mirrors: int
     unaccounted_taps: int
     drift: int
+    overdue: int = 0  # mirrors that were to end and are still there
+    soon: int = 0  # mirrors that expire within a day: nobody has to do anything
 
     @property
     def unaccounted(self) -> int:
@@ -38,7 +41,7 @@ class LedgerCounts:
 
     @property
     def total(self) -> int:
-        return self.unaccounted + self.drift
+        return self.unaccounted + self.drift + self.overdue
 
 
 def unaccounted_mirrors(scope: Scope) -> QuerySet[Mirror]:
@@ -69,13 +72,8 @@ def drifted_taps(scope: Scope) -> QuerySet[TapLife]:
     return in_scope(TapLife.objects.filter(_DRIFT), scope).select_related("began_change").order_by("-ended_at", "-pk")
 
 
-def expiring_mirrors(scope: Scope, *, before: datetime) -> QuerySet[Mirror]:
-    """Open mirrors, made or adopted here, that were to end before that moment, the longest overdue first; one query."""
-    return in_scope(Mirror.objects.filter(ended_at=None, expires_at__lt=before), scope).order_by("expires_at", "pk")
-
-
 def ledger_counts(scope: Scope) -> LedgerCounts:
-    """Two queries."""
+    """Three queries."""
     counted = {
         model: in_scope(model._default_manager.filter(_UNACCOUNTED | _DRIFT), scope).aggregate(
             unaccounted=Count("pk", filter=_UNACCOUNTED), drift=Count("pk", filter=_DRIFT)
@@ -83,7 +81,7 @@ def ledger_counts(scope: Scope) -> LedgerCounts:
         for model in (Mirror, TapLife)
     }
     mirrors, taps = counted[Mirror], counted[TapLife]
-    return LedgerCounts(mirrors["unaccounted"], taps["unaccounted"], mirrors["drift"] + taps["drift"])
+    return LedgerCounts(mirrors["unaccounted"], taps["unaccounted"], mirrors["drift"] + taps["drift"], *expiry_counts(scope, now=timezone.now()))
 
 
 def first_review_count(scope: Scope) -> int:

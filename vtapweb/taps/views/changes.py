@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from django.contrib import messages
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from vtapweb.access.guards import require_role
@@ -23,6 +24,7 @@ from vtapweb.taps.models import Change
 from vtapweb.taps.plan_form import BETWEEN, WindowForm
 from vtapweb.taps.selectors.changes import PlanView, change_of, plan_view
 from vtapweb.taps.selectors.changes import changes as changes_in
+from vtapweb.taps.selectors.expiry import expiry_counts
 from vtapweb.taps.selectors.writes import change_windows, writes_states
 from vtapweb.web.problem import ProblemError
 from vtapweb.web.tables import TableQuery
@@ -39,7 +41,10 @@ def changes(request: ViewerRequest) -> HttpResponse:
     rows = list_rows(request.viewer.scope, query.filters, first, query.page_size)
     number = matching(request.viewer.scope, query.filters).count()
     last = first + len(rows)
+    overdue, soon = expiry_counts(request.viewer.scope, now=timezone.now())
     context = {
+        "overdue": overdue,
+        "soon": soon,
         "rows": rows,
         "query": query,
         "here": query.address(),

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.encoding import iri_to_uri
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -23,10 +24,12 @@ from vtapweb.domain.takeaway import preparation_text
 from vtapweb.inventory.selectors import subscriptions
 from vtapweb.taps.actions.adopt import Adoption, drift_accept, unaccounted_adopt
 from vtapweb.taps.actions.mend import drift_plan, removal_plan
+from vtapweb.taps.endings import endings
 from vtapweb.taps.evidence_rows import COLUMNS, as_columns
 from vtapweb.taps.forms import AdoptForm, EvidenceForm, errors_take
 from vtapweb.taps.models import Change, Mirror, TapLife
 from vtapweb.taps.selectors.evidence import EvidenceFilter, evidence, evidence_portions, evidence_unknown_count, place_of
+from vtapweb.taps.selectors.expiry import SOON, expiring, expiry_changes
 from vtapweb.taps.selectors.ledger import drifted_mirrors, drifted_taps, first_review_count, ledger_counts, unaccounted_mirrors, unaccounted_taps
 from vtapweb.taps.selectors.preparation import preparation_list
 from vtapweb.web.csv import csv_response, json_response
@@ -149,6 +152,16 @@ def drift(request: ViewerRequest) -> HttpResponse:
         "ticked_taps": set(_numbers(request, "tap")),
     }
     return page(request, "taps/drift.html", "drift", context, is_refused=bool(problem))
+
+
+@require_GET
+def expiring_mirrors(request: ViewerRequest) -> HttpResponse:
+    """Mirrors whose time is up, or will be within a day, and what becomes of each."""
+    scope, now = request.viewer.scope, timezone.now()
+    found = expiring(scope, before=now + SOON)
+    lives = list(found[:PAGE_ROWS])
+    rows = endings(lives, expiry_changes(scope, [one.tap_configuration_key for one in lives]), now)
+    return page(request, "taps/expiring.html", "expiring", {"rows": rows, "matching": found.count()})
 
 
 @require_GET
