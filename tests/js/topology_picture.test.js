@@ -171,6 +171,10 @@ test("labels: the most important first, no two over each other", () => {
   assert.deepEqual(placed.map((one) => one.of), [0, 50]);
   assert.equal(placeLabels([{ rank: 1, isNeeded: false, places: [box(0)] }], [{ x: 0, y: 0, w: 5, h: 5 }]).length, 0);
   assert.equal(placeLabels([{ rank: 1, isNeeded: true, places: [box(0)] }], [{ x: 0, y: 0, w: 5, h: 5 }]).length, 1);
+  const words = { x: 0, y: 0, w: 5, h: 5 };
+  const needed = (places, free) => placeLabels([{ rank: 1, isNeeded: true, places }], [words, { x: 20, y: 0, w: 10, h: 10 }], free)[0].of;
+  assert.equal(needed([box(1), box(20)], []), 1, "where it hides least");
+  assert.equal(needed([box(1), box(20)], [words]), 20, "a heading is worse to hide than a box");
   assert.ok(overlaps({ x: 0, y: 0, w: 2, h: 2 }, { x: 1, y: 1, w: 2, h: 2 }));
 });
 

@@ -97,7 +97,7 @@ def test_queries_do_not_grow_with_the_estate(client: Client, django_assert_num_q
         client.get("/api/v1/topology", headers=headers)
     with django_assert_num_queries(3):  # token, seq, revision
         client.get("/api/v1/topology", headers=headers)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         client.get("/api/v1/topology", headers=limited)
     with django_assert_num_queries(3):
         client.get("/api/v1/topology", headers=limited)

@@ -112,5 +112,5 @@ def test_a_panel_costs_as_many_queries_for_many_rows_as_for_few(
     topology_refresh()
     for key in (estate.spoke.key, estate.spoke_subnet.key, estate.nics[0].key, estate.tap.destination_key):
         node = Placement.objects.get(key=key).pk
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(18):
             assert viewer.get(f"/map/panel/{node}").status_code == 200

@@ -103,7 +103,7 @@ class MirrorDoc(NamedTuple):
 class Documents:
     """All that may be read, and how fresh it is. `stale` holds unix seconds of the last complete read by (subscription, "vnets" | "nics");
     `complete` the subscriptions whose lists were all read to their ends the last time, so that what is missing there is really gone;
-    `unaccounted` the keys of TAP configurations that nobody here made or adopted."""
+    `unaccounted` the keys of TAP configurations and of TAPs that nobody here made or adopted."""
 
     subscriptions: Sequence[SubscriptionRow] = ()
     vnets: Sequence[VnetDoc] = ()
@@ -535,7 +535,8 @@ def snapshot_of(graph: Graph, layout: Layout, ids: Mapping[str, int], stamp: Sta
         (
             ids[key], key, one.name, one.kind, ids[one.vnet_key] if one.vnet_key in blocks else 0,
             ids[one.subnet_key] if one.subnet_key in subnets else 0,
-            *box, one.address, "", len(one.tap_keys), mirrors_into.get(ids[key], 0), one.member_count, one.state,
+            *box, one.address, "", len(one.tap_keys), len(graph.docs.unaccounted.intersection(one.tap_keys)), mirrors_into.get(ids[key], 0),
+            one.member_count, one.state,
         )
         for key, one in graph.collectors.items() if (box := boxes.get(key))
     )  # fmt: skip

@@ -23,7 +23,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "nics": ("id", "subnet", "slot", "name", "state"),
     "peerings": ("id", "a", "b", "state", "detail", "is_global"),
     "collectors": (
-        "id", "key", "name", "kind", "vnet", "subnet", "x", "y", "w", "h", "address", "partner", "taps", "mirrors", "members", "state",
+        "id", "key", "name", "kind", "vnet", "subnet", "x", "y", "w", "h", "address", "partner", "taps", "unaccounted", "mirrors", "members", "state",
     ),
     "mirrors": ("id", "nic", "collector", "state"),
 }  # fmt: skip

@@ -25,6 +25,7 @@ SELECTION_MAX = 1000  # NICs that are judged at once
 LISTED_MAX = 200
 PAIRS_MAX = 200
 TOLD_ANYWAY = frozenset({"downtime"})  # the plan says it of every NIC, so here it would hide what is special
+ALREADY_THERE = "already-there"  # a product rule of moves alone
 GLYPHS: Mapping[str, str] = {"ok": "●", "warn": "▲", "unknown": "◌", "block": "⬢"}
 
 
@@ -142,7 +143,7 @@ class Judge(Protocol):
 class MovingJudge:
     """Judges NICs as they will be when their mirrors are gone; one that is mirrored to the TAP already has nowhere to move."""
 
-    THERE = verdict_of([Finding("already-there", Outcome.BLOCK, "It is mirrored to this TAP already.", "", PRODUCT)])
+    THERE = verdict_of([Finding(ALREADY_THERE, Outcome.BLOCK, "It is mirrored to this TAP already.", "", PRODUCT)])
 
     def __init__(self, judgement: Judgement, now: Mapping[str, frozenset[str]]) -> None:
         self._judgement, self._now = judgement, now

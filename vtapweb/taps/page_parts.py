@@ -7,6 +7,7 @@ from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
 
 NAMED_MAX = 12  # NICs that one reason names
+UNACCOUNTED_GLYPH = "⚐"  # nobody's flag; the same on the map (static/js/topology/store/states.js) and in docs/glossary.md
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from django.core.cache import cache
 from vtapweb.domain.graph import Documents, Stamp, graph_of, snapshot_of
 from vtapweb.domain.layout import GEOMETRY, Layout
 from vtapweb.domain.scope import Scope
-from vtapweb.domain.topology import Snapshot, decode, encode
+from vtapweb.domain.topology import COLUMNS, Snapshot, decode, encode
 from vtapweb.topology.body import Body, body_of
 from vtapweb.topology.models import TopologyState
 from vtapweb.topology.placements import stored_places
@@ -98,8 +98,9 @@ def scoped_snapshot(scope: Scope, stamp: Stamp) -> Snapshot:
 
 
 def last_snapshot(state: TopologyState) -> Snapshot:
-    """The last picture of the whole estate as a value; an empty one before the first."""
-    if not state.picture:
-        return snapshot_of(graph_of(Documents()), Layout(), {}, Stamp("r0", 0, settings.CLOUD == "simulator", ""))
-    text = zlib.decompressobj(-zlib.MAX_WBITS).decompress(bytes(state.picture))
-    return decode(orjson.loads(text + b"0}"))
+    """The last picture of the whole estate as a value; an empty one before the first, and where an earlier release stored it with other columns."""
+    if state.picture:
+        wire = orjson.loads(zlib.decompressobj(-zlib.MAX_WBITS).decompress(bytes(state.picture)) + b"0}")
+        if all(set(names) <= wire["columns"][table].keys() for table, names in COLUMNS.items()):
+            return decode(wire)
+    return snapshot_of(graph_of(Documents()), Layout(), {}, Stamp("r0", 0, settings.CLOUD == "simulator", ""))

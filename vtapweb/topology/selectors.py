@@ -36,7 +36,7 @@ from vtapweb.inventory.models import (
     VirtualNetworkPeering,
     VirtualNetworkTap,
 )
-from vtapweb.taps.selectors.ledger import unaccounted_mirrors
+from vtapweb.taps.selectors.ledger import unaccounted_keys, unaccounted_mirrors, unaccounted_taps
 
 # Lists that must have been read to their ends before something missing in them is called gone.
 LISTS = {"virtual_networks": "vnets", "network_interfaces": "nics", "virtual_network_taps": "taps", "load_balancers": "load-balancers"}
@@ -50,7 +50,7 @@ def present(model: type[Model], scope: Scope) -> "QuerySet[Any]":
 
 
 def documents_of(scope: Scope) -> Documents:
-    """Everything the map needs that `scope` may read. Fourteen queries, and one more for every 900 collectors' addresses."""
+    """Everything the map needs that `scope` may read. Fifteen queries, and one more for every 900 collectors' addresses."""
     stale, complete = _freshness(scope)
     subscriptions = (
         Subscription.objects.all() if scope.subscription_ids is None else Subscription.objects.filter(pk__in=sorted(scope.subscription_ids))
@@ -62,6 +62,7 @@ def documents_of(scope: Scope) -> Documents:
     )]  # fmt: skip
     frontends = _frontends(scope, {tap.destination_key for tap in taps})
     members = {key for frontend in frontends.values() for key in frontend.members}
+    keys = unaccounted_keys(scope)
     return Documents(
         subscriptions=tuple(
             SubscriptionRow(pk, name or pk, _subscription_stale(pk, not_listed, stale))
@@ -96,7 +97,7 @@ def documents_of(scope: Scope) -> Documents:
         frontends=frontends,
         stale={place: since for place, since in stale.items() if place[1] in {"vnets", "nics"}},
         complete=complete,
-        unaccounted=frozenset(unaccounted_mirrors(scope).order_by().values_list("tap_configuration_key", flat=True)),
+        unaccounted=keys.tap_configuration_keys | keys.tap_keys,
     )  # fmt: skip
 
 
@@ -185,9 +186,9 @@ def _unix_s(at: datetime | None) -> int:
 
 
 def inventory_mark(scope: Scope) -> str:
-    """A short text that differs when the inventory has changed, or who answers for a mirror. Four queries."""
+    """A short text that differs when the inventory has changed, or who answers for a mirror or a TAP. Five queries."""
     changes = ResourceChange.objects.aggregate(last=Max("id"))["last"]
     states = KindState.objects.aggregate(last=Max("last_attempt_at"), good=Max("last_complete_at"), count=Count("pk"))
     subscriptions = Subscription.objects.aggregate(listed=Max("last_listed_at"), lost=Max("not_listed_since"), count=Count("pk"))
-    ledger = unaccounted_mirrors(scope).order_by().aggregate(last=Max("pk"), count=Count("pk"))
+    ledger = [rows.order_by().aggregate(last=Max("pk"), count=Count("pk")) for rows in (unaccounted_mirrors(scope), unaccounted_taps(scope))]
     return f"{scope.digest} {changes} {states} {subscriptions} {ledger}"

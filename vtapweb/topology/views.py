@@ -4,10 +4,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from vtapweb.access.role import Role
-from vtapweb.access.selectors import scope_of_request, viewer_of
+from vtapweb.access.selectors import viewer_of
 from vtapweb.inventory.partners import partners
 from vtapweb.inventory.selectors import is_read_once
-from vtapweb.topology.choices import choices_of
+from vtapweb.topology.choices import choices_of, reach_of, sources_of
 from vtapweb.topology.panel import panel_of
 
 
@@ -26,12 +26,26 @@ def empty(request: HttpRequest) -> HttpResponse:
 
 
 def mirror(request: HttpRequest) -> HttpResponse:
-    """The side panel while one chooses a TAP for the selected NICs."""
-    return render(request, "topology/choices.html", {"choices": choices_of(request.GET.get("select", ""), viewer_of(request))})
+    """The side panel while one chooses a TAP for the selected NICs; `action=move` for NICs that are mirrored already."""
+    action = "move" if request.GET.get("action") == "move" else "tap"
+    return render(request, "topology/choices.html", {"choices": choices_of(request.GET.get("select", ""), viewer_of(request), action)})
+
+
+def sources(request: HttpRequest, key: str) -> HttpResponse:
+    """The side panel while one chooses NICs for a TAP."""
+    found = sources_of(key, viewer_of(request))
+    if found is None:
+        raise Http404
+    return render(request, "topology/sources.html", {"sources": found})
 
 
 def panel(request: HttpRequest, node_id: int) -> HttpResponse:
-    found = panel_of(node_id, scope_of_request(request))
+    found = panel_of(node_id, viewer_of(request))
     if found is None:
         raise Http404
     return render(request, "topology/panel.html", {"panel": found})
+
+
+def reach(request: HttpRequest, key: str) -> HttpResponse:
+    """One sentence: whether a NIC can be mirrored. Asked for by its panel once that stands, for it costs a judgement."""
+    return render(request, "topology/reach.html", {"sentence": reach_of(key, viewer_of(request))})

@@ -531,6 +531,14 @@ export class MapPage {
     htmx?.ajax("GET", address, { source: body, target: body, swap: "innerHTML" }).then(done, done);
   }
 
+  /** Something other than a node, such as what one may choose from. @param {string} address */
+  showPanel(address) {
+    this.openNode = null;
+    delete this.panel.dataset.node;
+    this.fillPanel(address);
+    this.placeRing();
+  }
+
   close() {
     if (!this.panel.childElementCount) return;
     this.openNode = null;
@@ -546,10 +554,7 @@ export class MapPage {
     if (!this.selection.size || !this.urls.mirror) return;
     try {
       const select = await postSelection(this.urls.selection, [...this.selection]);
-      this.openNode = null;
-      delete this.panel.dataset.node;
-      this.fillPanel(`${this.urls.mirror}?select=${encodeURIComponent(select)}`);
-      this.placeRing();
+      this.showPanel(`${this.urls.mirror}?select=${encodeURIComponent(select)}`);
     } catch (error) {
       toast(`Where they may go could not be asked: ${error instanceof Error ? error.message : "no answer"}`, "warn");
     }
@@ -715,10 +720,12 @@ export class MapPage {
 
   /** Buttons of the page and of the panel. @param {Event} event */
   handleAction(event) {
-    const target = event.target instanceof Element ? event.target.closest("[data-action],[data-map-select],[data-map-fly],[data-map-open]") : null;
+    const target = event.target instanceof Element ? event.target.closest("[data-action],[data-map-select],[data-map-take],[data-map-fly],[data-map-open],[data-map-panel]") : null;
     if (!(target instanceof HTMLElement) || !this.graph) return;
-    const { action, mapSelect, mapFly, mapOpen } = target.dataset;
-    if (mapSelect) this.select(add(this.selection, this.graph.nicIdsUnder(Number(mapSelect))));
+    const { action, mapSelect, mapTake, mapFly, mapOpen, mapPanel } = target.dataset;
+    if (mapPanel) this.showPanel(mapPanel);
+    else if (mapTake) this.select(add(this.selection, mapTake.split(",").map(Number)));
+    else if (mapSelect) this.select(add(this.selection, this.graph.nicIdsUnder(Number(mapSelect))));
     else if (mapFly) this.flyTo(Number(mapFly));
     else if (mapOpen) {
       event.preventDefault();

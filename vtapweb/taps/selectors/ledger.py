@@ -44,6 +44,11 @@ class LedgerCounts:
         return self.unaccounted + self.drift + self.overdue
 
 
+def open_mirrors(scope: Scope) -> QuerySet[Mirror]:
+    """Mirrors that are there, whoever made them; one query."""
+    return in_scope(Mirror.objects.filter(ended_at=None), scope)
+
+
 def unaccounted_mirrors(scope: Scope) -> QuerySet[Mirror]:
     """Open mirrors that nobody here made or adopted, by TAP and NIC; one query."""
     return in_scope(Mirror.objects.filter(_UNACCOUNTED), scope).select_related("replaces").order_by("tap_name", "tap_key", "nic_name", "pk")

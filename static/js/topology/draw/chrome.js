@@ -1,7 +1,7 @@
 // @ts-check
 /** The HTML over the canvas: tooltip, focus ring, legend, banners, selection bar, the tree for keyboards and screen readers. */
 
-import { COLLECTOR_KINDS, collectorState, count, GHOST, NIC_MARKS, NIC_PLAIN, NIC_STATES, nicState, nicWords, peeringState, PEERING_STATES, STALE } from "../store/states.js";
+import { COLLECTOR_KINDS, collectorState, count, GHOST, NIC_MARKS, NIC_PLAIN, NIC_STATES, nicState, nicWords, peeringState, PEERING_STATES, STALE, UNACCOUNTED_TAP } from "../store/states.js";
 import { NIC } from "../store/graph.js";
 import { clock } from "./names.js";
 
@@ -63,13 +63,14 @@ export function describe(graph, ref) {
     const row = graph.collectors.rowOf.get(ref.id) ?? -1;
     const { name, address, kind, partner, state } = graph.collectors.texts;
     const style = collectorState(state[row]);
-    const { mirrors, members, taps } = graph.collectors.numbers;
+    const { mirrors, members, taps, unaccounted } = graph.collectors.numbers;
+    const open = unaccounted[row] ? [`${UNACCOUNTED_TAP.glyph} ${count(unaccounted[row], "TAP")} ${UNACCOUNTED_TAP.words}`] : [];
     return {
       title: name[row] ?? "",
       facts: [
         [address[row], COLLECTOR_KINDS[kind[row]], partner[row]].filter(Boolean).join(" · "),
         [count(taps[row], "TAP"), count(mirrors[row], "mirror"), members[row] ? count(members[row], "member") : ""].filter(Boolean).join(" · "),
-        `${style.glyph} ${style.words}`, "no live numbers yet",
+        ...open, `${style.glyph} ${style.words}`, "no live numbers yet",
       ],
     };
   }
@@ -137,6 +138,7 @@ export function fillLegend(list, graph, level) {
   }
   const collectors = new Set(graph.collectors.texts.state.slice(0, graph.collectors.size).map((state) => collectorState(state).key));
   for (const state of ["ok", "unknown", "gone"]) if (collectors.has(state)) entry(collectorState(state).color, collectorState(state).glyph, collectorState(state).meaning);
+  if (graph.collectors.numbers.unaccounted.subarray(0, graph.collectors.size).some((taps) => taps > 0)) entry(UNACCOUNTED_TAP.color, UNACCOUNTED_TAP.glyph, UNACCOUNTED_TAP.meaning);
   if (graph.vnets.texts.role.some((role) => role === "ghost")) entry("ghost", "", GHOST.meaning);
   if (bits & NIC.stale || graph.vnets.numbers.stale_since.subarray(0, graph.vnets.size).some((since) => since > 0)) entry("hatch", "", STALE.meaning);
   list.replaceChildren(...items);

@@ -182,10 +182,10 @@ export function pipeLabel(graph, pipe) {
 /**
  * Places and paints the pills of the pipes given.
  *
- * @param {NamePen} pen @param {Pipe[]} pipes @param {Box[]} obstacles px
+ * @param {NamePen} pen @param {Pipe[]} pipes @param {Box[]} obstacles px @param {Box[]} words of them what is worst to hide, px
  * @returns {Array<{box: Box, text: string, id: number}>} what is shown, for hit tests and tests
  */
-export function paintPipeLabels(pen, pipes, obstacles) {
+export function paintPipeLabels(pen, pipes, obstacles, words) {
   const { ctx, palette, view, size } = pen;
   ctx.font = `600 11px ${palette.font}`;
   const wishes = [];
@@ -209,7 +209,7 @@ export function paintPipeLabels(pen, pipes, obstacles) {
     }
     wishes.push({ rank: (isBad ? 1e6 : 0) + pipe.mirrors, isNeeded: isBad && pen.view.k >= 0.3, places });
   }
-  const placed = placeLabels(wishes, obstacles);
+  const placed = placeLabels(wishes, obstacles, words);
   for (const { box, of } of placed) {
     ctx.globalAlpha = pen.alphaOf(of.label.id);
     ctx.beginPath();

@@ -6,7 +6,7 @@
 
 import { boxAt, NIC } from "../store/graph.js";
 import { DOT_X, piece } from "../store/routes.js";
-import { COLLECTOR_KINDS, collectorState, count, NIC_MARKS, nicState, peeringState } from "../store/states.js";
+import { COLLECTOR_KINDS, collectorState, count, NIC_MARKS, nicState, peeringState, UNACCOUNTED_TAP } from "../store/states.js";
 import { shorten, shortenName, widthOf } from "./text.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
@@ -401,7 +401,7 @@ export function paintCollector(pen, row) {
   const { ctx, palette, graph } = pen;
   const box = boxAt(graph.collectors, row);
   const { name, address, kind, partner } = graph.collectors.texts;
-  const { mirrors, members } = graph.collectors.numbers;
+  const { mirrors, members, unaccounted } = graph.collectors.numbers;
   const state = collectorState(graph.collectors.texts.state[row]);
   const color = palette[state.color];
   if (pen.level === 0) {
@@ -439,7 +439,14 @@ export function paintCollector(pen, row) {
   const middle = box.y + box.h / 2;
   paintEmblem(pen, emblemX, isSmall ? middle : box.y + Math.min(52, box.h / 2), isFree ? 13 : isSmall ? Math.min(15, box.h / 4) : 24, state.key, color);
   const left = emblemX + (isFree ? 21 : isSmall ? 26 : 44);
-  const room = box.x + box.w - left - 8;
+  let room = box.x + box.w - left - 8;
+  if (unaccounted[row]) {
+    const size = font(pen, 13, 11, 700);
+    ctx.fillStyle = palette[UNACCOUNTED_TAP.color];
+    ctx.textAlign = "right";
+    ctx.fillText(UNACCOUNTED_TAP.glyph, box.x + box.w - 8, isSmall || isTiny ? middle + size * 0.35 : box.y + 27);
+    room -= widthOf(ctx, UNACCOUNTED_TAP.glyph) + 6;
+  }
   ctx.textAlign = "left";
   const line = (/** @type {string} */ text, /** @type {number} */ y, /** @type {string} */ ink) => {
     ctx.fillStyle = ink;

@@ -616,13 +616,22 @@ export class Stage {
     /** @type {Box[]} */
     const obstacles = [];
     const block = (/** @type {Box} */ box) => obstacles.push(boxToScreen(this.view, this.size, box));
+    /** @type {Box[]} */
+    const words = [];
     const rim = graph.geometry.vnet_pad - 1;
     for (const row of vnets) {
       const { x, y, w, h } = boxAt(graph.vnets, row);
       block({ x: x + rim, y, w: w - 2 * rim, h: h - rim });
+      words.push(boxToScreen(this.view, this.size, { x, y, w, h: graph.geometry.vnet_head }));
+      for (const subnet of level < 2 ? [] : (graph.subnetsOfVnet.get(graph.vnets.numbers.id[row]) ?? [])) {
+        words.push(boxToScreen(this.view, this.size, { ...boxAt(graph.subnets, subnet), h: graph.geometry.subnet_head }));
+      }
     }
-    for (let row = 0; row < graph.collectors.size; row++) block(boxAt(graph.collectors, row));
+    for (let row = 0; row < graph.collectors.size; row++) {
+      block(boxAt(graph.collectors, row));
+      words.push(boxToScreen(this.view, this.size, boxAt(graph.collectors, row)));
+    }
     const pipes = this.isFew ? this.#visiblePipes(seen, level) : level < 2 ? [] : this.#visiblePipes(seen, level).filter((pipe) => pipe.state !== "missing" && (pipe.mirrors > 0 || pipe.state !== "Connected"));
-    this.labels = paintPipeLabels(pen, pipes, obstacles);
+    this.labels = paintPipeLabels(pen, pipes, obstacles, words);
   }
 }

@@ -30,7 +30,7 @@ const COLUMNS = {
   subnets: [["id", "vnet", ...BOX, "columns", "nics", "mirrored"], ["name", "prefix"]],
   nics: [["id", "subnet", "slot", "state"], ["name"]],
   peerings: [["id", "a", "b", "is_global"], ["state", "detail"]],
-  collectors: [["id", "vnet", "subnet", ...BOX, "taps", "mirrors", "members"], ["key", "name", "kind", "address", "partner", "state"]],
+  collectors: [["id", "vnet", "subnet", ...BOX, "taps", "unaccounted", "mirrors", "members"], ["key", "name", "kind", "address", "partner", "state"]],
   mirrors: [["id", "nic", "collector"], ["state"]],
 };
 

@@ -55,9 +55,12 @@ export const NIC_PLAIN = { key: "plain", glyph: "○", words: "not mirrored", me
 /** Marks at the right end of a chip; they do not replace the state. @type {Array<StateStyle & {bit: number}>} */
 export const NIC_MARKS = [
   { bit: NIC.not_succeeded, key: "not_succeeded", glyph: "!", words: "provisioning did not succeed", meaning: "Provisioning did not succeed", color: "warn" },
-  { bit: NIC.unaccounted, key: "unaccounted", glyph: "△", words: "mirrored by somebody outside vtapweb", meaning: "Mirrored outside vtapweb, nobody answers for it yet", color: "warn" },
+  { bit: NIC.unaccounted, key: "unaccounted", glyph: "⚐", words: "mirrored by somebody outside vtapweb", meaning: "Mirrored outside vtapweb, nobody answers for it yet", color: "warn" },
   { bit: NIC.vm_stopped, key: "vm_stopped", glyph: "❙❙", words: "VM is not running", meaning: "VM is not running", color: "ink3" },
 ];
+
+/** Nobody here made or adopted it: the same glyph stands on the pages of the ledger. @type {StateStyle} */
+export const UNACCOUNTED_TAP = { key: "unaccounted_tap", glyph: "⚐", words: "unaccounted", meaning: "TAP made outside vtapweb, nobody answers for it yet", color: "warn" };
 
 /** @type {StateStyle} */
 export const STALE = { key: "stale", glyph: "◌", words: "stale", meaning: "Not read lately: may have changed", color: "stale" };
