@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,3 +93,16 @@ def writes_of(azure: Simulator) -> list[dict[str, Any]]:
 
 def in_the_middle(installation: Installation, change_id: int, at_least: int) -> None:
     eventually(lambda: verified(change_of(installation, change_id)) >= at_least, within_s=120, why=f"{at_least} steps verified")
+
+
+def assert_each_once(writes: list[dict[str, Any]], change: dict[str, Any]) -> None:
+    """Every verified step was done exactly once at Azure, and whatever was sent for a step bears that step's own id."""
+    done = Counter(write["path"].partition("?")[0].lower() for write in writes if write["state"] == "Succeeded" and write["status"] != 200)
+    ids: dict[str, set[str]] = {}
+    for write in writes:
+        ids.setdefault(write["path"].partition("?")[0].lower(), set()).add(write["client_request_id"])
+    for request, step in zip(change["requests"], change["steps"], strict=True):
+        path = re.sub(r"\?.*", "", request["path"]).lower()
+        if step["state"] == "verified":
+            assert done[path] == 1, (path, [write for write in writes if write["path"].lower().startswith(path)])
+        assert len(ids.get(path, set())) <= 1, path

@@ -1,14 +1,13 @@
-"""A change of many NICs while Azure stumbles and vtapweb's own processes are killed: it ends where it should, and Azure agrees.
+"""A change of 200 NICs while Azure stumbles and vtapweb's own processes are killed: it ends where it should, and Azure agrees.
 
     bin/up ──(VTAPWEB_CLOUD=custom)──> an ARM server apart: 429s, 500s, lost answers, slow and failing operations
       └─ kill -9: worker, writer, clock, beat, web, valkey, once each, in the middle of the change
 
-Short: a small change, one killed worker. Long: 200 NICs and everything killed, for a simulator and for a second, smaller ARM server.
+VTAPWEB_DRILL_SEED=7 plays another day: other writes stumble, other NICs fail, the parts die in another order.
 """
 
 import os
 import random
-import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,52 +15,16 @@ from typing import Any
 
 import pytest
 
-from tests.drills.changing import QUICK, act, all_of, applied, ended, in_the_middle, mirrorable, planned, verified, writable, writes_of
+from tests.drills.changing import QUICK, all_of, applied, assert_each_once, ended, in_the_middle, mirrorable, planned, verified, writable, writes_of
 from tests.drills.stack import Installation, simulator, up
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.stack
 
 
-def assert_each_once(writes: list[dict[str, Any]], change: dict[str, Any]) -> None:
-    """Every verified step was done exactly once at Azure, and whatever was sent for a step bears that step's own id."""
-    done = Counter(write["path"].partition("?")[0].lower() for write in writes if write["state"] == "Succeeded" and write["status"] != 200)
-    ids: dict[str, set[str]] = {}
-    for write in writes:
-        ids.setdefault(write["path"].partition("?")[0].lower(), set()).add(write["client_request_id"])
-    for request, step in zip(change["requests"], change["steps"], strict=True):
-        path = re.sub(r"\?.*", "", request["path"]).lower()
-        if step["state"] == "verified":
-            assert done[path] == 1, (path, [write for write in writes if write["path"].lower().startswith(path)])
-        assert len(ids.get(path, set())) <= 1, path
-
-
 def assert_one_configuration_each(installation: Installation) -> None:
     per_nic = Counter(one["nic_id"].lower() for one in all_of(installation, "tap-configurations"))
     assert not [nic for nic, count in per_nic.items() if count > 1]
-
-
-def test_a_change_survives_the_worker_that_writes(tmp_path: Path) -> None:
-    with simulator("S", page_size=100) as azure, up(tmp_path / "data", azure.url) as (_, installation):
-        writable(installation)
-        tap, nics = mirrorable(installation, 5)
-        azure.order("writes/clear")
-        change = planned(installation, action="tap", nics=nics, tap=tap, pace={**QUICK, "wave": 2})
-        assert writes_of(azure) == [], "nothing is sent before somebody applies it"
-        applied(installation, change)
-        in_the_middle(installation, change["id"], 1)
-        assert installation.kill("writer")
-        after = ended(installation, change["id"], within_s=120)
-        assert (after["state"], verified(after)) == ("applied", 5)
-        assert_each_once(writes_of(azure), after)
-        assert installation.differences(azure.url) == []
-
-        status, undo = act(installation, change, "undo")
-        assert status == 201, undo
-        applied(installation, undo)
-        assert ended(installation, undo["id"], within_s=120)["state"] == "applied"
-        assert installation.differences(azure.url) == []
-        assert not [one for one in all_of(installation, "tap-configurations") if one["nic_id"].lower() in {nic.lower() for nic in nics}]
 
 
 DISASTERS: tuple[Callable[[Installation], object], ...] = (
@@ -71,7 +34,7 @@ DISASTERS: tuple[Callable[[Installation], object], ...] = (
     lambda one: one.kill("beat", "clock"),
     lambda one: one.kill("valkey"),
 )
-SEED = int(os.environ.get("VTAPWEB_DRILL_SEED", "1"))  # another one: other writes stumble, other NICs fail, the parts die in another order
+SEED = int(os.environ.get("VTAPWEB_DRILL_SEED", "1"))
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Operators at a running installation: the commands of docs/api.md as they stand there, two with conflicting plans, and the stop over all writes.
+"""Operators at a running installation: the commands of docs/api.md as they stand there, two with conflicting plans, a killed worker, the stop.
 
 curl ──> bin/up ──(VTAPWEB_CLOUD=custom)──> a simulator apart, whose log of writes is what happened
 """
@@ -22,6 +22,7 @@ from tests.drills.changing import (
     act,
     all_of,
     applied,
+    assert_each_once,
     change_of,
     ended,
     in_the_middle,
@@ -168,11 +169,31 @@ def test_of_two_operators_with_conflicting_plans_one_wins_and_the_other_is_told_
     assert place.written(nics) == [("PUT", nics[0]), ("PUT", nics[1])]
 
 
-# -- what ends a change early
+# -- what comes in between
+
+
+def test_a_change_survives_the_worker_that_writes_and_is_undone(place: Place) -> None:
+    installation, nics = place.installation, place.take(5)
+    change = planned(installation, action="tap", nics=nics, tap=place.tap, pace={**QUICK, "wave": 2})
+    assert place.written(nics) == [], "nothing is sent before somebody applies it"
+    applied(installation, change)
+    in_the_middle(installation, change["id"], 1)
+    assert installation.kill("writer")
+    after = ended(installation, change["id"], within_s=120)
+    assert (after["state"], verified(after)) == ("applied", 5)
+    assert_each_once(writes_of(place.azure), after)
+    assert installation.differences(place.azure.url) == []
+
+    status, undo = act(installation, change, "undo")
+    assert status == 201, undo
+    applied(installation, undo)
+    assert ended(installation, undo["id"], within_s=120)["state"] == "applied"
+    assert installation.differences(place.azure.url) == []
+    assert not {nic.lower() for nic in nics} & {one["nic_id"].lower() for one in all_of(installation, "tap-configurations")}
 
 
 def test_the_stop_over_all_writes_halts_a_running_change_within_five_seconds(place: Place) -> None:
-    installation, nics = place.installation, place.take(8)
+    installation, nics = place.installation, place.take(5)
     change = planned(installation, action="tap", nics=nics, tap=place.tap, pace={**QUICK, "wave": 1})
     applied(installation, change)
     in_the_middle(installation, change["id"], 1)
