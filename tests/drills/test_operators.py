@@ -230,17 +230,17 @@ def test_the_stop_over_all_writes_halts_a_running_change_within_five_seconds(pla
 def test_a_window_closes_in_the_middle_and_mirrors_expire_by_a_change_of_their_own(place: Place) -> None:
     installation, windowed, expiring = place.installation, place.take(3), place.take(2)
     now = datetime.now(UTC)
-    window = {"opens_at": now.isoformat(), "closes_at": (now + timedelta(seconds=45)).isoformat(), "zone": "Europe/London"}
+    window = {"opens_at": now.isoformat(), "closes_at": (now + timedelta(seconds=60)).isoformat(), "zone": "Europe/London"}
     first = planned(installation, action="tap", nics=windowed, tap=place.tap, window=window, pace={**QUICK, "settle_s": 3600})
     applied(installation, first)
-    until = datetime.now(UTC) + timedelta(seconds=90)
+    until = datetime.now(UTC) + timedelta(seconds=120)
     second = planned(installation, action="tap", nics=expiring, tap=place.tap, expires_at=until.isoformat(), pace=QUICK)
     applied(installation, second)
 
     after = ended(installation, first["id"], within_s=120)
     assert [step["state"] for step in after["steps"]] == ["verified", "skipped", "skipped"]
     assert (after["state"], after["stop"]["code"]) == ("partly_applied", "window_closed")
-    assert {step["skip_reason"] for step in after["steps"][1:]} == {"The change window closed before this was sent."}
+    assert {step["skip_reason"] for step in after["steps"][1:]} == {"The change window closed before this was done."}
     assert place.written(windowed) == [("PUT", windowed[0])]
 
     assert ended(installation, second["id"], within_s=90)["state"] == "applied"

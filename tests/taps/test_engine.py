@@ -311,6 +311,15 @@ def test_nothing_is_sent_before_its_window_opens_or_after_it_closes(azure: Stage
     assert (again(change).state, again(change).stop_code) == ("partly_applied", "window_closed")
 
 
+def test_a_window_that_closes_while_a_wave_settles_ends_the_change_then(azure: Stage) -> None:
+    closes = timezone.now() + timedelta(minutes=5)
+    change = tap_change(azure.add_nics(3), settle_s=3600, window_opens_at=timezone.now(), window_closes_at=closes)
+    azure.run(change)
+    assert states(change) == ["verified", "skipped", "skipped"]
+    assert (again(change).state, again(change).stop_code) == ("partly_applied", "window_closed")
+    assert closes <= timezone.now() < closes + timedelta(minutes=1), "not when the wave has settled"
+
+
 def test_a_paused_change_ends_when_its_window_closes(azure: Stage) -> None:
     closes = timezone.now() + timedelta(minutes=5)
     change = tap_change(azure.add_nics(3), window_opens_at=timezone.now(), window_closes_at=closes)

@@ -171,6 +171,7 @@ class _Run:
         self._ask(steps)
         if self._is_over:
             return timezone.now()
+        looked_at = timezone.now()
         nexts = [self._go_on(change), self._next_answer()]
         change = Change.objects.get(pk=self.change_id)
         if change.is_finished:
@@ -179,8 +180,8 @@ class _Run:
         if not counts.open:
             _finish(self.lease)
             return None
-        if change.state == ChangeState.PAUSED and change.window_closes_at is not None and change.window_closes_at > timezone.now():
-            nexts.append(change.window_closes_at)
+        if change.window_closes_at is not None and change.window_closes_at > looked_at:
+            nexts.append(change.window_closes_at)  # whatever it waits for: people, a pause, a budget
         return min((one for one in nexts if one is not None), default=None)
 
     # -- what is in flight
