@@ -235,3 +235,13 @@ def test_a_changes_page_ticks_prepared_from_what_syncs_saw(operator: Client, res
         power(vm, "deallocated", "running", 20)
     page = operator.get(f"/changes/{change.pk}").content.decode()
     assert title in page
+
+
+def test_lists_that_do_not_show_all_say_so(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        make_life(f"web-{number}", origin="change", reason="INC-1", state="vanished", ended_at=NOON)
+        make_tap_life(f"tap-{number}")
+    assert 'data-test="more' not in operator.get("/drift").content.decode() + operator.get("/unaccounted").content.decode()
+    monkeypatch.setattr("vtapweb.taps.views.ledger.PAGE_ROWS", 2)
+    assert "2 of 3 shown" in operator.get("/drift").content.decode()
+    assert "2 of 3 TAPs shown" in operator.get("/unaccounted").content.decode()

@@ -143,9 +143,13 @@ def drift(request: ViewerRequest) -> HttpResponse:
         except ValidationError as error:
             problem = " ".join(error.messages)
     scope = request.viewer.scope
+    mirrors, taps = drifted_mirrors(scope), drifted_taps(scope)
+    shown = list(mirrors[:PAGE_ROWS]), list(taps[:PAGE_ROWS])
     context = {
-        "mirrors": list(drifted_mirrors(scope)[:PAGE_ROWS]),
-        "taps": list(drifted_taps(scope)[:PAGE_ROWS]),
+        "mirrors": shown[0],
+        "taps": shown[1],
+        "shown": len(shown[0]) + len(shown[1]),
+        "matching": ledger_counts(scope).drift if PAGE_ROWS in {len(one) for one in shown} else len(shown[0]) + len(shown[1]),
         "problem": problem,
         "reason": reason,
         "ticked": set(_numbers(request, "mirror")),
