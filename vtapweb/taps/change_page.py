@@ -70,7 +70,7 @@ MANY_STEPS = 200  # beyond them the page asks for its moving part less often
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One of a NIC's three: `state` is "yes", "no", "wait" or "unknown"; `title` says how we know, or why not."""
+    """One of a NIC's three: `state` is "yes", "no", "wait", "none" (not tried) or "unknown"; `title` says how we know, or why not."""
 
     name: str
     state: str
@@ -78,11 +78,11 @@ class Tick:
 
     @property
     def glyph(self) -> str:
-        return {"yes": "✓", "no": "✕", "wait": "…"}.get(self.state, "?")
+        return {"yes": "✓", "no": "✕", "wait": "…", "none": "–"}.get(self.state, "?")
 
     @property
     def words(self) -> str:
-        return {"yes": "yes", "no": "no", "wait": "not yet"}.get(self.state, "not known")
+        return {"yes": "yes", "no": "no", "wait": "not yet", "none": "not tried"}.get(self.state, "not known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +261,7 @@ def _configured(step: ChangeStep) -> Tick:
         case StepState.SKIPPED if step.attempts:
             return Tick("Configured", "unknown", "It was sent once and left no trace that a re-read showed; then it was skipped.")
         case StepState.SKIPPED:
-            return Tick("Configured", "no", "It was not sent.")
+            return Tick("Configured", "none", f"Not sent: {step.skip_reason}")
         case _:
             return Tick("Configured", "wait", "Not read back from Azure yet.")
 
@@ -290,13 +290,16 @@ def _row(change: Change, step: ChangeStep, around: Neighbours, prepared: Mapping
         error_message=step.error_message,
         correlation_id=step.correlation_id,
         attempts=step.attempts,
-        skip_words=f"{'Skipped' if step.attempts else 'Not sent'}: {step.skip_reason}"
-        if step.skip_reason
-        else step.wait_reason
-        if is_waiting
-        else "",
+        skip_words=_skip_words(step) if step.skip_reason else step.wait_reason if is_waiting else "",
         advice="",
     )
+
+
+def _skip_words(step: ChangeStep) -> str:
+    """Why a step was skipped; "not sent" only where that is the news."""
+    if step.skip_code == "already":
+        return step.skip_reason
+    return f"{'Skipped' if step.attempts else 'Not sent'}: {step.skip_reason}"
 
 
 def _waves(change: Change, steps: Sequence[ChangeStep], around: Neighbours, prepared: Mapping[str, Preparation]) -> list[Wave]:

@@ -7,6 +7,7 @@ dropped in silence. Rule 3: the number of queries does not grow with NICs or TAP
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -24,6 +25,7 @@ from vtapweb.web.text import plural
 SELECTION_MAX = 1000  # NICs that are judged at once
 LISTED_MAX = 200
 PAIRS_MAX = 200
+REASONS_MAX = 3  # that a TAP tells at once; the others stand with each NIC
 TOLD_ANYWAY = frozenset({"downtime"})  # the plan says it of every NIC, so here it would hide what is special
 ALREADY_THERE = "already-there"  # a product rule of moves alone
 GLYPHS: Mapping[str, str] = {"ok": "●", "warn": "▲", "unknown": "◌", "block": "⬢"}
@@ -31,7 +33,7 @@ GLYPHS: Mapping[str, str] = {"ok": "●", "warn": "▲", "unknown": "◌", "bloc
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One rule's words, and for how many NICs of a selection they stand."""
+    """One rule's words, and of how many NICs of a selection the rule speaks; of `alike` of them in just these words (0: of all)."""
 
     rule_id: str
     outcome: str
@@ -39,6 +41,12 @@ class Reason:
     remedy: str = ""
     source: str = ""
     count: int = 1
+    alike: int = 0
+
+    @property
+    def told(self) -> str:
+        """The message, and of how many it is true where the rule names something else for others."""
+        return f"{self.alike:,} of them: {self.message}" if 0 < self.alike < self.count else self.message
 
     @property
     def glyph(self) -> str:
@@ -81,6 +89,7 @@ class Goal:
     warned: int
     reasons: Sequence[Reason]
     source_words: str = ""
+    more_reasons: int = 0  # rules that refuse some too and are not among `reasons`
     is_chosen: bool = False
 
     @property
@@ -204,14 +213,15 @@ def warnings_of(verdict: Verdict) -> tuple[Finding, ...]:
 
 
 def grouped(findings: Iterable[Finding]) -> list[Reason]:
-    """One reason a rule and outcome, with its first words and how often it speaks, the most frequent first."""
-    first: dict[tuple[str, str], Finding] = {}
-    counts: Counter[tuple[str, str]] = Counter()
+    """One reason a rule and outcome, with its most frequent words and how often it speaks, the most frequent first."""
+    alike: dict[tuple[str, str], Counter[Finding]] = {}
     for finding in findings:
-        key = (finding.rule_id, str(finding.outcome))
-        first.setdefault(key, finding)
-        counts[key] += 1
-    return [reason_of(first[key], number) for key, number in counts.most_common()]
+        alike.setdefault((finding.rule_id, str(finding.outcome)), Counter())[finding] += 1
+    reasons = []
+    for found in alike.values():
+        finding, number = found.most_common(1)[0]
+        reasons.append(replace(reason_of(finding, found.total()), alike=number))
+    return sorted(reasons, key=lambda one: -one.count)
 
 
 def goal_of(tap: VirtualNetworkTap, nics: Sequence[NetworkInterface], judgement: Judge) -> Goal:
@@ -224,6 +234,7 @@ def goal_of(tap: VirtualNetworkTap, nics: Sequence[NetworkInterface], judgement:
     warning = {kind for kind, verdict in kinds.items() if bool(warnings_of(verdict))}
     warned = sum(tuple(map(id, verdict.parts)) in warning for verdict in allowed)
     owner = vnet_id_of(tap.destination_id) if tap.destination_id else ""
+    reasons = grouped(deciding)
     kind = "load balancer" if tap.destination_kind == "load_balancer" else "NIC"
     sources = len(tap.tap_configuration_ids)
     return Goal(
@@ -235,8 +246,9 @@ def goal_of(tap: VirtualNetworkTap, nics: Sequence[NetworkInterface], judgement:
         allowed=len(allowed),
         unknown=sum(verdict.allowed is None for verdict in verdicts),
         warned=warned,
-        reasons=grouped(deciding)[:3],
+        reasons=reasons[:REASONS_MAX],
         source_words=plural(sources, "source") + " now",
+        more_reasons=max(0, len(reasons) - REASONS_MAX),
     )
 
 
@@ -415,13 +427,27 @@ def _left_out(nic: NetworkInterface, verdict: Verdict) -> Cannot:
     return Cannot([(nic.key, nic.name)], reason.message, reason.remedy, reason.rule_words)
 
 
-def plan_page(*, action: str, select: str, selected: Selected, tap: VirtualNetworkTap | None, judgement: Judge | None) -> PlanPage:
-    """Who would go along and who would not, as it looks now; the plan itself judges again. Asks nothing."""
+def plan_page(
+    *,
+    action: str,
+    select: str,
+    selected: Selected,
+    tap: VirtualNetworkTap | None,
+    judgement: Judge | None,
+    ending: Mapping[str, Verdict] = MappingProxyType({}),
+) -> PlanPage:
+    """Who would go along and who would not, as it looks now; the plan itself judges again. Asks nothing.
+
+    `judgement` is for a tap or move; `ending` tells for an untap whether each NIC's mirror may be taken off, by its key.
+    """
     if action == "untap" or tap is None or judgement is None:
-        goes = selected.mirrored
+        refused = [(nic, ending[nic.key]) for nic in selected.mirrored if nic.key in ending and ending[nic.key].allowed is not True]
+        refused_keys = {nic.key for nic, _ in refused}
+        goes = [nic for nic in selected.mirrored if nic.key not in refused_keys]
         going = [Cannot([(nic.key, nic.name)], f"mirrored to {', '.join(name_of(one) for one in nic.tap_ids)}") for nic in goes]
-        left = [Cannot([(nic.key, nic.name)], "Not mirrored, so there is nothing to stop.") for nic in selected.free]
-        goals = sorted({name_of(one) for nic in selected.mirrored for one in nic.tap_ids})
+        left = [_left_out(nic, verdict) for nic, verdict in refused]
+        left += [Cannot([(nic.key, nic.name)], "Not mirrored, so there is nothing to stop.") for nic in selected.free]
+        goals = sorted({name_of(one) for nic in goes or selected.mirrored for one in nic.tap_ids})
         goal, goal_place = (goals[0], "TAP") if len(goals) == 1 else (plural(len(goals), "TAP"), ", ".join(goals[:3]))
         back = chooser_href("tap", select)
         sentence = f"Stop mirroring {len(going):,} of {plural(len(selected.nics), 'NIC')}."

@@ -182,6 +182,8 @@ class PlanForm(ChangeForm):
         super().__init__(*args, **kwargs)
         self.initial.setdefault("settle_s", settle_s)
         self.fields["reason"].widget.attrs["autofocus"] = True
+        if (self.data if self.is_bound else self.initial).get("action") == "untap":
+            del self.fields["expires_at"]  # what ends a mirror has no end of its own
 
     @property
     def pace_names(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from vtapweb.access.guards import require_role
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer, ViewerRequest
 from vtapweb.domain.change_input import Draft
+from vtapweb.domain.tap_rules.judge import Verdict
 from vtapweb.inventory.browse import in_scope
 from vtapweb.inventory.models import VirtualNetworkTap
 from vtapweb.inventory.selection import selection_gone, selection_keys
@@ -16,6 +17,7 @@ from vtapweb.taps.actions.plan import change_plan, settle_default_s
 from vtapweb.taps.chooser import PAIRS_MAX, SELECTION_MAX, Selected, chooser_page, judged, pairs_of, plan_page, selected_nics, taps_in
 from vtapweb.taps.page_parts import needs_operator
 from vtapweb.taps.plan_form import PlanForm
+from vtapweb.taps.selectors.judging import Question, replies
 from vtapweb.taps.selectors.writes import change_windows, writes_states
 from vtapweb.web.problem import ProblemError
 from vtapweb.web.text import plural
@@ -94,7 +96,8 @@ def mirror_plan(request: ViewerRequest) -> HttpResponse:
         except (InvalidPlanError, NothingToPlanError) as error:
             form.take(error)
     judgement, selected, _ = judged(viewer.scope, action, selected, [tap]) if tap else (None, selected, [])
-    page = plan_page(action=action, select=select, selected=selected, tap=tap, judgement=judgement)
+    ending = {} if tap else _ending(viewer, selected)
+    page = plan_page(action=action, select=select, selected=selected, tap=tap, judgement=judgement, ending=ending)
     return render(request, "taps/plan.html", {"page": page, "form": form}, status=400 if form.errors else 200)
 
 
@@ -109,6 +112,12 @@ def _tap(viewer: Viewer, key: str) -> VirtualNetworkTap:
 def _requires_window(viewer: Viewer, selected: Selected, tap: VirtualNetworkTap | None) -> bool:
     ids = {nic.subscription_id for nic in selected.nics} | ({tap.subscription_id} if tap else set())
     return any(state.requires_window for state in writes_states(viewer.scope, ids).values())
+
+
+def _ending(viewer: Viewer, selected: Selected) -> dict[str, Verdict]:
+    """Whether each mirrored NIC's mirror may be taken off, by the NIC's key: locks and permissions."""
+    found, _ = replies(viewer.scope, [Question(nic.key, is_leaving=True) for nic in selected.mirrored])
+    return {key: reply.verdict for key, reply in found.items()}
 
 
 def _draft(form: PlanForm, selected: Selected, tap: VirtualNetworkTap | None) -> Draft:
