@@ -281,3 +281,53 @@ def test_what_is_refused_is_told_on_the_page_and_changes_nothing(settings: Any) 
     assert limited.post(f"/changes/{change.pk}/apply").status_code == 404
     change.refresh_from_db()
     assert change.state == "planned"
+
+
+def digests_of(answer: Any) -> list[str]:
+    return re.findall(r'name="h" value="([0-9a-f]+)"', answer.content.decode())
+
+
+@pytest.mark.django_db
+def test_a_page_that_follows_gets_only_the_waves_that_it_lacks() -> None:
+    estate = make_estate(nics=4)
+    change = change_of(estate, state="applying", checked_at=timezone.now())
+    steps = [step_of(change, nic, wave=number) for number, nic in enumerate(estate.nics, start=1)]
+    client = signed_in()
+    htmx, address = {"HX-Request": "true"}, f"/changes/{change.pk}"
+    known = digests_of(client.get(address, headers=htmx))
+    assert len(known) == 4
+    asked = {"s": "applying", "h": known}
+    unchanged = client.get(address, asked, headers=htmx)
+    assert unchanged.headers["HX-Reswap"] == "none"
+    assert digests_of(unchanged) == []
+    assert 'id="change-head" hx-swap-oob="outerHTML"' in unchanged.content.decode()
+    ChangeStep.objects.filter(pk=steps[2].pk).update(state="sent", sent_at=timezone.now())
+    moved = client.get(address, asked, headers=htmx)
+    assert len(digests_of(moved)) == 1
+    assert 'id="wave-3" hx-swap-oob="outerHTML"' in moved.content.decode()
+    assert 'id="change-part"' not in moved.content.decode()
+    assert queries_of(lambda: client.get(address, asked, headers=htmx)) == queries_of(lambda: client.get(address, headers=htmx))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("asked", [{"s": "planned", "h": ["0"]}, {"s": "applying", "h": []}, {"s": "applying", "h": ["0", "0"]}, {}])
+def test_a_page_of_another_state_or_with_other_waves_is_drawn_anew(asked: dict[str, Any]) -> None:
+    estate = make_estate()
+    change = change_of(estate, state="applying", checked_at=timezone.now())
+    step_of(change, estate.nics[0])
+    answer = signed_in().get(f"/changes/{change.pk}", asked, headers={"HX-Request": "true"})
+    assert 'id="change-part"' in answer.content.decode()
+    assert "HX-Reswap" not in answer.headers
+
+
+@pytest.mark.django_db
+def test_what_was_skipped_says_why_and_is_not_shown_as_refused() -> None:
+    estate = make_estate()
+    change = change_of(estate, state="partly_applied")
+    step_of(change, estate.nics[0], state="skipped", skip_code="window_closed", skip_reason="The change window closed before this was done.")
+    step_of(change, estate.nics[1], state="skipped", skip_code="already", skip_reason="Azure had it as wanted before we sent anything.")
+    answer = signed_in().get(f"/changes/{change.pk}")
+    assert "Not sent: The change window closed before this was done." in text_of(answer)
+    assert "Not sent: Azure had it" not in text_of(answer)
+    assert "Configured : not tried" in text_of(answer)
+    assert 'data-tick="no"' not in answer.content.decode()

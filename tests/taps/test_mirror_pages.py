@@ -8,14 +8,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.inventory.factories import Estate, make_estate, make_nic, make_subnet, make_tap, make_vnet
+from tests.inventory.factories import Estate, make_estate, make_nic, make_subnet, make_tap, make_tap_configuration, make_vnet
 from tests.inventory.pages import queries_of, signed_in
 from tests.taps.conditions import make_all_read, make_conditions
 from tests.taps.played import play
 from vtapweb.access.models import AuditEntry
 from vtapweb.domain.arm_id import arm_key
 from vtapweb.inventory.models import VirtualNetworkPeering
-from vtapweb.taps.models import Change, ChangeWindow
+from vtapweb.taps.models import Change, ChangeWindow, SubscriptionConditions
 
 HOSTILE = "x</td><script>alert(1)</script>\u202egpj"
 
@@ -348,3 +348,24 @@ def test_where_every_nic_is_refused_the_form_says_why_and_keeps_what_was_typed()
     assert answer.status_code == 400
     assert f"{estate.nics[0].name}: Already mirrored to tap-collector" in words_of(answer)
     assert "INC-7: odd DNS" in words_of(answer)
+
+
+@pytest.mark.django_db
+def test_a_reason_says_of_how_many_its_words_are_true() -> None:
+    estate = estate_read(nics=4, mirrored=1)
+    other = make_tap("tap-two", destination_id=f"{estate.collector.arm_id}/ipConfigurations/ipconfig1")
+    for number in (2, 3):
+        make_tap_configuration(nic=estate.nics[number], tap_id=other.arm_id)
+    words = words_of(signed_in("operator").get(f"/mirror?select={select_of(estate, 0, 1, 2, 3)}"))
+    assert "3 refused 2 of them: Already mirrored to tap-two" in words
+
+
+@pytest.mark.django_db
+def test_before_an_untap_is_planned_one_sees_which_locks_refuse_it() -> None:
+    estate = estate_read(mirrored=2)
+    SubscriptionConditions.objects.update(locks=[{"scope_id": estate.nics[1].arm_id, "level": "CanNotDelete", "name": "audit", "notes": ""}])
+    page = signed_in("operator").get(f"/mirror/plan?action=untap&select={select_of(estate, 0, 1)}")
+    words = words_of(page)
+    assert "Stop mirroring 1 of 2 NICs. Left out: app-02-nic." in words
+    assert "audit" in words
+    assert 'name="expires_at"' not in page.content.decode()

@@ -136,3 +136,41 @@ def test_who_may_not_is_refused(estate: Estate) -> None:
     assert "nic-packetlog" not in words_of(limited.get("/taps/destinations?q=packetlog"))
     assert limited.post("/taps/new", fields_of(estate)).status_code == 400
     assert not Change.objects.exists()
+
+
+def said_of(answer: Any) -> dict[str, str]:
+    """{field: its words} of what the check puts beside the fields."""
+    parts = re.findall(r'innerHTML:#said-(\w+)">(.*?)</div>', answer.content.decode(), re.S)
+    return {name: html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))).strip() for name, text in parts}
+
+
+def checked(estate: Estate, **typed: str) -> dict[str, str]:
+    return said_of(signed_in("operator").get("/taps/check", {"destination": "", "name": "", "resource_group": "", "tags": "", **typed}))
+
+
+def test_while_one_types_nothing_is_said_of_what_is_empty_and_the_rest_is_judged(estate: Estate) -> None:
+    free = f"{make_load_balancer(subnet=estate.subnet, members=(estate.collector,), name='ilb-free').arm_id}/frontendIPConfigurations/frontend"
+    assert set(checked(estate).values()) == {""}
+    assert "begins with a letter or digit" in checked(estate, name="-tap")["name"]
+    assert "“x” is no tag" in checked(estate, tags="x")["tags"]
+    assert "no rule speaks against this collector" in checked(estate, destination=free)["destination"].lower()
+    taken = checked(estate, destination=free, name=estate.tap.name, resource_group="rg-net")
+    assert taken["name"] == f"There is a TAP {estate.tap.name} in rg-net already."
+    assert "There is no resource group rg-nobody" in checked(estate, destination=free, name="tap-two", resource_group="rg-nobody")["resource_group"]
+    assert not Change.objects.exists()
+
+
+def test_while_one_types_an_unfit_collector_says_the_rule_and_what_mends_it(estate: Estate) -> None:
+    empty = f"{make_load_balancer(subnet=estate.subnet, name='ilb-empty').arm_id}/frontendIPConfigurations/frontend"
+    said = checked(estate, destination=empty)["destination"]
+    assert "ilb-empty" in said
+    assert "No rule speaks against" not in said
+
+
+def test_the_check_is_for_operators_and_asks_as_much_whatever_is_typed(estate: Estate) -> None:
+    assert signed_in("viewer").get("/taps/check").status_code == 403
+    client = signed_in("operator")
+    address = f"/taps/check?name=tap-two&resource_group=rg-net&destination={destination_of(estate)}"
+    few = queries_of(lambda: client.get(address))
+    make_load_balancer(subnet=estate.subnet, members=(estate.collector,), name="ilb-more")
+    assert queries_of(lambda: client.get(address)) == few

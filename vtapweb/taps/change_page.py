@@ -4,6 +4,7 @@ Rule 1: nothing is decided here; states and findings are those of the rows. Rule
 of queries does not grow with the steps.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -119,6 +120,11 @@ class Wave:
     rows: Sequence[StepRow]
     words: str
 
+    @property
+    def digest(self) -> str:
+        """Another text where anything of it is shown otherwise; a page that follows says which ones it has."""
+        return hashlib.blake2s(repr(self).encode(), digest_size=4).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -190,6 +196,7 @@ class ChangePage:
     is_moving: bool = False
     throttle_ms: int = 700
     has_window_dialog: bool = False
+    waves_changed: Sequence[Wave] = ()  # those that a page which follows lacks
 
     @property
     def tally_words(self) -> str:
@@ -462,6 +469,13 @@ def relations_of(view: PlanView) -> list[tuple[int, str]]:
         words = "undone by" if one.undo_of_id == change.pk else "retried by" if one.retry_of_id == change.pk else "ended by"
         found.append((one.pk, f"{words} change {one.pk} ({CHANGE_STATES[one.state][2].split(',')[0]})"))
     return found
+
+
+def waves_lacking(page: ChangePage, state: str, digests: Sequence[str]) -> list[Wave] | None:
+    """The waves that a page lacks which shows this state and these waves; None where it has to be drawn anew as a whole."""
+    if state != page.state or len(digests) != len(page.waves):
+        return None
+    return [wave for wave, known in zip(page.waves, digests, strict=True) if wave.digest != known]
 
 
 def change_page(scope: Scope, view: PlanView, viewer: Viewer) -> ChangePage:

@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("changes/<int:number>/window", changes.change_window, name="change_window"),
     path("changes/<int:number>/<slug:verb>", changes.change_act, name="change_act"),
     path("taps/new", tap.tap_new, name="tap_new"),
+    path("taps/check", tap.tap_check, name="tap_check"),
     path("taps/destinations", tap.tap_destinations, name="tap_destinations"),
     re_path(r"^taps/(?P<key>[a-z2-7]{26})/tags$", tap.tap_tags, name="tap_tags"),
     re_path(r"^taps/(?P<key>[a-z2-7]{26})/delete$", tap.tap_delete, name="tap_delete"),

@@ -19,7 +19,7 @@ from vtapweb.taps.actions.hand_over import change_hand_over
 from vtapweb.taps.actions.undo import NotEndedError, change_retry, change_undo
 from vtapweb.taps.actions.window import change_window_set
 from vtapweb.taps.change_list import list_rows, matching
-from vtapweb.taps.change_page import CHANGE_STATES, TITLES, change_page
+from vtapweb.taps.change_page import CHANGE_STATES, TITLES, change_page, waves_lacking
 from vtapweb.taps.models import Change
 from vtapweb.taps.plan_form import BETWEEN, WindowForm
 from vtapweb.taps.selectors.changes import PlanView, change_of, plan_view
@@ -66,7 +66,13 @@ def change_detail(request: ViewerRequest, number: int) -> HttpResponse:
     view = _view_of(request, number)
     page = change_page(request.viewer.scope, view, request.viewer)
     if _wants_part(request):
-        return render(request, "taps/change_part.html", {"page": page})
+        lacking = waves_lacking(page, request.GET.get("s", ""), request.GET.getlist("h"))
+        if lacking is None:
+            return render(request, "taps/change_part.html", {"page": page})
+        page.waves_changed = lacking
+        answer = render(request, "taps/change_patch.html", {"page": page})
+        answer.headers["HX-Reswap"] = "none"
+        return answer
     return render(request, "taps/change.html", {"page": page, "window_form": _window_form(request, view)})
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from vtapweb.access.guards import require_role
@@ -22,6 +23,7 @@ from vtapweb.taps.actions.plan import change_plan
 from vtapweb.taps.destinations import destinations, group_names
 from vtapweb.taps.plan_form import ChangeForm, TagsForm, TapForm
 from vtapweb.taps.selectors.writes import change_windows, writes_states
+from vtapweb.taps.tap_check import tap_said
 
 GET_OR_POST = ["GET", "HEAD", "POST"]
 
@@ -88,6 +90,15 @@ def tap_new(request: ViewerRequest) -> HttpResponse:
         groups=tuple(group_names(viewer.scope, subscription_id)),
     )
     return _answer(request, form, page, "create_tap")
+
+
+@require_GET
+@require_role(Role.OPERATOR)
+def tap_check(request: ViewerRequest) -> HttpResponse:
+    """What is wrong with what is typed so far, for each field's place on the form. Making the plan judges anew."""
+    said = tap_said(given=request.GET, viewer=request.viewer, now=timezone.now())
+    groups = group_names(request.viewer.scope, subscription_in(request.GET.get("destination", "")))
+    return render(request, "taps/tap_check.html", {"said": said, "groups": groups})
 
 
 @require_GET
