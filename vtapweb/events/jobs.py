@@ -23,6 +23,12 @@ def enqueue_on_commit(task_name: str, **plain: Any) -> None:
     transaction.on_commit(lambda: enqueue(task_name, **plain), robust=True)
 
 
+def perform_here(task_name: str, **plain: Any) -> None:
+    """Do now, in this process, what the task does: for commands that must not need a worker. Raises what it raises, KeyError for no task."""
+    current_app.loader.import_default_modules()
+    current_app.tasks[task_name].run(**plain)
+
+
 def enqueue(task_name: str, **plain: Any) -> bool:
     """Enqueue the task now; whether the broker took it. Never raises for a broker that is away."""
     if not settings.REDIS_URL:  # no broker is configured (tests)

@@ -8,11 +8,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
+from vtapweb.events.jobs import perform_here
 from vtapweb.inventory.actions import sync_run_in_foreground
 from vtapweb.inventory.models import SyncRun
 from vtapweb.inventory.selectors import run_report
 
 EXIT_CODES = {"complete": 0, "partial": 3}
+# What a worker does after each sync and people need: done here too, as there may be none. Both may be done twice.
+AFTER_SYNC = ("taps.reconcile", "taps.refresh_conditions")
 
 
 class Command(BaseCommand):
@@ -31,6 +34,9 @@ class Command(BaseCommand):
             run = sync_run_in_foreground(subscription_ids=options["subscription"], actor="manage.py sync")
         except ValueError as error:
             raise CommandError(str(error)) from error
+        for subscription_id in run.subscription_syncs.exclude(state="failed").values_list("subscription_id", flat=True):
+            for task_name in AFTER_SYNC:
+                perform_here(task_name, subscription_id=subscription_id)
         report = run_report(run)
         self.stdout.write(json.dumps(report, indent=2) if options["json"] else "\n".join(sentences(run, report)))
         code = EXIT_CODES.get(run.state, 1)
