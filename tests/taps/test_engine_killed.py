@@ -48,7 +48,7 @@ def check_once_each(azure: Stage, change: Change, begun: int) -> None:
         assert not [other for other in mine if other is not one and other.nic == one.nic and other.overlapped(one)], "two at once on one NIC"
     results = AuditEntry.objects.filter(action__startswith="taps.step_", detail__change=change.pk)
     assert results.count() == change.steps.filter(state__in=["verified", "failed"]).count()
-    assert AuditEntry.objects.filter(target=f"change {change.pk}", action=f"taps.change_{change.state}").count() == 1
+    assert AuditEntry.objects.filter(target=f"change {change.pk}", action="taps.change_ended", detail__state=change.state).count() == 1
     assert not GroupHold.objects.filter(until=None).exists()
 
 
