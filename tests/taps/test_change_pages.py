@@ -331,3 +331,23 @@ def test_what_was_skipped_says_why_and_is_not_shown_as_refused() -> None:
     assert "Not sent: Azure had it" not in text_of(answer)
     assert "Configured : not tried" in text_of(answer)
     assert 'data-tick="no"' not in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_what_ends_mirrors_brings_no_load_and_has_no_end_of_its_own() -> None:
+    words = text_of(signed_in().get(f"/changes/{change_of_nothing(action='untap').pk}"))
+    assert "Load it brings" not in words
+    assert "no end named" not in words
+
+
+@pytest.mark.django_db
+def test_a_later_wave_says_what_it_waits_for_only_while_it_waits() -> None:
+    estate = make_estate()
+    change = change_of(estate, state="failed")
+    step_of(change, estate.nics[0], state="failed", error_code="Nope")
+    step_of(change, estate.nics[1], state="failed", error_code="Nope", wave=2)
+    assert "after wave 1" not in text_of(signed_in().get(f"/changes/{change.pk}"))
+    plan = change_of(estate)
+    step_of(plan, estate.nics[2])
+    step_of(plan, estate.nics[3], wave=2)
+    assert "1 request, after wave 1 has ended" in text_of(signed_in().get(f"/changes/{plan.pk}"))

@@ -1,11 +1,14 @@
 """The pages Unaccounted, Drift and Preparation, and the menu's badge: what they show to whom, and what their forms do."""
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from tests.inventory.factories import NOW, SUBSCRIPTION, make_estate, make_run
 from tests.taps.factories import SUB, make_change, make_step
@@ -245,3 +248,12 @@ def test_lists_that_do_not_show_all_say_so(operator: Client, monkeypatch: pytest
     monkeypatch.setattr("vtapweb.taps.views.ledger.PAGE_ROWS", 2)
     assert "2 of 3 shown" in operator.get("/drift").content.decode()
     assert "2 of 3 TAPs shown" in operator.get("/unaccounted").content.decode()
+
+
+def test_evidence_tells_when_what_is_still_there_ends_and_what_is_overdue(operator: Client) -> None:
+    lives = [make_life("web-01", origin="adopted", owner="soc", reason="kept"), make_life("web-02", origin="adopted", owner="soc", reason="kept")]
+    for life, days in zip(lives, (3, -3), strict=True):
+        Mirror.objects.filter(pk=life.pk).update(expires_at=timezone.now() + timedelta(days=days))
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", operator.get("/evidence").content.decode()))
+    assert "still there ends" in words
+    assert "overdue since" in words

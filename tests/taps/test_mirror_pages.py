@@ -85,7 +85,9 @@ def test_what_is_no_nic_that_one_may_see_is_counted_never_dropped_in_silence() -
     words = words_of(client.get(f"/mirror?select={estate.nics[1].key},{arm_key('/gone')}"))
     assert "1 resource of this selection is no NIC that you can see here" in words
     assert client.get(f"/mirror?select={arm_key('/gone')}").status_code == 404
-    assert client.get("/mirror").status_code == 404
+    nothing = client.get("/mirror")
+    assert nothing.status_code == 404
+    assert 'href="/find"' in nothing.content.decode()
     assert client.get("/mirror?select=@abcdefghijkl").status_code == 404
 
 

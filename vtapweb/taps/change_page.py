@@ -55,6 +55,7 @@ TITLES: Mapping[str, str] = {
     ChangeAction.DELETE_TAP: "Delete a TAP",
 }
 ON_NICS = frozenset({ChangeAction.TAP, ChangeAction.UNTAP, ChangeAction.MOVE})
+MAKING = frozenset({ChangeAction.TAP, ChangeAction.MOVE, ChangeAction.CREATE_TAP})  # what makes mirrors, or what they need
 LIGHTS: Mapping[str, str] = {
     ChangeState.PLANNED: "plan",
     ChangeState.HANDED_OVER: "plan",
@@ -64,6 +65,11 @@ LIGHTS: Mapping[str, str] = {
     ChangeState.PARTLY_APPLIED: "on",
     ChangeState.FAILED: "broken",
     ChangeState.CANCELLED: "plan",
+}
+NOTE_OF_END: Mapping[str, tuple[str, str]] = {
+    ChangeState.FAILED: ("bad", "⬢"),
+    ChangeState.PARTLY_APPLIED: ("bad", "⬢"),
+    ChangeState.CANCELLED: ("", "–"),
 }
 EXPORTS = (("az", "az CLI script"), ("bicep", "Bicep"), ("rest", "REST requests"))
 MANY_STEPS = 200  # beyond them the page asks for its moving part less often
@@ -317,8 +323,8 @@ def _waves(change: Change, steps: Sequence[ChangeStep], around: Neighbours, prep
         words = plural(len(rows), "request")
         if done:
             words += f", {done} verified"
-        elif number > 1:
-            words += f", after wave {number - 1} was verified" + (f" and settled for {pause_words(change.settle_s)}" if change.settle_s else "")
+        elif number > 1 and all(row.state == StepState.PENDING for row in rows):
+            words += f", after wave {number - 1} has ended" + (f" and settled for {pause_words(change.settle_s)}" if change.settle_s else "")
         waves.append(Wave(number, rows, words))
     return waves
 
@@ -390,7 +396,7 @@ def _notes(change: Change, steps: Sequence[ChangeStep]) -> list[Note]:
     if state is ChangeState.HANDED_OVER:
         notes.append(Note("", "⇥", "Handed over: vtapweb sends nothing. The change closes itself when a sync sees it done.", "handed-over"))
     if change.stop_reason:
-        tone, glyph = ("bad", "⬢") if state in {ChangeState.FAILED, ChangeState.PARTLY_APPLIED} else ("warn", "▲")
+        tone, glyph = NOTE_OF_END.get(state, ("warn", "▲"))
         notes.append(Note(tone, glyph, change.stop_reason, "stopped"))
     if change.is_cancel_requested and not change.is_finished:
         notes.append(Note("warn", "▲", "No further step is sent. What Azure already has is waited for.", "stopping"))
@@ -406,7 +412,8 @@ def _facts(change: Change) -> list[tuple[str, Cell]]:
     facts: list[tuple[str, Cell]] = []
     if change.ticket:
         facts.append(("Ticket", Cell(change.ticket)))
-    facts.append(("Ends", Cell(at=change.expires_at) if change.expires_at else Cell("no end named")))
+    if change.action in MAKING:
+        facts.append(("Ends", Cell(at=change.expires_at) if change.expires_at else Cell("no end named")))
     if change.window_opens_at:
         facts.append(("Window opens", Cell(at=change.window_opens_at)))
     if change.window_closes_at:
@@ -425,7 +432,7 @@ def _facts(change: Change) -> list[tuple[str, Cell]]:
 def _forecast(change: Change) -> list[str]:
     forecast = change.plan.get("forecast")
     if change.action not in (ChangeAction.TAP, ChangeAction.MOVE):
-        return ["It brings none: mirrors end, or only a TAP is written."]
+        return []
     if not isinstance(forecast, dict) or not forecast.get("sentence"):
         return ["Being read from Azure Monitor: the last 24 hours of these NICs. The plan does not wait for it."]
     return [str(forecast["sentence"]), *(str(one) for one in forecast.get("notes", ()))]

@@ -3,6 +3,7 @@
  * The forms about changes: dialogs, times in the viewer's zone, fields that belong to a choice, the words under the chosen TAP. Everything works
  * by delegation, so parts swapped in by htmx need no set-up; without script the forms still work, with times in UTC.
  */
+import { announce } from "../ui/toast.js";
 import { inHours, localText } from "./when.js";
 
 /** @param {Document} page */
@@ -64,7 +65,20 @@ function paintGoal(page) {
   if (words && chosen instanceof HTMLInputElement && chosen.dataset.goalWords) words.textContent = chosen.dataset.goalWords;
 }
 
+/** A change that follows by itself is told to a screen reader when its state is another one, not at every step. @param {Document} page */
+function startStates(page) {
+  const shown = () => page.getElementById("change-part")?.dataset.state ?? "";
+  let last = shown();
+  page.addEventListener("htmx:afterSettle", () => {
+    if (shown() === last) return;
+    last = shown();
+    const words = page.querySelector("#change-head [data-test=state]")?.lastChild?.textContent?.trim();
+    if (words) announce(`${page.querySelector("h1")?.textContent?.trim() ?? ""}: ${words}`);
+  });
+}
+
 startDialogs(document);
+startStates(document);
 startZone(document);
 startPresets(document);
 paintChoices(document);

@@ -556,6 +556,8 @@ def change_finish(change: Change) -> None:
         change.stop_code = change.stop_reason = ""
     elif change.window_closes_at is not None and change.steps.filter(skip_code="window_closed").exists():
         change.stop_code, change.stop_reason = "window_closed", "The change window closed before everything was sent."
+    elif change.stop_code == "failures":  # it was paused for them; now nothing is left to continue
+        change.stop_reason = f"Stopped after {counts.failed} failures."
     overdue = counts.failed + counts.skipped - counts.already + len(change.left_out) if change.plan.get("is_expiry") else 0
     if overdue:
         change.stop_code = change.stop_code or "overdue"

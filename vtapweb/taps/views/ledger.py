@@ -221,6 +221,7 @@ def evidence_page(request: ViewerRequest) -> HttpResponse:
         "form": form,
         "rows": shown,
         "total": total,
+        "now": timezone.now(),
         "first": first + 1,
         "last": first + len(shown),
         "older": f"{query.urlencode()}&page={number + 2}" if first + len(shown) < total else "",

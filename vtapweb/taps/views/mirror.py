@@ -47,6 +47,8 @@ def mirror(request: ViewerRequest) -> HttpResponse:
     """The chooser: `select` names the NICs, `action` is tap or move, `tap` the TAP that is marked at first."""
     viewer = request.viewer
     select = request.GET.get("select", "")
+    if not select.strip():
+        return render(request, "taps/nothing_chosen.html", status=404)
     selected = _selected(viewer, select)
     action = request.GET.get("action", "tap")
     action = action if action in CHOOSING else "tap"
