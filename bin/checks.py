@@ -74,31 +74,37 @@ def main(arguments: list[str]) -> int:
     if run_static_checks():
         print("bin/test: failed before any test ran; see FAIL above.", flush=True)
         return 1
-    return run_on_both_databases(long)
+    return run_in_two_lanes(long)
 
 
-def run_on_both_databases(arguments: list[str]) -> int:
-    """Both runs at once, as each keeps one core busy; PostgreSQL's is shown first, and SQLite's summary is the last line."""
+def run_in_two_lanes(arguments: list[str]) -> int:
+    """All tests, in two runs beside each other, as each keeps one core busy. What the first tells is shown at once, and what the second tells after
+    it, so that its summary is the last line. A failure in the first ends the second.
+    """
+    database = [PYTHON, "-m", "tests.on_postgresql", *arguments]
+    stack = [PYTHON, "-m", "pytest", "--only-stack", *arguments]
+    rest = [PYTHON, "-m", "pytest", "--without-stack", *arguments]
     with tempfile.TemporaryFile() as told:
-        on_sqlite = subprocess.Popen([PYTHON, "-m", "pytest", *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT)
+        beside = subprocess.Popen(rest, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT)
         try:
-            print("-- tests that touch the database, on PostgreSQL (all tests on SQLite run beside them, and are shown below)", flush=True)
-            code = subprocess.run([PYTHON, "-m", "tests.on_postgresql", *arguments], cwd=ROOT, check=False).returncode
-            if code not in {0, 5}:  # 5: none collected
-                print("bin/test: failed on PostgreSQL; the run on SQLite is ended.", flush=True)
-                return code
-            print("-- all tests, on SQLite", flush=True)
+            for title, command in (("tests that touch the database, on PostgreSQL", database), ("tests that start the whole product", stack)):
+                print(f"-- {title} (all others, on SQLite, run beside and are shown below)", flush=True)
+                code = subprocess.run(command, cwd=ROOT, check=False).returncode
+                if code not in {0, 5}:  # 5: none collected
+                    print(f"bin/test: failed: {title}. The run beside is ended.", flush=True)
+                    return code
+            print("-- all other tests, on SQLite", flush=True)
             place = 0
-            while on_sqlite.poll() is None:
+            while beside.poll() is None:
                 place = show_more(told, place)
                 with suppress(subprocess.TimeoutExpired):
-                    on_sqlite.wait(1)
+                    beside.wait(1)
             show_more(told, place)
-            return on_sqlite.returncode
+            return beside.returncode
         finally:
-            if on_sqlite.poll() is None:
-                on_sqlite.send_signal(signal.SIGINT)  # its fixtures end what they started
-                on_sqlite.wait(60)
+            if beside.poll() is None:
+                beside.send_signal(signal.SIGINT)  # its fixtures end what they started
+                beside.wait(60)
 
 
 def show_more(told: IO[bytes], place: int) -> int:

@@ -21,6 +21,8 @@ DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_reset_sequen
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only-database", action="store_true", help="run only the tests that touch the database (for the run on the second database)")
+    parser.addoption("--only-stack", action="store_true", help="run only the tests that start the whole product as processes, browser tests apart")
+    parser.addoption("--without-stack", action="store_true", help="run all but those (bin/test runs them beside)")
     parser.addoption("--long", action="store_true", help="run the full figures of soak, fuzz and fault drills too")
 
 
@@ -45,14 +47,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if config.getoption("--only-database") and not touches_database(item):
             left_out.setdefault("without a database", []).append(item)
+        elif config.getoption("--only-stack") and not item.get_closest_marker("stack"):
+            left_out.setdefault("without processes", []).append(item)
+        elif config.getoption("--without-stack") and item.get_closest_marker("stack"):
+            left_out.setdefault("run beside", []).append(item)
         elif item.get_closest_marker("long") and not is_long_wanted:
             left_out.setdefault("long, see --long", []).append(item)
         elif item.get_closest_marker("full_run") and not is_full:
             left_out.setdefault("of the full run", []).append(item)
         else:
             kept.append(item)
-    # Stable: what judges the whole run after all others; then what starts the whole product, when the other database's run beside this one has
-    # ended; browser tests last, see tests/e2e/conftest.py.
+    # Stable: what judges the whole run after all others; then what starts the whole product; browser tests last, see tests/e2e/conftest.py.
     kept.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("e2e", "stack", "full_run")])
     items[:] = kept
     config.stash[LEFT_OUT] = left_out
