@@ -65,10 +65,11 @@ def test_a_removal_too_large_to_be_believed_waits_for_an_admin(
     before = boxes(viewer)
     nics = [one for one in admin_client.items("nics") if "/virtualMachineScaleSets/" not in one["id"]]
     spokes = next(one["subscription_id"] for one in admin_client.items("subscriptions") if one["name"] == "contoso-spokes")
-    gone = sorted(one["name"] for one in nics if one["subscription_id"] == spokes)[:MISSING]
+    doomed = sorted((one["name"], one["id"]) for one in nics if one["subscription_id"] == spokes)[:MISSING]
+    gone = [name for name, _ in doomed]
     total = admin_client.get("nics")["total"]
-    for name in gone:
-        order(stack, "nics/remove", nic=name)
+    for _, arm_id in doomed:  # two may bear one name
+        order(stack, "nics/remove", nic=arm_id)
 
     admin_client.sync()
     assert admin_client.get("nics")["total"] == total, "nothing was removed"
