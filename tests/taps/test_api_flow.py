@@ -68,7 +68,7 @@ def test_verdicts_changes_apply_undo(azure: Stage) -> None:
     assert [one[0] for one in azure.configurations(nics[5])] == ["by-hand"]
     assert [one.method for one in azure.writes()] == ["PUT"] * 5 + ["DELETE"] * 5
     told = AuditEntry.objects.filter(action__startswith="taps.change_").order_by("pk").values_list("action", flat=True)
-    assert list(told) == [f"taps.change_{what}" for what in ("planned", "applied", "applied", "planned", "applied", "applied")]
+    assert list(told) == [f"taps.change_{what}" for what in ("planned", "started", "ended", "planned", "started", "ended")]
 
 
 def test_a_move_over_the_api(azure: Stage) -> None:

@@ -42,6 +42,25 @@ def frontend_of(azure: Stage, tap_id: str) -> tuple[str, str]:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_tap_knows_at_once_that_its_sources_came_and_went(azure: Stage) -> None:
+    nics = azure.add_nics(2)
+    change = tap_change(nics, tap_id=PACKETLOG)
+    azure.run(change)
+
+    def listed() -> set[str]:
+        return {arm_key(one.rsplit("/", 2)[0]) for one in TapRow.objects.get(key=arm_key(PACKETLOG)).tap_configuration_ids}
+
+    keys = {arm_key(nic) for nic in nics}
+    assert keys <= listed(), "without a sync"
+    undo = tap_change([], tap_id=PACKETLOG, action="untap")
+    for step in change.steps.order_by("ordinal"):
+        add_step(undo, step.nic_id, action="delete", before={"tap_id": PACKETLOG})
+    azure.run(undo)
+    assert states(undo) == ["verified"] * 2
+    assert not keys & listed()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_tap_is_made_first_and_then_gets_its_sources(azure: Stage) -> None:
     location, frontend = frontend_of(azure, ILB)
     nics = azure.add_nics(2)

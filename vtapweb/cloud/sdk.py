@@ -353,7 +353,8 @@ def _says_it_is_gone(answer: "Answer") -> bool:
         return False
     code, _ = error_of(answer.body)
     # ARM says ResourceNotFound or NotFound (recorded), a missing group and parent otherwise, and other servers whatever they like.
-    return not answer.body.strip() or (bool(code) and not is_wider_than_a_resource(code))
+    # An answer without a code may be anybody's on the way: on its word nothing is gone.
+    return bool(code) and not is_wider_than_a_resource(code)
 
 
 def _without_repeated(page: parsing.ParsedPage[Any], seen: set[str]) -> Page[Any]:

@@ -12,7 +12,7 @@ gives the worker back. Rule 3: one worker a change; what changes share (budget, 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -26,6 +26,7 @@ from django.utils import timezone
 from vtapweb.access.actions import audit_record
 from vtapweb.cloud.port import CloudError, Failure, WritableCloud
 from vtapweb.cloud.types import NetworkInterface, VirtualNetworkTap
+from vtapweb.domain.arm_id import arm_key, subscription_in
 from vtapweb.domain.change import (
     FINAL_STEP_STATES,
     IN_FLIGHT_STEP_STATES,
@@ -42,6 +43,7 @@ from vtapweb.domain.scope import Scope
 from vtapweb.events.bus import record_event
 from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.events.types import ChangeEvent
+from vtapweb.inventory.actions.single import resource_store_read
 from vtapweb.inventory.clouds import open_cloud_for_writes
 from vtapweb.inventory.lease import Keeper
 from vtapweb.inventory.lease import LeaseLostError as KeeperLostError
@@ -178,11 +180,24 @@ class _Run:
             return None
         counts = counts_of(self.change_id)
         if not counts.open:
+            self._read_taps_again()
             _finish(self.lease)
             return None
         if change.window_closes_at is not None and change.window_closes_at > looked_at:
             nexts.append(change.window_closes_at)  # whatever it waits for: people, a pause, a budget
         return min((one for one in nexts if one is not None), default=None)
+
+    def _read_taps_again(self) -> None:
+        """A TAP lists its sources itself, so its list is old once mirrors began or ended. What can't be read now is read by the next sync."""
+        for tap_id in taps_touched(ChangeStep.objects.filter(change=self.change_id, state=StepState.VERIFIED).exclude(nic_key="")):
+            try:
+                document = self.cloud.tap(tap_id)
+                read_at = timezone.now()
+                with transaction.atomic():
+                    self.lease.hold()
+                    resource_store_read(document=document, arm_id=tap_id, subscription_id=subscription_in(tap_id), read_at=read_at)
+            except (CloudError, ValueError) as problem:
+                log.warning("changes.tap_not_read_again", change=self.change_id, problem=str(problem))
 
     # -- what is in flight
 
@@ -474,6 +489,17 @@ def news_of_refusal(problem: CloudError) -> News:
         status=401 if problem.failure is Failure.UNAUTHENTICATED else problem.status,
         retry_after_s=problem.retry_after_s,
     )
+
+
+def taps_touched(steps: Iterable[ChangeStep]) -> list[str]:
+    """ARM ids of the TAPs that these steps' NICs are, or were, mirrored to; each once."""
+    found: dict[str, str] = {}
+    for step in steps:
+        wanted = ((step.body or {}).get("properties") or {}).get("virtualNetworkTap") or {}
+        for tap_id in (wanted.get("id"), step.before.get("tap_id")):
+            if tap_id:
+                found.setdefault(arm_key(tap_id), tap_id)
+    return list(found.values())
 
 
 def next_wave(steps: list[ChangeStep]) -> int | None:
