@@ -16,11 +16,11 @@ ROOMS_WITHOUT_SCOPE = {"access"}
 # Reading modules beside selectors.py, by room. Of their functions those must take a scope that ask the database: that name a model's manager.
 READING = {
     "inventory": ("selectors", "browse", "cells", "details", "search", "run_pages", "freshness", "selection"),
-    "topology": ("selectors", "choices", "nodes", "panel", "picture", "placements"),
+    "topology": ("selectors", "choices", "nodes", "panel", "picking", "picture", "placements"),
     "taps": ("selectors", "change_list", "change_page", "chooser", "destinations", "fact_rows", "resource_page"),
 }
 READS_WITHOUT_SCOPE = {
-    "_nodes": "numbers of nodes for keys that a scope chose before",
+    "nodes_standing": "numbers of nodes for keys that a scope chose before",
     "_listed": "gets a query that its callers narrowed to the scope",
     "_subscription": "names the subscription of a row that a scope chose before",
     "current_revision": "a number that says nothing about resources",

@@ -40,3 +40,26 @@ def test_choosing_lights_what_may_go_and_dims_the_rest(admin_page: Page, stack: 
     page.locator("[data-test=choice][data-name=tap-ilb-uks]").click()
     page.wait_for_url("**/mirror?**")
     expect(page.locator("[data-test=chooser-sentence]")).to_contain_text("of 3 NICs")
+
+
+def test_a_collector_is_picked_on_the_map_and_what_was_typed_is_still_there(admin_page: Page, stack: Stack) -> None:
+    page = admin_page
+    page.goto("/taps/new")
+    page.locator("[name=reason]").fill("CASE-9: a second sensor")
+    page.locator("[data-test=pick-on-map]").click()
+    pick = page.locator("[data-test=pick]")
+    expect(pick.locator("[data-test=pick-sentence]")).to_contain_text("may be collectors")
+    until(page, "vtap.graph.stats().lit > 0")
+    page.evaluate("vtap.graph.idle()")
+    page.mouse.click(*middle_of(page, "sql-spare-unattached"))  # attached to no VM
+    expect(pick).to_have_count(1)
+    page.mouse.click(*middle_of(page, "nic-packetlog-02"))
+    page.wait_for_url("**/taps/new?destination=*nic-packetlog-02*")
+    expect(page.locator("[name=reason]")).to_have_value("CASE-9: a second sensor")
+    expect(page.locator("[name=destination]:checked")).to_have_count(1)
+
+    page.locator("[data-test=pick-on-map]").click()
+    expect(pick).to_have_count(1)
+    until(page, "vtap.graph.stats().lit > 0")
+    page.keyboard.press("Escape")
+    until(page, "vtap.graph.stats().lit === null && !location.search.includes('pick=')")

@@ -181,3 +181,21 @@ def test_a_running_change_stands_in_the_panel_of_its_nics(estate: Estate, operat
     assert "with Azure now" in panel(operator, nic.key)
     type(step).objects.update(state="verified", ended_at=NOW, verified_at=NOW)
     assert "Being changed" not in panel(operator, nic.key)
+
+
+def test_the_map_asks_in_one_go_which_nics_are_being_changed(estate: Estate, operator: Client) -> None:
+    def asked(client: Client) -> list[dict[str, int]]:
+        found: list[dict[str, int]] = client.get("/api/v1/topology/in-flight").json()
+        return found
+
+    assert asked(operator) == []
+    change = make_change(state="applying", subscription_ids=[SUBSCRIPTION])
+    for number, nic in enumerate(estate.nics[1:], 1):
+        make_step(change, nic.name, nic_key=nic.key, subscription_id=SUBSCRIPTION, state="sent" if number < 3 else "pending", sent_at=NOW)
+    few = queries_of(lambda: asked(operator))
+    nodes = sorted(Placement.objects.get(key=nic.key).pk for nic in estate.nics[1:3])
+    assert asked(operator) == [{"id": node, "change": change.pk} for node in nodes]
+    change.steps.update(state="polling")
+    assert len(asked(operator)) == 3
+    assert queries_of(lambda: asked(operator)) == few
+    assert asked(signed_in(Role.OPERATOR, only=("5a000000-0000-0000-0000-0000000000aa",))) == []

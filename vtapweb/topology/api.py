@@ -13,7 +13,7 @@ from vtapweb.access.selectors import scope_of_request, viewer_of
 from vtapweb.events.bus import current_seq
 from vtapweb.inventory.selection import selection_keep, selection_keys
 from vtapweb.topology.actions import topology_rearrange
-from vtapweb.topology.nodes import nic_keys_of_nodes, node_find, nodes_matching, nodes_of_nics
+from vtapweb.topology.nodes import nic_keys_of_nodes, node_find, nodes_in_flight, nodes_matching, nodes_of_nics
 from vtapweb.topology.picture import current_revision, etag_of, picture_of
 from vtapweb.web.problem import ProblemError
 
@@ -37,6 +37,11 @@ class HitOut(Schema):
     name: str
     address: str
     vnet: str
+
+
+class InFlightOut(Schema):
+    id: int
+    change: int
 
 
 class SelectionIn(Schema):
@@ -91,6 +96,11 @@ def _matches(if_none_match: str, etag: str) -> bool:
 @router.get("/topology/find", response=list[HitOut], summary="Up to 20 nodes by name, address, prefix, MAC or ARM id")
 def find(request: HttpRequest, q: str = "") -> list[dict[str, object]]:
     return nodes_matching(q[:500], scope_of_request(request))
+
+
+@router.get("/topology/in-flight", response=list[InFlightOut], summary="NICs that a running change writes to now: node ids, and the change")
+def in_flight(request: HttpRequest) -> list[InFlightOut]:
+    return [InFlightOut(id=node_id, change=change) for node_id, change in nodes_in_flight(scope_of_request(request))]
 
 
 @router.get("/topology/nodes/{node_id}", response=NodeOut, summary="What a node of the map is")

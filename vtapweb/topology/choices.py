@@ -75,7 +75,7 @@ def choices_of(select: str, viewer: Viewer, action: str = "tap") -> Choices:
     if not nics:
         words = "None of the selected NICs is there any more." if not selected.nics else "None of the selected NICs is mirrored."
         return Choices("", problem=words)
-    nodes = _nodes([nic.key for nic in nics] + [key for tap in taps for key in (tap.destination_key, tap.key) if key])
+    nodes = nodes_standing([nic.key for nic in nics] + [key for tap in taps for key in (tap.destination_key, tap.key) if key])
     found = []
     for tap in taps:
         allowed = [nodes[nic.key] for nic in nics if nic.key in nodes and judgement.verdict(nic.key, tap.key).allowed]
@@ -157,7 +157,7 @@ def sources_of(tap_key: str, viewer: Viewer) -> Sources | None:
     judgement, selected, _ = judged(viewer.scope, "tap", Selected(near[:SOURCES_MAX]), [tap])
     verdicts = {nic.key: judgement.verdict(nic.key, tap.key) for nic in selected.nics}
     may = [key for key, verdict in verdicts.items() if verdict.allowed is True]
-    nodes = _nodes([*may, tap.destination_key or tap.key])
+    nodes = nodes_standing([*may, tap.destination_key or tap.key])
     lit = sorted(nodes[key] for key in may if key in nodes)
     card = nodes.get(tap.destination_key or tap.key)
     return Sources(
@@ -172,7 +172,7 @@ def sources_of(tap_key: str, viewer: Viewer) -> Sources | None:
     )
 
 
-def _nodes(keys: Sequence[str]) -> dict[str, int]:
+def nodes_standing(keys: Sequence[str]) -> dict[str, int]:
     """Node ids by key, in one query for every thousand keys. A NIC that is a collector has a place of each kind; its own key names the NIC's."""
     found: dict[str, int] = {}
     wanted = sorted(set(keys))

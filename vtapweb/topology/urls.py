@@ -10,5 +10,7 @@ urlpatterns = [
     path("map/mirror", views.mirror, name="map_mirror"),
     re_path(r"^map/sources/(?P<key>[a-z2-7]{26})$", views.sources, name="map_sources"),
     re_path(r"^map/reach/(?P<key>[a-z2-7]{26})$", views.reach, name="map_reach"),
+    path("map/picking", views.picking, name="map_picking"),
+    path("map/pick/<int:node_id>", views.pick, name="map_pick"),
     path("map/panel/<int:node_id>", views.panel, name="map_panel"),
 ]

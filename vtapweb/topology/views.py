@@ -1,14 +1,18 @@
 """The map's page and its side panel."""
 
+from urllib.parse import urlencode
+
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from vtapweb.access.role import Role
 from vtapweb.access.selectors import viewer_of
 from vtapweb.inventory.partners import partners
 from vtapweb.inventory.selectors import is_read_once
 from vtapweb.topology.choices import choices_of, reach_of, sources_of
+from vtapweb.topology.nodes import node_find
 from vtapweb.topology.panel import panel_of
+from vtapweb.topology.picking import destination_of, pick_of
 
 
 def map_page(request: HttpRequest) -> HttpResponse:
@@ -37,6 +41,21 @@ def sources(request: HttpRequest, key: str) -> HttpResponse:
     if found is None:
         raise Http404
     return render(request, "topology/sources.html", {"sources": found})
+
+
+def picking(request: HttpRequest) -> HttpResponse:
+    """The side panel while one picks the collector of a new TAP."""
+    return render(request, "topology/pick.html", {"pick": pick_of(viewer_of(request))})
+
+
+def pick(request: HttpRequest, node_id: int) -> HttpResponse:
+    """Back to the form of a new TAP, with this node as its collector."""
+    scope = viewer_of(request).scope
+    node = node_find(node_id, scope)
+    destination = destination_of(node, scope) if node else ""
+    if not destination:
+        raise Http404
+    return redirect("/taps/new?" + urlencode({"destination": destination}))
 
 
 def panel(request: HttpRequest, node_id: int) -> HttpResponse:

@@ -4,6 +4,7 @@
  * by delegation, so parts swapped in by htmx need no set-up; without script the forms still work, with times in UTC.
  */
 import { announce } from "../ui/toast.js";
+import { startKeeping } from "./keep.js";
 import { inHours, localText } from "./when.js";
 
 /** @param {Document} page */
@@ -77,6 +78,7 @@ function startStates(page) {
   });
 }
 
+startKeeping(document);
 startDialogs(document);
 startStates(document);
 startZone(document);

@@ -21,7 +21,7 @@ export function hooksOf(page) {
       return page.sequence.seq;
     },
     stats: () => ({
-      ...page.stage.figures, level: levelOf(page.stage.view.k), counts: page.graph?.counts ?? null, line: page.line.phase, lit: page.stage.lit ? page.stage.lit.size : null,
+      ...page.stage.figures, level: levelOf(page.stage.view.k), counts: page.graph?.counts ?? null, line: page.line.phase, lit: page.stage.lit ? page.stage.lit.size : null, inFlight: page.stage.inFlight.size,
       pipes: page.stage.routes.pipes.length, strands: page.stage.routes.strands.length,
       kept: { ...page.stage.kept(), toSay: page.toSay.length, tree: page.tree.childElementCount, hits: page.hits?.size ?? 0 }, labels: page.stage.labels.map((label) => label.text),
     }),

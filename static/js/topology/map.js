@@ -20,6 +20,7 @@ import { areRegionNamesAbove } from "./draw/names.js";
 import { Stage } from "./draw/stage.js";
 import { addressOf, readAddress } from "./wire/address.js";
 import { fetchHits, fetchSelection, fetchSnapshot, postRearrange, postSelection } from "./wire/fetches.js";
+import { InFlight } from "./wire/flight.js";
 import { LiveSocket } from "./wire/socket.js";
 import { hooksOf } from "./hooks.js";
 import { announce, toast } from "../ui/toast.js";
@@ -65,6 +66,8 @@ export class MapPage {
       table: root.dataset.table ?? "/table/nics",
       live: root.dataset.live ?? "/ws/live",
       mirror: root.dataset.mirror ?? "",
+      inFlight: root.dataset.inFlight ?? "",
+      picking: root.dataset.picking ?? "",
       rearrange: root.dataset.rearrange ?? "/api/v1/topology/rearrange",
     };
     this.host = part("map-stage", HTMLElement);
@@ -124,6 +127,7 @@ export class MapPage {
       onChoose: (hit) => this.flyToHit(hit),
     });
     this.choosing = new Choosing(this.panel, (ids) => this.light(ids));
+    this.inFlight = new InFlight(this.urls.inFlight, (changeOf) => this.showInFlight(changeOf));
     this.socket = new LiveSocket(this.urls.live, { onMessage: (message) => this.handleMessage(message), onState: (state) => this.handleLine(state) });
     this.stopGestures = startGestures(this.host, {
       onPan: (dx, dy) => this.stage.setView(pan(this.stage.view, dx, dy)),
@@ -152,6 +156,7 @@ export class MapPage {
     this.stopGestures();
     this.finder.destroy();
     this.choosing.destroy();
+    this.inFlight.destroy();
     this.socket.close();
     this.stage.destroy();
     for (const timer of [this.refetchTimer, this.addressTimer, this.sayTimer, this.secondTimer]) clearTimeout(timer);
@@ -221,6 +226,7 @@ export class MapPage {
       const at = typeof message.server_time === "number" ? message.server_time * 1000 : Date.parse(message.server_time);
       if (Number.isFinite(at)) this.clockOffset = at - Date.now();
     }
+    if (message.kind === "change" || message.kind === "change_state" || message.kind === "hello") this.inFlight.nudge();
     const step = sequenceReceive(this.sequence, message);
     this.sequence = step.state;
     if (message.kind === "hello" && step.state.phase === "live") this.socket.send({ kind: "resume", seq: step.state.seq });
@@ -269,7 +275,8 @@ export class MapPage {
     this.showSelection();
     if (this.focus && !graph.ref(this.focus.id)) this.focus = null;
     this.placeRing();
-    if (isFirst && this.asked.node && graph.ref(this.asked.node)) this.open(this.asked.node);
+    if (isFirst && this.asked.pick && this.urls.picking) this.showPanel(this.urls.picking);
+    else if (isFirst && this.asked.node && graph.ref(this.asked.node)) this.open(this.asked.node);
     if (this.openNode && !graph.ref(this.openNode)) this.close();
     if (!this.isReady) {
       this.isReady = true;
@@ -282,6 +289,13 @@ export class MapPage {
       this.isFitWanted = false;
       this.stage.flyTo(this.fitted());
     }
+  }
+
+  /** NICs that a running change writes to bear its mark. @param {ReadonlyMap<number, number>} changeOf node id → change */
+  showInFlight(changeOf) {
+    this.stage.inFlight = changeOf;
+    this.stage.touch();
+    this.fillLegend();
   }
 
   /** @param {SocketState} state */
@@ -358,7 +372,7 @@ export class MapPage {
   fillLegend() {
     const level = levelOf(this.stage.view.k);
     this.legend.dataset.level = String(level);
-    if (this.graph) fillLegend(this.legend, this.graph, level);
+    if (this.graph) fillLegend(this.legend, this.graph, level, this.stage.inFlight.size > 0);
   }
 
   /** Writes the address once the view rests. What a person did is written at once, so that whoever leaves now comes back to it. */
@@ -399,7 +413,7 @@ export class MapPage {
     this.addressAt = performance.now();
     const isLong = this.isLong();
     const select = isLong && this.kept.ids === this.selection ? this.kept.select : this.awaited;
-    const state = { view: this.stage.flight?.to ?? this.stage.view, selection: isLong ? new Set() : this.selection, select, node: this.openNode };
+    const state = { view: this.stage.flight?.to ?? this.stage.view, selection: isLong ? new Set() : this.selection, select, node: this.openNode, pick: this.asked.pick };
     history.replaceState(null, "", location.pathname + addressOf(location.search, state));
   }
 
@@ -504,6 +518,7 @@ export class MapPage {
   /** @param {number} id shows a node in the side panel */
   open(id) {
     this.openNode = id;
+    this.asked.pick = "";
     const ref = this.mustGraph().ref(id);
     this.panel.dataset.node = String(id);
     this.fillPanel(`${this.urls.panel}${id}`);
@@ -542,6 +557,7 @@ export class MapPage {
   close() {
     if (!this.panel.childElementCount) return;
     this.openNode = null;
+    this.asked.pick = "";
     delete this.panel.dataset.node;
     this.panel.replaceChildren();
     this.choosing.refresh();
@@ -664,7 +680,7 @@ export class MapPage {
       this.stage.touch();
       this.host.dataset.over = what ? ("points" in what ? "pipe" : what.kind) : "";
     }
-    if (what && at && this.graph) this.tooltip.show("points" in what ? describePipe(this.graph, what) : describe(this.graph, what), at.x, at.y);
+    if (what && at && this.graph) this.tooltip.show("points" in what ? describePipe(this.graph, what) : describe(this.graph, what, this.stage.inFlight.get(what.id)), at.x, at.y);
     else this.tooltip.hide();
   }
 
@@ -682,6 +698,7 @@ export class MapPage {
       }
       return;
     }
+    if (!("points" in what) && this.picks(what)) return;
     if ("points" in what) {
       if (what.id) this.open(what.id);
       return;
@@ -695,6 +712,15 @@ export class MapPage {
     if (what.kind === "nic") this.select([what.id]);
     this.open(what.id);
     this.focusNode(what);
+  }
+
+  /** While something is picked for a form, a node that is lit is what is picked. @param {NodeRef} ref @returns {boolean} whether the click was that */
+  picks(ref) {
+    const { pick, pickable } = this.choosing;
+    if (!pick) return false;
+    if (pickable.has(ref.id)) location.assign(`${pick}${ref.id}`);
+    else toast(`${this.mustGraph().nameOf(ref.id)} is not lit: it cannot be picked. The panel says why.`, "warn");
+    return true;
   }
 
   /** @param {{x: number, y: number}} at */
@@ -831,6 +857,7 @@ export class MapPage {
       this.bringIntoView(to.id);
     } else if (key === "Enter" && this.focus) {
       event.preventDefault();
+      if (this.picks(this.focus)) return;
       this.open(this.focus.id);
       this.bringIntoView(this.focus.id);
     } else if (key === " " && this.focus) {

@@ -24,6 +24,10 @@ export class Choosing {
     /** @type {Element | null} the row under the pointer or with the focus */
     this.row = null;
     this.isOn = false;
+    /** What a click on a lit node leads to, without its id; "" = a click is as always. */
+    this.pick = "";
+    /** @type {ReadonlySet<number>} what may be picked */
+    this.pickable = new Set();
     this.stop = new AbortController();
     const { signal } = this.stop;
     const over = (/** @type {Event} */ event) => this.#look(event.target instanceof Element ? event.target.closest("[data-map-choice]") : null);
@@ -39,10 +43,13 @@ export class Choosing {
     if (whole === null) {
       if (this.isOn) this.onLight(null);
       this.isOn = false;
+      this.pick = "";
       return;
     }
     this.isOn = true;
     this.row = null;
+    this.pick = (whole instanceof HTMLElement && whole.dataset.mapPick) || "";
+    this.pickable = new Set(lightOf(whole));
     this.onLight(lightOf(whole) ?? []);
   }
 

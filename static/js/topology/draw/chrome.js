@@ -1,7 +1,7 @@
 // @ts-check
 /** The HTML over the canvas: tooltip, focus ring, legend, banners, selection bar, the tree for keyboards and screen readers. */
 
-import { COLLECTOR_KINDS, collectorState, count, GHOST, NIC_MARKS, NIC_PLAIN, NIC_STATES, nicState, nicWords, peeringState, PEERING_STATES, STALE, UNACCOUNTED_TAP } from "../store/states.js";
+import { COLLECTOR_KINDS, collectorState, count, GHOST, IN_FLIGHT, NIC_MARKS, NIC_PLAIN, NIC_STATES, nicState, nicWords, peeringState, PEERING_STATES, STALE, UNACCOUNTED_TAP } from "../store/states.js";
 import { NIC } from "../store/graph.js";
 import { clock } from "./names.js";
 
@@ -32,13 +32,14 @@ export function putAt(element, box) {
 /**
  * A node in words, the same for tooltip, tree and announcement: what it is called, then what is true of it.
  *
- * @param {Graph} graph @param {NodeRef} ref @returns {{title: string, facts: string[]}}
+ * @param {Graph} graph @param {NodeRef} ref @param {number} [change] the running one that writes to it now @returns {{title: string, facts: string[]}}
  */
-export function describe(graph, ref) {
+export function describe(graph, ref, change) {
   if (ref.kind === "nic") {
     const row = graph.nics.rowOf.get(ref.id) ?? -1;
     const to = (graph.mirrorsOfNic.get(ref.id) ?? []).map((mirror) => graph.nameOf(graph.mirrors.numbers.collector[mirror]));
     const facts = [nicWords(graph.nics.numbers.state[row])];
+    if (change) facts.push(`${IN_FLIGHT.glyph} ${IN_FLIGHT.words} by change ${change}`);
     if (to.length) facts.push(`→ ${to.join(", ")}`);
     facts.push(`${graph.nameOf(graph.vnetIdOfNic(row))} / ${graph.nameOf(graph.nics.numbers.subnet[row])}`);
     return { title: graph.nics.texts.name[row] ?? "", facts };
@@ -114,8 +115,9 @@ export class Tooltip {
  * The legend, from the table that paints; only what is on the map.
  *
  * @param {HTMLElement} list @param {Graph} graph @param {0 | 1 | 2 | 3} level far away NICs are a heat on their VNet or subnet
+ * @param {boolean} [isInFlight] whether a running change writes to any NIC now
  */
-export function fillLegend(list, graph, level) {
+export function fillLegend(list, graph, level, isInFlight = false) {
   /** @type {HTMLElement[]} */
   const items = [];
   const entry = (/** @type {string} */ mark, /** @type {string} */ glyph, /** @type {string} */ words) =>
@@ -131,6 +133,7 @@ export function fillLegend(list, graph, level) {
   else for (const style of NIC_STATES) if (bits & style.bit) entry(style.color, style.glyph, style.meaning);
   if (isPlain && level >= 2) entry(NIC_PLAIN.color, NIC_PLAIN.glyph, NIC_PLAIN.meaning);
   if (level === 3) for (const style of NIC_MARKS) if (bits & style.bit) entry(style.color, style.glyph, style.meaning);
+  if (isInFlight && level >= 2) entry(IN_FLIGHT.color, IN_FLIGHT.glyph, IN_FLIGHT.meaning);
   if (graph.mirrors.size) entry("strand", "", "Mirror: its way to the collector");
   const peerings = new Set(graph.peerings.texts.state.slice(0, graph.peerings.size).map((state) => peeringState(state).key));
   for (const style of Object.values(PEERING_STATES)) {

@@ -6,7 +6,7 @@
 
 import { boxAt, NIC } from "../store/graph.js";
 import { DOT_X, piece } from "../store/routes.js";
-import { COLLECTOR_KINDS, collectorState, count, NIC_MARKS, nicState, peeringState, UNACCOUNTED_TAP } from "../store/states.js";
+import { COLLECTOR_KINDS, collectorState, count, IN_FLIGHT, NIC_MARKS, nicState, peeringState, UNACCOUNTED_TAP } from "../store/states.js";
 import { shorten, shortenName, widthOf } from "./text.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
@@ -394,6 +394,29 @@ export function paintStrand(pen, strand, part) {
   ctx.stroke();
   ctx.globalAlpha = 1;
   ctx.setLineDash([]);
+}
+
+/** A ring round a NIC that a running change writes to, with its glyph on the upper left corner; far away the ring alone. @param {Pen} pen @param {number} row */
+export function paintInFlight(pen, row) {
+  const { ctx, palette, graph } = pen;
+  const box = { x: graph.nicX[row], y: graph.nicY[row], w: graph.chipW, h: graph.chipH };
+  ctx.strokeStyle = palette[IN_FLIGHT.color];
+  ctx.lineWidth = Math.max(1.75, px(pen, 1.5));
+  ctx.setLineDash([px(pen, 4), px(pen, 3)]);
+  roundBox(ctx, { x: box.x - 3, y: box.y - 3, w: box.w + 6, h: box.h + 6 }, 10);
+  ctx.stroke();
+  ctx.setLineDash([]);
+  if (pen.level < 3) return;
+  const size = font(pen, 13, 11, 700);
+  ctx.beginPath();
+  ctx.arc(box.x, box.y, size * 0.7, 0, Math.PI * 2);
+  ctx.fillStyle = palette.panel;
+  ctx.fill();
+  ctx.stroke();
+  ctx.fillStyle = palette[IN_FLIGHT.color];
+  ctx.textAlign = "center";
+  ctx.fillText(IN_FLIGHT.glyph, box.x, box.y + size * 0.36);
+  ctx.textAlign = "left";
 }
 
 /** @param {Pen} pen @param {number} row */

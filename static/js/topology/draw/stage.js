@@ -14,7 +14,7 @@ import { boxAt } from "../store/graph.js";
 import { SpatialIndex } from "../store/hit.js";
 import { DOT_X, FEW_PIPES, pathOf, routesOf } from "../store/routes.js";
 import { between, boxToScreen, levelOf, overlaps, visibleBox } from "../store/view.js";
-import { hatchTile, isCut, isStill, paintChip, paintCollector, paintDots, paintPipe, paintPorts, paintRegion, paintSelected, paintStrand, paintSubnet, paintVnet, trace } from "./paint.js";
+import { hatchTile, isCut, isStill, paintChip, paintCollector, paintDots, paintInFlight, paintPipe, paintPorts, paintRegion, paintSelected, paintStrand, paintSubnet, paintVnet, trace } from "./paint.js";
 import { paintPipeLabels, paintRegionName, paintSubnetName, paintVnetName } from "./names.js";
 import { readPalette } from "./palette.js";
 import { forgetWidths, widthsKept } from "./text.js";
@@ -80,6 +80,8 @@ export class Stage {
     this.hits = null;
     /** @type {ReadonlySet<number> | null} what may be chosen now, with what it stands in; the rest is dimmed */
     this.lit = null;
+    /** @type {ReadonlyMap<number, number>} node id of a NIC → the running change that writes to it now */
+    this.inFlight = new Map();
     /** @type {Array<{x: number, y: number}>} world */
     this.lassoLine = [];
     /** @type {Map<number, number>} node id → ms when it came */
@@ -450,6 +452,10 @@ export class Stage {
       if (box) this.#paintRing(pen, box);
     }
     this.#paintNewcomers(pen);
+    for (const id of this.inFlight.keys()) {
+      const nic = graph.nics.rowOf.get(id);
+      if (nic !== undefined) paintInFlight(pen, nic);
+    }
     if (this.selection.size) this.#paintSelection(pen, seen);
     if (this.lassoLine.length > 1) {
       ctx.beginPath();

@@ -62,6 +62,9 @@ export const NIC_MARKS = [
 /** Nobody here made or adopted it: the same glyph stands on the pages of the ledger. @type {StateStyle} */
 export const UNACCOUNTED_TAP = { key: "unaccounted_tap", glyph: "⚐", words: "unaccounted", meaning: "TAP made outside vtapweb, nobody answers for it yet", color: "warn" };
 
+/** A ring and its glyph round a NIC while a running change writes to it. @type {StateStyle} */
+export const IN_FLIGHT = { key: "in_flight", glyph: "↻", words: "being changed", meaning: "NIC, being changed now", color: "acc" };
+
 /** @type {StateStyle} */
 export const STALE = { key: "stale", glyph: "◌", words: "stale", meaning: "Not read lately: may have changed", color: "stale" };
 

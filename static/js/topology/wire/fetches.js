@@ -36,6 +36,13 @@ export async function fetchSelection(url, select) {
   return (await get(`${url}?select=${encodeURIComponent(select)}`)).json();
 }
 
+/** NICs that a running change writes to now. @param {string} url @param {AbortSignal} signal @returns {Promise<Map<number, number>>} node id → change */
+export async function fetchInFlight(url, signal) {
+  /** @type {Array<{id: number, change: number}>} */
+  const found = await (await get(url, signal)).json();
+  return new Map(found.map(({ id, change }) => [id, change]));
+}
+
 /** @param {string} url @param {object} body @returns {Promise<Response>} */
 async function post(url, body) {
   const hidden = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
