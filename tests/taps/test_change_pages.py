@@ -351,3 +351,13 @@ def test_a_later_wave_says_what_it_waits_for_only_while_it_waits() -> None:
     step_of(plan, estate.nics[2])
     step_of(plan, estate.nics[3], wave=2)
     assert "1 request, after wave 1 has ended" in text_of(signed_in().get(f"/changes/{plan.pk}"))
+
+
+@pytest.mark.django_db
+def test_what_moved_is_called_accepted_only_when_somebody_went_on() -> None:
+    moved = [{"name": "web-01", "was": "", "now": "", "message": "Already mirrored.", "is_refused": True}]
+    for state, stop_code, is_accepted in (("paused", "moved", False), ("applying", "", True)):
+        change = change_of_nothing(state=state, stop_code=stop_code, stop_reason="1 thing has moved." if stop_code else "", differences=moved)
+        words = text_of(signed_in().get(f"/changes/{change.pk}"))
+        assert ("It was accepted so" in words) is is_accepted
+        assert ("If you go on, what is refused now is skipped" in words) is not is_accepted

@@ -202,7 +202,13 @@ class ChangePage:
     is_moving: bool = False
     throttle_ms: int = 700
     has_window_dialog: bool = False
+    is_moved: bool = False  # paused because the world moved
     waves_changed: Sequence[Wave] = ()  # those that a page which follows lacks
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether what moved still waits for somebody to see it and say so."""
+        return bool(self.digest) or self.is_moved
 
     @property
     def tally_words(self) -> str:
@@ -522,5 +528,6 @@ def change_page(scope: Scope, view: PlanView, viewer: Viewer) -> ChangePage:
         is_started=change.applied_at is not None or change.state in FINAL_CHANGE_STATES,
         is_moving=change.state in {ChangeState.APPLYING, ChangeState.PAUSED},
         throttle_ms=700 if len(steps) <= MANY_STEPS else 3000,
+        is_moved=change.state == ChangeState.PAUSED and change.stop_code == "moved",
         has_window_dialog=any(act.dialog == "dialog-window" for act in acts),
     )
