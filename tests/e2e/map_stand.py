@@ -117,6 +117,8 @@ class MapStand:
             return 200, "text/html; charset=utf-8", html.encode()
         if path == "/api/v1/topology":
             return 200, "application/json", json.dumps(self.snapshot).encode()
+        if path == "/api/v1/topology/in-flight":
+            return 200, "application/json", b"[]"
         if path == "/api/v1/topology/find":
             return 200, "application/json", json.dumps({"items": self._find(query.partition("=")[2])}).encode()
         if path == "/api/v1/topology/selection":
