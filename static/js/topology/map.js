@@ -6,11 +6,12 @@
  */
 
 import { Graph } from "./store/graph.js";
-import { add, existing, idsToText, summary, toggle } from "./store/selection.js";
+import { add, existing, toggle } from "./store/selection.js";
 import { sequenceReceive, sequenceSnapshot, sequenceStart } from "./store/sequence.js";
 import { count } from "./store/states.js";
 import { outline, walk } from "./store/tree.js";
 import { boxToScreen, fit, levelOf, pan, toWorld, visibleBox, zoomAt } from "./store/view.js";
+import { SelectionBar } from "./draw/bar.js";
 import { Choosing } from "./draw/choosing.js";
 import { describe, describePipe, fillLegend, fillTree, make, putAt, Tooltip } from "./draw/chrome.js";
 import { bannersOf, showEmptyStates, staleNames } from "./draw/banners.js";
@@ -18,7 +19,7 @@ import { Finder } from "./draw/finder.js";
 import { startGestures } from "./draw/gestures.js";
 import { areRegionNamesAbove } from "./draw/names.js";
 import { Stage } from "./draw/stage.js";
-import { addressOf, readAddress } from "./wire/address.js";
+import { AddressBar, readAddress } from "./wire/address.js";
 import { fetchHits, fetchSelection, fetchSnapshot, postRearrange, postSelection } from "./wire/fetches.js";
 import { InFlight } from "./wire/flight.js";
 import { LiveSocket } from "./wire/socket.js";
@@ -36,9 +37,6 @@ import { announce, toast } from "../ui/toast.js";
 
 const ZOOM_KEY = 1.25;
 const FIT_PAD = 12;
-const ADDRESS_PAUSE_MS = 250;
-/** Longer selections are kept by the server, and the address names them. */
-const LONGEST_SELECTION = 1500;
 const LEGEND_KEY = "vtapweb.map.legend";
 const SAY_PAUSE_MS = 2500;
 const REFETCH_PAUSE_MS = 1000;
@@ -73,7 +71,7 @@ export class MapPage {
     this.host = part("map-stage", HTMLElement);
     this.tree = part("map-tree", HTMLElement);
     this.ring = part("map-ring", HTMLElement);
-    this.bar = part("map-selection", HTMLElement);
+    this.bar = new SelectionBar(part("map-selection", HTMLElement));
     this.banners = part("map-banners", HTMLElement);
     this.legend = part("map-legend", HTMLElement);
     this.panel = part("panel", HTMLElement);
@@ -99,8 +97,6 @@ export class MapPage {
     this.fetching = null;
     this.refetchWait = REFETCH_PAUSE_MS;
     this.refetchTimer = 0;
-    this.addressTimer = 0;
-    this.addressAt = -ADDRESS_PAUSE_MS;
     this.sayTimer = 0;
     /** @type {string[]} */
     this.toSay = [];
@@ -112,10 +108,6 @@ export class MapPage {
     this.failure = "";
     /** Show everything once the map has been packed anew. */
     this.isFitWanted = false;
-    /** The selection that the server keeps, and its name in the address. */
-    this.kept = { ids: /** @type {ReadonlySet<number>} */ (new Set()), select: "" };
-    /** The kept selection that the address names and that is not fetched yet. */
-    this.awaited = "";
     /** Ids of the stale subscriptions whose banner was dismissed. */
     this.dismissed = "";
 
@@ -126,6 +118,8 @@ export class MapPage {
       onHits: (ids) => this.showHits(ids),
       onChoose: (hit) => this.flyToHit(hit),
     });
+    this.address = new AddressBar(this.urls.selection, () => this.isReady
+      ? { view: this.stage.flight?.to ?? this.stage.view, selection: this.selection, node: this.openNode, pick: this.asked.pick } : null);
     this.choosing = new Choosing(this.panel, (ids) => this.light(ids));
     this.inFlight = new InFlight(this.urls.inFlight, (changeOf) => this.showInFlight(changeOf));
     this.socket = new LiveSocket(this.urls.live, { onMessage: (message) => this.handleMessage(message), onState: (state) => this.handleLine(state) });
@@ -157,9 +151,10 @@ export class MapPage {
     this.finder.destroy();
     this.choosing.destroy();
     this.inFlight.destroy();
+    this.address.destroy();
     this.socket.close();
     this.stage.destroy();
-    for (const timer of [this.refetchTimer, this.addressTimer, this.sayTimer, this.secondTimer]) clearTimeout(timer);
+    for (const timer of [this.refetchTimer, this.sayTimer, this.secondTimer]) clearTimeout(timer);
   }
 
   listen() {
@@ -175,7 +170,7 @@ export class MapPage {
     document.fonts.ready.then(() => !signal.aborted && this.stage.restyle(), () => undefined);
     document.fonts.addEventListener("loadingdone", () => this.stage.restyle(), { signal });
     window.addEventListener("popstate", () => this.restore(), { signal });
-    window.addEventListener("beforeunload", () => this.addressTimer && this.putAddress(), { signal });
+    window.addEventListener("beforeunload", () => this.address.flush(), { signal });
     document.addEventListener("visibilitychange", () => !document.hidden && this.stage.touch(), { signal });
   }
 
@@ -272,7 +267,7 @@ export class MapPage {
     this.hovered = null;
     this.stage.show(graph, added);
     this.fillLegend();
-    this.showSelection();
+    this.bar.show(this.selection, this.mustGraph());
     if (this.focus && !graph.ref(this.focus.id)) this.focus = null;
     this.placeRing();
     if (isFirst && this.asked.pick && this.urls.picking) this.showPanel(this.urls.picking);
@@ -281,7 +276,7 @@ export class MapPage {
     if (!this.isReady) {
       this.isReady = true;
       this.root.dataset.ready = "true";
-      this.writeAddress();
+      this.address.write();
       void this.takeSelection();
     }
     this.root.dataset.revision = graph.revision;
@@ -364,7 +359,7 @@ export class MapPage {
   handleView() {
     this.tooltip.hide();
     this.placeRing();
-    this.writeAddress();
+    this.address.write();
     if (this.legend.dataset.level !== String(levelOf(this.stage.view.k))) this.fillLegend();
   }
 
@@ -373,48 +368,6 @@ export class MapPage {
     const level = levelOf(this.stage.view.k);
     this.legend.dataset.level = String(level);
     if (this.graph) fillLegend(this.legend, this.graph, level, this.stage.inFlight.size > 0);
-  }
-
-  /** Writes the address once the view rests. What a person did is written at once, so that whoever leaves now comes back to it. */
-  writeAddress(isDeed = false) {
-    clearTimeout(this.addressTimer);
-    this.addressTimer = setTimeout(() => {
-      this.addressTimer = 0;
-      void this.keepAddress();
-    }, ADDRESS_PAUSE_MS);
-    // Browsers refuse an address that changes too often.
-    if (isDeed && performance.now() - this.addressAt >= ADDRESS_PAUSE_MS) this.putAddress();
-  }
-
-  /** A selection that is too long for the address is kept by the server and named there. */
-  async keepAddress() {
-    const { selection } = this;
-    if (this.isReady && this.isLong() && this.kept.ids !== selection) {
-      try {
-        const select = await postSelection(this.urls.selection, [...selection]);
-        if (this.selection !== selection || this.stop.signal.aborted) return; // another one meanwhile: it writes the address
-        this.kept = { ids: selection, select };
-      } catch (error) {
-        if (this.stop.signal.aborted) return;
-        this.kept = { ids: selection, select: "" };
-        toast(`This selection is too long for the address and could not be kept: ${error instanceof Error ? error.message : "no answer"} A bookmark will not hold it.`, "warn");
-      }
-    }
-    this.putAddress();
-  }
-
-  isLong() {
-    return idsToText(this.selection).length > LONGEST_SELECTION;
-  }
-
-  /** Puts into the address what is known now: of a flight its end, of a long selection its name if the server keeps it already. */
-  putAddress() {
-    if (!this.isReady) return;
-    this.addressAt = performance.now();
-    const isLong = this.isLong();
-    const select = isLong && this.kept.ids === this.selection ? this.kept.select : this.awaited;
-    const state = { view: this.stage.flight?.to ?? this.stage.view, selection: isLong ? new Set() : this.selection, select, node: this.openNode, pick: this.asked.pick };
-    history.replaceState(null, "", location.pathname + addressOf(location.search, state));
   }
 
   /** After back or forward: what the address says. */
@@ -445,13 +398,13 @@ export class MapPage {
     const query = new URLSearchParams(location.search);
     const select = query.get("select");
     if (!select) return;
-    this.awaited = select;
+    this.address.awaited = select;
     try {
       const { ids, is_gone } = await fetchSelection(this.urls.selection, select);
       if (is_gone) toast("This selection is older than a week and no longer kept.", "warn");
       this.select(ids);
-      this.kept = { ids: this.selection, select };
-      this.awaited = "";
+      this.address.kept = { ids: this.selection, select };
+      this.address.awaited = "";
       if (!this.asked.view) this.showTogether(ids);
       if (ids.length > this.selection.size) toast(`${count(ids.length - this.selection.size, "selected NIC")} not on the map yet.`, "warn");
     } catch (error) {
@@ -496,23 +449,8 @@ export class MapPage {
     this.selection = existing(new Set(ids), this.mustGraph());
     this.stage.selection = this.selection;
     this.stage.touch();
-    this.showSelection();
-    this.writeAddress(true);
-  }
-
-  showSelection() {
-    const graph = this.mustGraph();
-    const isShown = this.selection.size > 0;
-    this.bar.hidden = !isShown;
-    if (!isShown) return;
-    const { nics, vnets, subnets, mirrored } = summary(this.selection, graph);
-    const put = (/** @type {string} */ name, /** @type {string} */ words) => {
-      const element = this.bar.querySelector(`[data-words="${name}"]`);
-      if (element && element.textContent !== words) element.textContent = words;
-    };
-    put("count", `${count(nics, "NIC")} selected`);
-    const where = vnets.length > 2 ? `${vnets.slice(0, 2).join(", ")} and ${vnets.length - 2} more` : vnets.join(", ");
-    put("where", `${where} · ${count(subnets, "subnet")} · ${mirrored ? `${mirrored} already mirrored` : "none mirrored yet"}`);
+    this.bar.show(this.selection, this.mustGraph());
+    this.address.write(true);
   }
 
   /** @param {number} id shows a node in the side panel */
@@ -524,7 +462,7 @@ export class MapPage {
     this.fillPanel(`${this.urls.panel}${id}`);
     if (ref) this.focus = ref;
     this.placeRing();
-    this.writeAddress(true);
+    this.address.write(true);
     this.stage.touch();
   }
 
@@ -562,7 +500,7 @@ export class MapPage {
     this.panel.replaceChildren();
     this.choosing.refresh();
     this.placeRing();
-    this.writeAddress(true);
+    this.address.write(true);
   }
 
   /** "Mirror to…": the side panel tells where the selected NICs may go, the map lights what is eligible. */
@@ -764,7 +702,7 @@ export class MapPage {
     else if (action === "zoom-out") this.zoomBy(1 / ZOOM_KEY);
     else if (action === "clear") this.select([]);
     else if (action === "mirror") void this.mirror();
-    else if (action === "copy-names") void this.copyNames();
+    else if (action === "copy-names") void this.bar.copyNames(this.selection, this.graph);
     else if (action === "close") this.close();
     else if (action === "reconnect") this.socket.reconnectNow();
     else if (action === "legend") this.openLegend(this.root.dataset.legend !== "open");
@@ -803,17 +741,6 @@ export class MapPage {
     } catch (error) {
       this.isFitWanted = false;
       toast(`The map was not re-arranged: ${error instanceof Error ? error.message : "no answer"}`, "warn");
-    }
-  }
-
-  async copyNames() {
-    const graph = this.mustGraph();
-    const names = [...this.selection].map((id) => graph.nameOf(id)).sort();
-    try {
-      await navigator.clipboard.writeText(names.join("\n"));
-      toast(`${count(names.length, "name")} copied, one a line.`);
-    } catch {
-      toast("This browser did not let us copy. The table page shows the names.", "warn");
     }
   }
 
