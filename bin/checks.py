@@ -104,7 +104,10 @@ def run_in_two_lanes(arguments: list[str]) -> int:
         finally:
             if beside.poll() is None:
                 beside.send_signal(signal.SIGINT)  # its fixtures end what they started
-                beside.wait(60)
+                try:
+                    beside.wait(60)
+                except subprocess.TimeoutExpired:
+                    beside.kill()
 
 
 def show_more(told: IO[bytes], place: int) -> int:

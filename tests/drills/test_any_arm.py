@@ -113,6 +113,8 @@ def other(page_size: int) -> Arm:
     return Arm(lambda url: server.answer("GET", url, {}), change)
 
 
+# What the command asks after the lists: what vtapweb may write. It has a status of its own (docs/writes.md).
+CONDITIONS = {"permissions", "locks", "allowvirtualnetworktap"}
 SERVERS = {"simulator": simulator, "other": other}
 
 
@@ -191,7 +193,7 @@ def test_what_stays_away_is_named_and_nothing_is_wrongly_removed(name: str, ever
         arm.change()
         arm.spoil("throttle", every=every, retry_after_s=FOREVER_S)
         code, report = sync()
-        struck = set(arm.struck)
+        struck = {place for place in arm.struck if place[1] not in CONDITIONS}
         arm.spoil("", every=0)
         truth, after = truth_of(arm.endpoint), shown()
         assert code == 3
