@@ -13,6 +13,7 @@ from vtapweb.access.authentication import bearer_or_session
 from vtapweb.inventory.api import router as inventory_router
 from vtapweb.taps.api import router as taps_router
 from vtapweb.topology.api import router as topology_router
+from vtapweb.traffic.api import router as traffic_router
 from vtapweb.web.problem import ProblemError, problem_response, register_handlers
 
 
@@ -43,4 +44,5 @@ register_handlers(api)
 api.add_router("", access_router)
 api.add_router("", topology_router)
 api.add_router("", taps_router)
+api.add_router("", traffic_router)
 api.add_router("", inventory_router)

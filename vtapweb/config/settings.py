@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "vtapweb.live",
     "vtapweb.taps",
     "vtapweb.topology",
+    "vtapweb.traffic",
     "vtapweb.ui",
     "vtapweb.web",
     "vtapweb.config",

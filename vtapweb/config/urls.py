@@ -9,6 +9,7 @@ from vtapweb.web.problem import too_many_requests
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("vtapweb.access.urls")),
     path("", include("vtapweb.taps.urls")),  # before the inventory: it adds to the pages of NICs, TAPs and load balancers
+    path("", include("vtapweb.traffic.urls")),
     path("", include("vtapweb.inventory.urls")),
     path("", include("vtapweb.topology.urls")),
     path("api/v1/", api.urls),

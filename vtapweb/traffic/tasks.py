@@ -1,0 +1,1 @@
+"""What Celery does for the room `traffic`."""
