@@ -15,7 +15,7 @@ from tests.architecture.source import PACKAGE, ROOT, all_functions, modules_of, 
 ROOMS_WITHOUT_SCOPE = {"access"}
 # Reading modules beside selectors.py, by room. Of their functions those must take a scope that ask the database: that name a model's manager.
 READING = {
-    "inventory": ("selectors", "browse", "cells", "details", "search", "run_pages", "freshness", "selection"),
+    "inventory": ("selectors", "browse", "cells", "details", "search", "run_pages", "freshness", "receiving", "selection"),
     "topology": ("selectors", "choices", "nodes", "panel", "picking", "picture", "placements"),
     "taps": ("selectors", "change_list", "change_page", "chooser", "destinations", "fact_rows", "resource_page"),
 }

@@ -10,9 +10,9 @@ from vtapweb.access.models import SubscriptionGrant, User
 from vtapweb.access.role import Role
 from vtapweb.domain.graph import pair_key
 from vtapweb.inventory.models import KindState, NetworkInterface, VirtualMachine, VirtualNetworkPeering
+from vtapweb.inventory.receiving import LISTS
 from vtapweb.topology.actions import topology_refresh
 from vtapweb.topology.models import Placement
-from vtapweb.topology.selectors import LISTS
 
 pytestmark = pytest.mark.django_db
 

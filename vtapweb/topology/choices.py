@@ -13,6 +13,7 @@ from vtapweb.inventory.models import (
     Subnet,
     VirtualNetworkPeering,
 )
+from vtapweb.inventory.receiving import present
 from vtapweb.inventory.selection import selection_keys
 from vtapweb.taps.chooser import (
     ALREADY_THERE,
@@ -31,7 +32,6 @@ from vtapweb.taps.chooser import (
 )
 from vtapweb.taps.page_parts import Cannot, needs_operator
 from vtapweb.topology.models import Placement
-from vtapweb.topology.selectors import present
 from vtapweb.web.text import plural
 
 LISTED_MAX = 50

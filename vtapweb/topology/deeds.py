@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 from vtapweb.access.viewer import Viewer
 from vtapweb.inventory.models import FrontendIpConfiguration, IpConfiguration, NetworkInterface, TapConfiguration, VirtualNetworkTap
+from vtapweb.inventory.receiving import present
 from vtapweb.taps.chooser import chooser_href
 from vtapweb.taps.page_parts import needs_operator
 from vtapweb.topology.nodes import Node
-from vtapweb.topology.selectors import present
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from vtapweb.inventory.models import (
     VirtualNetworkPeering,
     VirtualNetworkTap,
 )
+from vtapweb.inventory.receiving import present
 from vtapweb.taps.selectors.moving import moves_in_flight
 from vtapweb.topology.models import Placement
-from vtapweb.topology.selectors import present
 
 MOST_HITS = 20
 MOST_LISTED = 50

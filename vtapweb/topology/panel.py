@@ -21,6 +21,7 @@ from vtapweb.inventory.models import (
     VirtualNetworkPeering,
     VirtualNetworkTap,
 )
+from vtapweb.inventory.receiving import present, subscriptions_read_whole
 from vtapweb.taps.models import Mirror
 from vtapweb.taps.page_parts import UNACCOUNTED_GLYPH
 from vtapweb.taps.selectors.ledger import open_mirrors, unaccounted_taps
@@ -28,7 +29,6 @@ from vtapweb.taps.selectors.moving import moves_of_nic
 from vtapweb.topology.deeds import Deed, deeds_of, may_not_words
 from vtapweb.topology.models import Placement
 from vtapweb.topology.nodes import MOST_LISTED, Node, node_find
-from vtapweb.topology.selectors import present, subscriptions_read_whole
 
 WORDS = {
     "vnet": "VNet", "ghost": "VNet that cannot be read", "subnet": "Subnet", "nic": "NIC", "peering": "Peering", "collector": "Collector",

@@ -9,12 +9,12 @@ from vtapweb.domain.scope import Scope
 from vtapweb.domain.tap_rules.judge import judge
 from vtapweb.domain.tap_rules.rule import Outcome
 from vtapweb.inventory.models import BackendAddressPool, FrontendIpConfiguration, IpConfiguration
+from vtapweb.inventory.receiving import present
 from vtapweb.taps.chooser import Reason, grouped
 from vtapweb.taps.page_parts import needs_operator
 from vtapweb.taps.selectors.facts import ProposedTap, world_of
 from vtapweb.topology.choices import nodes_standing
 from vtapweb.topology.nodes import Node
-from vtapweb.topology.selectors import present
 from vtapweb.web.text import plural
 
 NICS_MAX = 1_000

@@ -1,0 +1,1 @@
+"""What the room reads, by topic. Every function takes the viewer's scope."""
