@@ -22,8 +22,11 @@ import { Stage } from "./draw/stage.js";
 import { AddressBar, readAddress } from "./wire/address.js";
 import { fetchHits, fetchSelection, fetchSnapshot, postRearrange, postSelection } from "./wire/fetches.js";
 import { InFlight } from "./wire/flight.js";
+import { decodeFrame } from "./wire/frames.js";
 import { LiveSocket } from "./wire/socket.js";
 import { hooksOf } from "./hooks.js";
+import { ratesHooksOf } from "../live/hooks.js";
+import { Rates } from "../live/rates.js";
 import { announce, toast } from "../ui/toast.js";
 
 /** @typedef {import("./store/types.js").NodeRef} NodeRef */
@@ -80,6 +83,7 @@ export class MapPage {
     /** @type {Graph | null} */
     this.graph = null;
     this.sequence = sequenceStart();
+    this.rates = new Rates();
     /** @type {ReadonlySet<number>} */
     this.selection = new Set();
     /** @type {NodeRef | null} */
@@ -122,7 +126,11 @@ export class MapPage {
       ? { view: this.stage.flight?.to ?? this.stage.view, selection: this.selection, node: this.openNode, pick: this.asked.pick } : null);
     this.choosing = new Choosing(this.panel, (ids) => this.light(ids));
     this.inFlight = new InFlight(this.urls.inFlight, (changeOf) => this.showInFlight(changeOf));
-    this.socket = new LiveSocket(this.urls.live, { onMessage: (message) => this.handleMessage(message), onState: (state) => this.handleLine(state) });
+    this.socket = new LiveSocket(this.urls.live, {
+      onMessage: (message) => this.handleMessage(message),
+      onFrame: (octets) => this.handleFrame(octets),
+      onState: (state) => this.handleLine(state),
+    });
     this.stopGestures = startGestures(this.host, {
       onPan: (dx, dy) => this.stage.setView(pan(this.stage.view, dx, dy)),
       onZoom: (factor, at) => this.stage.setView(zoomAt(this.stage.view, this.stage.size, factor, at.x, at.y)),
@@ -181,14 +189,14 @@ export class MapPage {
 
   // --- live -----------------------------------------------------------------------------------------------------------
 
-  /** GETs the snapshot and applies what the socket said meanwhile. */
-  async load() {
+  /** GETs the snapshot and applies what the socket said meanwhile. @param {boolean} [isAnew] whatever the browser keeps of it */
+  async load(isAnew = false) {
     clearTimeout(this.refetchTimer);
     this.fetching?.abort();
     const fetching = new AbortController();
     this.fetching = fetching;
     try {
-      const snapshot = await fetchSnapshot(this.urls.topology, fetching.signal);
+      const snapshot = await fetchSnapshot(this.urls.topology, fetching.signal, isAnew);
       if (fetching.signal.aborted) return;
       this.failure = "";
       const step = sequenceSnapshot(this.sequence, snapshot.seq);
@@ -215,8 +223,19 @@ export class MapPage {
     this.refetchWait = Math.min(REFETCH_LONGEST_MS, this.refetchWait * 2);
   }
 
+  /** One second of rates. @param {ArrayBuffer} octets */
+  handleFrame(octets) {
+    const frame = decodeFrame(octets);
+    if (!frame || !this.graph) return;
+    if (!this.rates.take(frame) && this.rates.isSnapshotOld) void this.load(true);
+  }
+
   /** @param {Message} message */
   handleMessage(message) {
+    if (message.kind === "rates") {
+      this.rates.stop();
+      return;
+    }
     if (message.server_time !== undefined) {
       const at = typeof message.server_time === "number" ? message.server_time * 1000 : Date.parse(message.server_time);
       if (Number.isFinite(at)) this.clockOffset = at - Date.now();
@@ -256,6 +275,7 @@ export class MapPage {
   show(graph, added, before) {
     const isFirst = before === null;
     this.graph = graph;
+    this.rates.setSeries(graph.series_revision, graph.series);
     this.showEmpty();
     this.showBanners();
     if (isFirst) {
@@ -296,6 +316,7 @@ export class MapPage {
   /** @param {SocketState} state */
   handleLine(state) {
     this.line = state;
+    this.rates.setLine(state.phase === "open");
     this.showBanners();
   }
 
@@ -820,7 +841,7 @@ export class MapPage {
 const root = document.getElementById("map");
 if (root) {
   const page = new MapPage(root);
-  /** @type {any} */ (window).vtap = { .../** @type {any} */ (window).vtap, graph: hooksOf(page) };
+  /** @type {any} */ (window).vtap = { .../** @type {any} */ (window).vtap, graph: hooksOf(page), rates: ratesHooksOf(page.rates) };
   window.addEventListener("pagehide", (event) => !event.persisted && page.destroy(), { once: true });
   page.start();
 }

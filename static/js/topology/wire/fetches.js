@@ -4,9 +4,9 @@
 /** @typedef {import("../store/types.js").Snapshot} Snapshot */
 /** @typedef {{id: number, kind: string, key: string, name: string, address: string, vnet: string}} Hit */
 
-/** @param {string} url @param {AbortSignal} [signal] @returns {Promise<Response>} */
-async function get(url, signal) {
-  const response = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin", cache: "no-cache", signal });
+/** @param {string} url @param {AbortSignal} [signal] @param {RequestCache} [cache] @returns {Promise<Response>} */
+async function get(url, signal, cache = "no-cache") {
+  const response = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin", cache, signal });
   if (response.ok) return response;
   const problem = await response.json().catch(() => null);
   throw new Error(problem?.detail ?? problem?.title ?? `The server answered ${response.status}.`);
@@ -15,10 +15,10 @@ async function get(url, signal) {
 /**
  * The snapshot, with the seq it includes: the greater of body and header (a 304 has a newer header).
  *
- * @param {string} url @param {AbortSignal} [signal] @returns {Promise<Snapshot>}
+ * @param {string} url @param {AbortSignal} [signal] @param {boolean} [isAnew] do not take the one that the browser keeps @returns {Promise<Snapshot>}
  */
-export async function fetchSnapshot(url, signal) {
-  const response = await get(url, signal);
+export async function fetchSnapshot(url, signal, isAnew = false) {
+  const response = await get(url, signal, isAnew ? "reload" : "no-cache");
   /** @type {Snapshot} */
   const snapshot = await response.json();
   snapshot.seq = Math.max(snapshot.seq ?? 0, Number(response.headers.get("Vtapweb-Seq") ?? 0));

@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * The live socket: opens, reconnects with backoff and jitter, notices silence. Knows nothing of what the messages mean.
+ * The live socket: opens, reconnects with backoff and jitter, notices silence. Knows nothing of what the messages mean; texts are messages, octets
+ * are frames of rates.
  */
 
 /** @typedef {import("../store/types.js").Message} Message */
@@ -21,7 +22,7 @@ export function waitBefore(attempt, chance) {
 export class LiveSocket {
   /**
    * @param {string} path
-   * @param {{onMessage: (message: Message) => void, onState: (state: SocketState) => void}} told
+   * @param {{onMessage: (message: Message) => void, onFrame: (octets: ArrayBuffer) => void, onState: (state: SocketState) => void}} told
    */
   constructor(path, told) {
     this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
@@ -42,13 +43,17 @@ export class LiveSocket {
     clearTimeout(this.retryTimer);
     if (this.isClosed) return;
     const socket = new WebSocket(this.url);
+    socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.#set({ ...this.state, phase: "connecting", retryAt: null });
     this.#listen();
     socket.addEventListener("message", (event) => {
       if (socket !== this.socket) return;
       this.#listen();
-      if (typeof event.data !== "string") return;
+      if (typeof event.data !== "string") {
+        this.told.onFrame(event.data);
+        return;
+      }
       /** @type {Message} */
       const message = JSON.parse(event.data);
       if (message.kind === "hello") {
