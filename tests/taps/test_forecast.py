@@ -17,7 +17,8 @@ from vtapweb.inventory.actions import resource_store_read
 from vtapweb.inventory.models import NetworkInterface, Subnet
 from vtapweb.simulator.contoso import SPOKES
 from vtapweb.taps.actions.forecast import METRICS, NICS_A_CALL, change_forecast, forecasts_mend
-from vtapweb.taps.models import Change, CollectorAssignment
+from vtapweb.taps.models import Change
+from vtapweb.traffic.models import CollectorAssignment
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,9 @@ from vtapweb.access.viewer import Viewer
 from vtapweb.domain.arm_id import arm_key
 from vtapweb.domain.scope import Scope
 from vtapweb.taps.actions.settings import assignment_remove, assignment_set, protect_add, protect_remove, window_add, window_remove
-from vtapweb.taps.models import ChangeWindow, CollectorAssignment, ProtectedScope
+from vtapweb.taps.models import ChangeWindow, ProtectedScope
 from vtapweb.taps.selectors.writes import change_windows, collector_assignments, protected_scopes
+from vtapweb.traffic.models import CollectorAssignment
 from vtapweb.web.problem import ProblemError
 
 pytestmark = pytest.mark.django_db

@@ -14,8 +14,9 @@ from vtapweb.access.role import Role
 from vtapweb.domain.scope import Scope
 from vtapweb.taps.actions.settings import protect_add
 from vtapweb.taps.actions.writes import writes_stop
-from vtapweb.taps.models import ChangeWindow, CollectorAssignment, ProtectedScope, ScopePermissions, SubscriptionWrites
+from vtapweb.taps.models import ChangeWindow, ProtectedScope, ScopePermissions, SubscriptionWrites
 from vtapweb.taps.selectors.writes import writes_allowed
+from vtapweb.traffic.models import CollectorAssignment
 
 pytestmark = pytest.mark.django_db
 

@@ -91,7 +91,20 @@ class ChangeProgress(Message):
     at: datetime
 
 
-Event = Annotated[TopologyEvent | SyncEvent | ChangeEvent, Field(discriminator="kind")]
+class HealthEvent(Message):
+    """An alarm or the health of a collector moved. It names no resource: `GET /api/v1/alarms` tells what its reader may see.
+
+    `alarm` is the alarm's number (the 117 of A-117), None where a collector's state moved without one; `collector_key` "" where several are meant.
+    """
+
+    kind: Literal["health"] = "health"
+    alarm: int | None = None
+    deed: Literal["raised", "changed", "cleared", "deed", "state"]  # "deed": somebody took, muted, noted…; "state": of the collector
+    collector_key: str = ""
+    state: str = ""  # a domain.health.CollectorState for "state", else ""
+
+
+Event = Annotated[TopologyEvent | SyncEvent | ChangeEvent | HealthEvent, Field(discriminator="kind")]
 ProgressEvent = SyncProgress | ChangeProgress
 
-event_adapter: TypeAdapter[TopologyEvent | SyncEvent | ChangeEvent] = TypeAdapter(Event)
+event_adapter: TypeAdapter[TopologyEvent | SyncEvent | ChangeEvent | HealthEvent] = TypeAdapter(Event)

@@ -18,7 +18,8 @@ from vtapweb.domain.tap_rules.facts import LoadBalancingRuleFacts
 from vtapweb.inventory.models import KindState, LoadBalancingRule, ResourceChange, ResourceKind, VirtualNetworkTap
 from vtapweb.inventory.rows import ip_hex
 from vtapweb.inventory.selectors import in_scope, resources, subscriptions
-from vtapweb.taps.models import CollectorAssignment, ScopePermissions, SubscriptionConditions
+from vtapweb.taps.models import ScopePermissions, SubscriptionConditions
+from vtapweb.traffic.models import CollectorAssignment
 
 MOST_KEYS: Final = 20_000  # more than this in one IN (…) are picked out here instead: SQLite takes 32,766 parameters
 FRONTEND_SEGMENT: Final = "/frontendipconfigurations/"

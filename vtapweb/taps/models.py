@@ -359,37 +359,6 @@ class ProtectedScope(models.Model):
         return name_in(self.for_collector_id.rstrip("/").rsplit("/", 2)[0])
 
 
-class CollectorAssignment(models.Model):
-    """What the operator says about a collector (a TAP's destination): which product it is and how much it takes. Goes before any recognition."""
-
-    destination_key = models.CharField(max_length=KEY_LENGTH, primary_key=True)
-    destination_id = models.TextField()
-    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)
-    name = models.CharField(max_length=200, default="", blank=True)
-    partner = models.CharField(max_length=100, default="", blank=True)  # a partner's slug, "" = not said
-    capacity_bits_per_s = models.PositiveBigIntegerField(null=True, blank=True)
-    owner = models.CharField(max_length=200, default="", blank=True)
-    note = models.TextField(default="", blank=True)
-    by = models.CharField(max_length=200)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["destination_id"]
-        constraints = [
-            models.CheckConstraint(condition=~Q(destination_key=""), name="taps_assignment_has_key"),
-            models.CheckConstraint(condition=Q(subscription_id=Lower("subscription_id")), name="taps_assignment_sub_lower"),
-            models.CheckConstraint(condition=Q(capacity_bits_per_s=None) | Q(capacity_bits_per_s__gt=0), name="taps_assignment_capacity"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name or self.destination_id
-
-    @property
-    def capacity_gigabits_per_s(self) -> str:
-        """The capacity for people, "" where it is not known."""
-        return "" if self.capacity_bits_per_s is None else f"{self.capacity_bits_per_s / 1_000_000_000:g}"
-
-
 # -- what Azure lets us do there, read beside the inventory
 
 

@@ -2,3 +2,289 @@
 
 Rule: live numbers are in Redis and may be lost; what people did, what was wrong and the history are rows.
 """
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+
+from vtapweb.domain.health import CollectorState
+
+SUBSCRIPTION_ID_LENGTH = 64
+KEY_LENGTH = 26
+
+
+# -- health: what is wrong, who has it, when it ended
+
+
+class CollectorAssignment(models.Model):
+    """What the operator says about a collector (a TAP's destination): which product it is and how much it takes. Goes before any recognition."""
+
+    destination_key = models.CharField(max_length=KEY_LENGTH, primary_key=True)
+    destination_id = models.TextField()
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)
+    name = models.CharField(max_length=200, default="", blank=True)
+    partner = models.CharField(max_length=100, default="", blank=True)  # a partner's slug, "" = not said
+    capacity_bits_per_s = models.PositiveBigIntegerField(null=True, blank=True)
+    owner = models.CharField(max_length=200, default="", blank=True)
+    note = models.TextField(default="", blank=True)
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["destination_id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(destination_key=""), name="traffic_assignment_has_key"),
+            models.CheckConstraint(condition=Q(subscription_id=Lower("subscription_id")), name="traffic_assignment_sub_lower"),
+            models.CheckConstraint(condition=Q(capacity_bits_per_s=None) | Q(capacity_bits_per_s__gt=0), name="traffic_assignment_capacity"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.destination_id
+
+    @property
+    def capacity_gigabits_per_s(self) -> str:
+        """The capacity for people, "" where it is not known."""
+        return "" if self.capacity_bits_per_s is None else f"{self.capacity_bits_per_s / 1_000_000_000:g}"
+
+
+class HealthLease(models.Model):
+    """One row, id 1: which process judges the health, what it was able to see, and the number of the last alarm."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    owner = models.CharField(max_length=120, default="", blank=True)
+    until = models.DateTimeField(null=True, blank=True)
+    fence = models.PositiveBigIntegerField(default=0)  # grows with every claim; a process with an older number writes nothing
+    evaluated_at = models.DateTimeField(null=True, blank=True)  # the last time that everything was judged
+    blind_since = models.DateTimeField(null=True, blank=True)  # nothing can be judged since then; null: we see
+    blind_reason = models.TextField(default="", blank=True)
+    last_number = models.PositiveIntegerField(default=100)  # of an alarm; the first one is A-101: three digits are read out as one number
+    memory = models.BinaryField(default=b"")  # what a leader hands to its successor: standings of findings, see watch/memory.py
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="traffic_healthlease_one_row")]
+
+    def __str__(self) -> str:
+        return f"held by {self.owner}" if self.owner else "held by nobody"
+
+
+class CollectorHealth(models.Model):
+    """The state of one collector as it was judged last; written when it changes. Rule ids are those of docs/health.md."""
+
+    collector_key = models.CharField(max_length=KEY_LENGTH, primary_key=True)
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)
+    name = models.CharField(max_length=200, default="", blank=True)
+    state = models.CharField(max_length=12, choices=[(one.value, one.value) for one in CollectorState])
+    rule_ids = models.JSONField(default=list)
+    sentence = models.TextField(default="", blank=True)
+    since = models.DateTimeField()
+    heard_at = models.DateTimeField(null=True, blank=True)  # of its last sample; written at most once a minute while nothing changes
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(collector_key=""), name="traffic_health_has_key"),
+            models.CheckConstraint(condition=Q(subscription_id=Lower("subscription_id")), name="traffic_health_sub_lower"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.state}"
+
+
+class Alarm(models.Model):
+    """One cause of trouble, from when it was seen until it was over. What follows from it are its children, not alarms of their own.
+
+    `subscription_ids` are those of its subject and of its children: who may read one of them sees the alarm, with the children he may see;
+    who may not read all `subject_subscription_ids` sees neither the subject nor the sentences.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        CLEARED = "cleared", "Cleared"
+
+    class Severity(models.TextChoices):
+        NOTICE = "notice", "Notice"
+        WARNING = "warning", "Warning"
+        ALARM = "alarm", "Alarm"
+
+    number = models.PositiveIntegerField(unique=True)  # A-117
+    cause_key = models.CharField(max_length=200)  # what tells this cause from others, see domain/causes.py
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
+    severity = models.CharField(max_length=8, choices=Severity.choices)
+    rule_ids = models.JSONField(default=list)
+    subject_kind = models.CharField(max_length=20)  # a domain.causes.Subject
+    collector_key = models.CharField(max_length=KEY_LENGTH, default="", blank=True)  # "" where it is about several
+    collector_name = models.CharField(max_length=200, default="", blank=True)
+    nic_key = models.CharField(max_length=KEY_LENGTH, default="", blank=True)  # of the one source that it is about
+    title = models.TextField()  # what it is about, in a few words
+    sentence = models.TextField()
+    broken_hop = models.JSONField(null=True, blank=True)  # the first broken one: {kind, key, name, state, since, words}
+    path = models.JSONField(default=list)  # hops of one affected source (or of the collector) as they stood last, in their order
+    children = models.JSONField(default=list)  # [{rule_id, kind, key, name, subscription_id, collector_key, since, ended}]
+    child_count = models.PositiveIntegerField(default=0)  # those that have not ended
+    finding_keys = models.JSONField(default=list)  # of the findings that stand behind it now
+    related_keys = models.JSONField(default=list)  # of the resources on its paths, for "happened before"
+    happened_before = models.JSONField(default=list)  # [{at, kind, key, name, action, words, subscription_id}] of 15 min before to 15 min after
+    subscription_ids = models.JSONField(default=list)
+    subject_subscription_ids = models.JSONField(default=list)
+    opened_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    cleared_at = models.DateTimeField(null=True, blank=True)
+    owner = models.CharField(max_length=200, default="", blank=True)  # who has taken it
+    taken_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.CharField(max_length=200, default="", blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    note = models.TextField(default="", blank=True)  # the newest one; all are in its events
+    muted_until = models.DateTimeField(null=True, blank=True)
+    muted_by = models.CharField(max_length=200, default="", blank=True)
+    mute_reason = models.TextField(default="", blank=True)
+    is_demo = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=["open", "cleared"]), name="traffic_alarm_state"),
+            models.CheckConstraint(condition=Q(severity__in=["notice", "warning", "alarm"]), name="traffic_alarm_severity"),
+            models.CheckConstraint(condition=~Q(cause_key=""), name="traffic_alarm_has_cause"),
+            models.CheckConstraint(
+                condition=Q(state="open", cleared_at=None) | Q(state="cleared", cleared_at__isnull=False), name="traffic_alarm_cleared"
+            ),
+            models.UniqueConstraint(fields=["cause_key"], condition=Q(state="open"), name="traffic_alarm_one_open_a_cause"),
+        ]
+        indexes = [
+            models.Index(fields=["state", "-number"], name="traffic_alarm_open"),
+            models.Index(fields=["cleared_at"], name="traffic_alarm_cleared_ix"),
+            models.Index(fields=["collector_key", "-number"], name="traffic_alarm_of_collector"),
+            models.Index(fields=["cause_key", "-number"], name="traffic_alarm_of_cause"),
+        ]
+
+    def __str__(self) -> str:
+        return self.spoken
+
+    @property
+    def spoken(self) -> str:
+        """The number as people say it: A-117."""
+        return f"A-{self.number}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == self.State.OPEN
+
+
+class AlarmEvent(models.Model):
+    """One thing that happened to an alarm; never changed, never deleted. `by` "" is vtapweb itself."""
+
+    class Kind(models.TextChoices):
+        RAISED = "raised", "Raised"
+        RAISED_AGAIN = "raised_again", "Raised again"
+        WORSE = "worse", "Worse"
+        BETTER = "better", "Better"
+        CAUSE_FOUND = "cause_found", "Cause found"
+        CHILDREN = "children", "Children changed"
+        CLEARED = "cleared", "Cleared"
+        TAKEN = "taken", "Taken"
+        RELEASED = "released", "Given back"
+        ACKNOWLEDGED = "acknowledged", "Acknowledged"
+        NOTED = "noted", "Noted"
+        MUTED = "muted", "Muted"
+        UNMUTED = "unmuted", "No longer muted"
+
+    alarm = models.ForeignKey(Alarm, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    by = models.CharField(max_length=200, default="", blank=True)
+    text = models.TextField(default="", blank=True)
+    detail = models.JSONField(default=dict)  # of children: {joined: [names], left: [names]}
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["at"], name="traffic_alarmevent_at")]
+
+    def __str__(self) -> str:
+        return f"{self.alarm}: {self.kind}"
+
+
+class CollectorMaintenance(models.Model):
+    """Planned work on one collector: its own health is not alarmed from `starts_at` to `ends_at` (or `ended_at`, where somebody ended it before)."""
+
+    collector_key = models.CharField(max_length=KEY_LENGTH)
+    destination_id = models.TextField()
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)
+    name = models.CharField(max_length=200, default="", blank=True)  # of the collector, when it was planned
+    member_key = models.CharField(max_length=KEY_LENGTH, default="", blank=True)  # the NIC of the one member it is about, "" for all
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    owner = models.CharField(max_length=200)
+    reason = models.TextField()
+    ticket = models.TextField(default="", blank=True)
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=200, default="", blank=True)
+
+    class Meta:
+        ordering = ["-starts_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(collector_key=""), name="traffic_maintenance_has_key"),
+            models.CheckConstraint(condition=Q(subscription_id=Lower("subscription_id")), name="traffic_maintenance_sub_lower"),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="traffic_maintenance_span"),
+            models.CheckConstraint(condition=~Q(owner="") & ~Q(reason=""), name="traffic_maintenance_named"),
+        ]
+        indexes = [
+            models.Index(fields=["collector_key", "ends_at"], name="traffic_maintenance_of"),
+            models.Index(fields=["ends_at"], name="traffic_maintenance_end"),
+        ]
+
+    def __str__(self) -> str:
+        return f"maintenance of {self.name}"
+
+
+class Webhook(models.Model):
+    """Where alarms are sent to. Its secret is nowhere in the database: it is made from VTAPWEB_SECRET_KEY and this `salt` (actions/webhooks.py)."""
+
+    name = models.CharField(max_length=100, unique=True)
+    url = models.TextField()
+    least_severity = models.CharField(max_length=8, choices=Alarm.Severity.choices, default=Alarm.Severity.ALARM)
+    salt = models.CharField(max_length=40)
+    is_enabled = models.BooleanField(default=True)
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name="") & ~Q(url="") & ~Q(salt=""), name="traffic_webhook_whole"),
+            models.CheckConstraint(condition=Q(least_severity__in=["notice", "warning", "alarm"]), name="traffic_webhook_severity"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AlarmDelivery(models.Model):
+    """One message about an alarm on its way out, to a webhook or (without one) by e-mail. The row is the truth, a task's message only a nudge."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Given up"
+
+    alarm = models.ForeignKey(Alarm, on_delete=models.PROTECT, related_name="deliveries")
+    webhook = models.ForeignKey(Webhook, null=True, blank=True, on_delete=models.CASCADE, related_name="deliveries")  # null: e-mail
+    body = models.JSONField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField()
+    last_problem = models.TextField(default="", blank=True)
+    at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=["waiting", "sent", "failed"]), name="traffic_delivery_state"),
+            models.CheckConstraint(
+                condition=Q(state="waiting", ended_at=None) | (~Q(state="waiting") & Q(ended_at__isnull=False)), name="traffic_delivery_ended"
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "next_at"], name="traffic_delivery_due")]
+
+    def __str__(self) -> str:
+        return f"{self.alarm} to {self.webhook or 'e-mail'}: {self.state}"

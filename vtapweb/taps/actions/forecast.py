@@ -23,7 +23,8 @@ from vtapweb.events.jobs import enqueue_on_commit
 from vtapweb.events.types import ChangeProgress
 from vtapweb.inventory.clouds import open_metrics
 from vtapweb.inventory.models import NetworkInterface, VirtualNetworkTap
-from vtapweb.taps.models import Change, CollectorAssignment
+from vtapweb.taps.models import Change
+from vtapweb.traffic.models import CollectorAssignment
 
 LOOK_BACK: Final = timedelta(hours=24)
 LAG: Final = timedelta(minutes=3)  # Azure Monitor's newest minutes are not whole yet

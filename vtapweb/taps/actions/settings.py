@@ -15,7 +15,8 @@ from vtapweb.domain.plain_text import storable
 from vtapweb.domain.window import UnknownZoneError, zone_of
 from vtapweb.inventory.partners import partners
 from vtapweb.taps.actions.writes import admin_name
-from vtapweb.taps.models import ChangeWindow, CollectorAssignment, ProtectedScope
+from vtapweb.taps.models import ChangeWindow, ProtectedScope
+from vtapweb.traffic.models import CollectorAssignment
 
 DESTINATION_TYPES = ("microsoft.network/networkinterfaces/ipconfigurations", "microsoft.network/loadbalancers/frontendipconfigurations")
 RESOURCE_TYPES = {"vnet": ("microsoft.network/virtualnetworks",), "subnet": ("microsoft.network/virtualnetworks/subnets",)}

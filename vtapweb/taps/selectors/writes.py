@@ -14,7 +14,8 @@ from django.db.models import QuerySet
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import ResourceKind, Subscription
 from vtapweb.inventory.selectors import in_scope, resources, subscriptions
-from vtapweb.taps.models import ChangeWindow, CollectorAssignment, ProtectedScope, SubscriptionWrites, WriteStop
+from vtapweb.taps.models import ChangeWindow, ProtectedScope, SubscriptionWrites, WriteStop
+from vtapweb.traffic.models import CollectorAssignment
 
 
 @dataclass(frozen=True, slots=True)

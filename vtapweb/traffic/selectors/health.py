@@ -1,0 +1,94 @@
+"""The health of collectors for map, pages and wall: the state as `manage.py watch` judged it last, or "unknown" while nobody judges."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from vtapweb.domain.health import CollectorState
+from vtapweb.domain.scope import Scope
+from vtapweb.inventory.browse import in_scope
+from vtapweb.traffic.models import Alarm, CollectorHealth, CollectorMaintenance, HealthLease
+
+JUDGED_WITHIN = timedelta(seconds=20)  # older than that, the judgement is history: four turns of the watch were missed
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One collector's health. `rule_ids` like ("H1",); `since` when it came into this state; `alarm` the number of its open alarm (117 of A-117).
+
+    `sentence` is for people and whole; `judged_at` None: nobody ever judged it.
+    """
+
+    state: CollectorState
+    rule_ids: tuple[str, ...] = ()
+    since: datetime | None = None
+    sentence: str = ""
+    alarm: int | None = None
+    is_muted: bool = False
+    maintenance_until: datetime | None = None
+    judged_at: datetime | None = None
+
+
+NOBODY = Health(CollectorState.UNKNOWN, sentence="Nobody has judged its health yet.")
+
+
+class HealthByKey(dict[str, Health]):
+    """Health by collector key; of a collector that nobody judged yet: unknown."""
+
+    def __missing__(self, key: str) -> Health:
+        return NOBODY
+
+
+def collector_health(scope: Scope, *, now: datetime | None = None) -> Mapping[str, Health]:
+    """The health of every collector in scope by its key, unknown for keys that nobody judged; four queries.
+
+    Where the watch is not running or cannot see, every state is `unknown` and the sentence says since when.
+    """
+    now = now or timezone.now()
+    lease = HealthLease.objects.filter(pk=1).defer("memory").first()
+    works = {one.collector_key: one for one in running_maintenance(scope, now=now)}
+    alarms: dict[str, Alarm] = {}
+    open_ones = Alarm.objects.filter(state=Alarm.State.OPEN).exclude(collector_key="").only("number", "collector_key", "muted_until", "severity")
+    for alarm in open_ones.order_by("number"):
+        alarms.setdefault(alarm.collector_key, alarm)
+    found = HealthByKey()
+    for row in CollectorHealth.objects.filter(in_scope(scope)):
+        alarm_of = alarms.get(row.collector_key)
+        work = works.get(row.collector_key)
+        health = Health(
+            CollectorState(row.state),
+            tuple(row.rule_ids),
+            row.since,
+            row.sentence,
+            alarm_of.number if alarm_of else None,
+            bool(alarm_of and alarm_of.muted_until and alarm_of.muted_until > now),
+            work.ends_at if work else None,
+            lease.evaluated_at if lease else None,
+        )
+        found[row.collector_key] = _as_far_as_known(health, lease, now)
+    return found
+
+
+def _as_far_as_known(health: Health, lease: HealthLease | None, now: datetime) -> Health:
+    """Unknown, with the reason, while nobody judges or whoever does cannot see."""
+    if lease is None or lease.evaluated_at is None:
+        return NOBODY
+    if lease.blind_since is not None:
+        sentence = f"We cannot see since {lease.blind_since:%H:%M:%S} UTC: {lease.blind_reason}"
+        return replace(health, state=CollectorState.UNKNOWN, rule_ids=(), since=lease.blind_since, sentence=sentence)
+    if now - lease.evaluated_at > JUDGED_WITHIN:
+        sentence = f"Nobody has judged its health since {lease.evaluated_at:%H:%M:%S} UTC. Is `manage.py watch` running?"
+        return replace(health, state=CollectorState.UNKNOWN, rule_ids=(), since=lease.evaluated_at, sentence=sentence)
+    return health
+
+
+def running_maintenance(scope: Scope, *, now: datetime) -> list[CollectorMaintenance]:
+    """Maintenance in scope that goes on at `now`, the one that ends last first; one query."""
+    return list(
+        CollectorMaintenance.objects.filter(in_scope(scope), Q(ended_at=None) | Q(ended_at__gt=now), starts_at__lte=now, ends_at__gt=now).order_by(
+            "-ends_at"
+        )
+    )
