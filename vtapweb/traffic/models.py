@@ -3,14 +3,63 @@
 Rule: live numbers are in Redis and may be lost; what people did, what was wrong and the history are rows.
 """
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from django.utils import timezone
 
+from vtapweb.access.models import User
+from vtapweb.domain.arm_id import name_in
 from vtapweb.domain.health import CollectorState
 
 SUBSCRIPTION_ID_LENGTH = 64
 KEY_LENGTH = 26
+
+
+# -- ingest: who may send samples
+
+
+class CollectorToken(models.Model):
+    """What one collector, or one member of it, shows when it sends samples; known by the SHA-256 of its secret, which is shown once.
+
+    `member_…` is "" for a token of the whole collector. `expires_at` ends it by itself: a rotated token's overlap, or a date that was asked for.
+    """
+
+    destination_key = models.CharField(max_length=KEY_LENGTH)
+    destination_id = models.TextField()
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)  # of the destination: who may see and end the token
+    member_key = models.CharField(max_length=KEY_LENGTH, default="", blank=True)
+    member_id = models.TextField(default="", blank=True)
+    name = models.CharField(max_length=150)
+    digest = models.CharField(max_length=64, unique=True)
+    prefix = models.CharField(max_length=16)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    replaces = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(name="traffic_token_has_key", condition=~Q(destination_key="")),
+            models.CheckConstraint(name="traffic_token_sub_lower", condition=Q(subscription_id=Lower("subscription_id"))),
+        ]
+        indexes = [models.Index(fields=["destination_key"], name="traffic_token_dk_ix")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def member_name(self) -> str:
+        """The member's NIC, "" for a token of the whole collector."""
+        return name_in(self.member_id)
+
+    def is_live(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
 # -- health: what is wrong, who has it, when it ended

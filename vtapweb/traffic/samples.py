@@ -50,6 +50,8 @@ class Counters(msgspec.Struct, tag="counters", array_like=True, frozen=True):
     is_gro: bool = False
     has_vxlan_device: bool = False
     nic_key: str = ""  # the member's NIC, where its token names one
+    unattributed: tuple[int, int] | None = None  # of the total, packets and outer IPv4 octets that found no room in the agent's set
+    lacks: str = ""  # why the agent cannot count per source, in its own words
 
 
 class Point(msgspec.Struct, array_like=True, frozen=True):

@@ -1,0 +1,1 @@
+"""All writes of the traffic room, a module a topic."""
