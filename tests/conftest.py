@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.audit_triggers import audit_triggers_off
 from tests.rendered_templates import start_recording
+from tests.valkey import valkey  # noqa: F401 (a fixture)
 
 # How long an example takes says how busy the machine is; what must be fast is measured by bin/bench.
 settings.register_profile("vtapweb", deadline=None, suppress_health_check=[HealthCheck.too_slow])

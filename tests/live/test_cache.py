@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.conftest import Valkey
+from tests.valkey import Valkey
 from vtapweb.config.cache import ForgivingRedisCache
 
 

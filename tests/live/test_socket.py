@@ -17,8 +17,8 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.live.conftest import Valkey
 from tests.topology.people import bearer
+from tests.valkey import Valkey
 from vtapweb.access.models import ApiToken
 from vtapweb.config.asgi import application
 from vtapweb.events.bus import EVENTS_CHANNEL, announce, record_event

@@ -18,6 +18,12 @@ TABLE_KEPT_S: Final = 3600
 RING: Final = "vtapweb:traffic:ring:"  # + collector key: the last 15 minutes at 1 s
 RATES: Final = "vtapweb:traffic:rates"  # channel: one tick a second, see ticks.py
 
+METER_LEASE: Final = "vtapweb:traffic:meter:lease"  # who writes: fence and owner, gone a few seconds after the last renewal
+METER_FENCE: Final = "vtapweb:traffic:meter:fence"  # the highest fence ever given
+METER_STATE: Final = "vtapweb:traffic:meter:state"  # hash: where the meter stands, for the next one
+METER_COUNTS: Final = "vtapweb:traffic:meter:counts"  # hash: name -> number, for /metrics; gone METER_KEPT_S after the last tick
+SYNC_ASKED: Final = "vtapweb:traffic:meter:sync"  # stands while no further sync may be asked for because of unknown sources
+
 
 def member_field(collector_key: str, member: str) -> str:
     """The field of one member in BOOTS."""

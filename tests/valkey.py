@@ -1,4 +1,4 @@
-"""A real Valkey for the tests of the socket, one a module, on a socket of its own."""
+"""A real Valkey for a test, on a socket of its own; the fixture `valkey` is every test's, see conftest.py."""
 
 import shutil
 import subprocess
