@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
@@ -74,40 +74,90 @@ def main(arguments: list[str]) -> int:
     if run_static_checks():
         print("bin/test: failed before any test ran; see FAIL above.", flush=True)
         return 1
-    return run_in_two_lanes(long)
+    return run_in_lanes(long)
 
 
-def run_in_two_lanes(arguments: list[str]) -> int:
-    """All tests, in two runs beside each other, as each keeps one core busy. What the first tells is shown at once, and what the second tells after
-    it, so that its summary is the last line. A failure in the first ends the second.
+def run_in_lanes(arguments: list[str]) -> int:
+    """All tests, in three lanes beside each other: two keep a core busy, the browser's mostly waits. What a lane tells is shown when its turn comes,
+    so that the last line is pytest's summary of most tests. A failure in one ends the others.
     """
-    database = [PYTHON, "-m", "tests.on_postgresql", *arguments]
-    stack = [PYTHON, "-m", "pytest", "--only-stack", *arguments]
-    rest = [PYTHON, "-m", "pytest", "--without-stack", *arguments]
-    with tempfile.TemporaryFile() as told:
-        beside = subprocess.Popen(rest, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT)
+    pytest = [PYTHON, "-m", "pytest"]
+    groups = [
+        ("tests that touch the database, on PostgreSQL", [PYTHON, "-m", "tests.on_postgresql", *arguments]),
+        ("tests that start the whole product", [*pytest, "--only-stack", *arguments]),
+        ("tests in a browser", [*pytest, "--only-browser", *arguments]),
+        ("all other tests, on SQLite", [*pytest, "--without-processes", *arguments]),
+    ]
+    with ExitStack() as files:
+        runs = [Run(title, command, files.enter_context(tempfile.TemporaryFile())) for title, command in groups]
+        database, stack, browser, rest = runs
         try:
-            for title, command in (("tests that touch the database, on PostgreSQL", database), ("tests that start the whole product", stack)):
-                print(f"-- {title} (all others, on SQLite, run beside and are shown below)", flush=True)
-                code = subprocess.run(command, cwd=ROOT, check=False).returncode
-                if code not in {0, 5}:  # 5: none collected
-                    print(f"bin/test: failed: {title}. The run beside is ended.", flush=True)
-                    return code
-            print("-- all other tests, on SQLite", flush=True)
-            place = 0
-            while beside.poll() is None:
-                place = show_more(told, place)
-                with suppress(subprocess.TimeoutExpired):
-                    beside.wait(1)
-            show_more(told, place)
-            return beside.returncode
+            for run in (database, browser, rest):
+                run.start()
+            for run in runs:
+                print(f"-- {run.title} (run beside each other, shown one after the other)", flush=True)
+                while (code := run.poll()) is None:
+                    if not stack.is_started and database.poll() is not None:
+                        stack.start()
+                    failed = next((one for one in runs if one.poll() not in PASSED), None)
+                    if failed is not None and failed is not run:
+                        break
+                    run.show_more()
+                    run.wait(1)
+                failed = next((one for one in runs if one.poll() not in PASSED), None)
+                run.show_more()
+                if failed is not None:
+                    if failed is not run:
+                        print(f"-- {failed.title}", flush=True)
+                        failed.show_more()
+                    print(f"bin/test: failed: {failed.title}. The runs beside are ended.", flush=True)
+                    return failed.poll() or code or 1
+            return 0
         finally:
-            if beside.poll() is None:
-                beside.send_signal(signal.SIGINT)  # its fixtures end what they started
-                try:
-                    beside.wait(60)
-                except subprocess.TimeoutExpired:
-                    beside.kill()
+            for run in runs:
+                run.end()
+
+
+PASSED = (None, 0, 5)  # still running; passed; 5: none collected
+
+
+class Run:
+    """One pytest run of its own, what it tells kept in a file."""
+
+    def __init__(self, title: str, command: list[str], told: IO[bytes]) -> None:
+        self.title = title
+        self.command = command
+        self.told = told
+        self.place = 0
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_started(self) -> bool:
+        return self.process is not None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.told, stderr=subprocess.STDOUT)
+
+    def poll(self) -> int | None:
+        return None if self.process is None else self.process.poll()
+
+    def wait(self, seconds: float) -> None:
+        if self.process is None:
+            time.sleep(seconds)
+        else:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
+
+    def show_more(self) -> None:
+        self.place = show_more(self.told, self.place)
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)  # its fixtures end what they started
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
 
 
 def show_more(told: IO[bytes], place: int) -> int:

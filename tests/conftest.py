@@ -23,7 +23,8 @@ DATABASE_FIXTURES = frozenset({"db", "transactional_db", "django_db_reset_sequen
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only-database", action="store_true", help="run only the tests that touch the database (for the run on the second database)")
     parser.addoption("--only-stack", action="store_true", help="run only the tests that start the whole product as processes, browser tests apart")
-    parser.addoption("--without-stack", action="store_true", help="run all but those (bin/test runs them beside)")
+    parser.addoption("--only-browser", action="store_true", help="run only the tests that need a browser")
+    parser.addoption("--without-processes", action="store_true", help="run all but those two groups (bin/test runs them beside)")
     parser.addoption("--long", action="store_true", help="run the full figures of soak, fuzz and fault drills too")
 
 
@@ -50,7 +51,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out.setdefault("without a database", []).append(item)
         elif config.getoption("--only-stack") and not item.get_closest_marker("stack"):
             left_out.setdefault("without processes", []).append(item)
-        elif config.getoption("--without-stack") and item.get_closest_marker("stack"):
+        elif config.getoption("--only-browser") and not item.get_closest_marker("e2e"):
+            left_out.setdefault("without a browser", []).append(item)
+        elif config.getoption("--without-processes") and (item.get_closest_marker("stack") or item.get_closest_marker("e2e")):
             left_out.setdefault("run beside", []).append(item)
         elif item.get_closest_marker("long") and not is_long_wanted:
             left_out.setdefault("long, see --long", []).append(item)
