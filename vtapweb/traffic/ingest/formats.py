@@ -23,11 +23,12 @@ class Sender:
 class Refused(Exception):  # noqa: N818 - an answer, not a mistake of ours
     """The document is not taken. `reason` is one word for the metrics, `detail` a sentence for whoever sent it, without anything of the token."""
 
-    def __init__(self, status: HTTPStatus, reason: str, detail: str) -> None:
+    def __init__(self, status: HTTPStatus, reason: str, detail: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.reason = reason
         self.detail = detail
+        self.retry_after_s = retry_after_s
 
     @classmethod
     def malformed(cls, detail: str) -> "Refused":
@@ -37,6 +38,30 @@ class Refused(Exception):  # noqa: N818 - an answer, not a mistake of ours
     def too_large(cls, detail: str) -> "Refused":
         return cls(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", detail)
 
+    @classmethod
+    def too_many(cls, detail: str, *, retry_after_s: float) -> "Refused":
+        return cls(HTTPStatus.TOO_MANY_REQUESTS, "too_many", detail, retry_after_s=retry_after_s)
+
+    @classmethod
+    def away(cls, part: str, *, retry_after_s: float = 2.0) -> "Refused":
+        """We cannot say yes or no now: `part` (Redis, the database) does not answer."""
+        detail = f"{part} does not answer, so nothing can be taken now. Send your newest document again later."
+        return cls(HTTPStatus.SERVICE_UNAVAILABLE, "away", detail, retry_after_s=retry_after_s)
+
 
 Sample = Counters | Points
-Decode = Callable[[bytes, str, Sender], list[Sample]]  # body (still compressed where the encoding is the format's own), media type, sender
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way to send samples, at one address.
+
+    `decode` gets the body (already unpacked where it came as gzip, still packed in an encoding of `own_encodings`), the media type in lower case, and
+    who sent it. `answers` are the content type and body of a 202, by the request's media type, where senders want more than an empty one.
+    """
+
+    name: str
+    media_types: frozenset[str]
+    decode: Callable[[bytes, str, Sender], list[Sample]]
+    own_encodings: frozenset[str] = frozenset()
+    answers: "dict[str, tuple[str, bytes]] | None" = None

@@ -1,0 +1,11 @@
+"""The ingest's figures for Prometheus, of this process; /metrics tells them with the others."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+documents = Counter("vtapweb_ingest_documents", "Documents by format and what became of them (taken, or why not)", ["format", "outcome"])
+samples = Counter("vtapweb_ingest_samples", "Samples handed to the meter", ["format"])
+octets = Counter("vtapweb_ingest_octets", "Octets of documents as they came", ["format"])
+held = Gauge("vtapweb_ingest_held_octets", "Octets of documents that are being worked on")
+store_seconds = Histogram(
+    "vtapweb_ingest_store_seconds", "How long Redis took for one batch of samples", buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5)
+)
