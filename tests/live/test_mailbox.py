@@ -14,12 +14,24 @@ def test_events_keep_their_order_and_progress_only_its_newest() -> None:
     assert not box.wake.is_set()
 
 
+def test_what_is_newest_waits_while_the_queue_is_held_and_tells_when_it_replaces_something() -> None:
+    box = Mailbox()
+    box.hold()
+    assert not box.put_latest("rates", b"1")
+    assert box.put_latest("rates", b"2")
+    assert not box.wake.is_set()
+    assert box.take() == []
+    box.release(["hello"], overflow="!")
+    assert box.wake.is_set()
+    assert box.take() == ["hello", b"2"]
+
+
 def test_who_does_not_read_is_told_once_to_read_everything() -> None:
     box = Mailbox()
     told = [box.put(str(number), overflow=f"refetch {number}") for number in range(10 * MOST_WAITING)]
     assert box.waiting <= MOST_WAITING
     assert told.count(False) <= 10
-    texts = box.take()
+    texts = [str(one) for one in box.take()]
     assert texts[0].startswith("refetch")
     assert [text for text in texts[1:] if text.startswith("refetch")] == []
     assert texts[1:] == [str(number) for number in range(10 * MOST_WAITING - len(texts) + 1, 10 * MOST_WAITING)]

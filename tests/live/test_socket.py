@@ -2,25 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import redis
-import uvicorn
 import websockets
-from asgiref.testing import ApplicationCommunicator
-from channels.db import database_sync_to_async
 from django.db import transaction
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from tests.live.sockets import Socket, in_thread, opened, publish_large, served, subscribed, until
 from tests.topology.people import bearer
 from tests.valkey import Valkey
 from vtapweb.access.models import ApiToken
-from vtapweb.config.asgi import application
 from vtapweb.events.bus import EVENTS_CHANNEL, announce, record_event
 from vtapweb.events.models import OutboxEvent
 from vtapweb.events.types import ChangeEvent, ChangeProgress, StepProgress, SyncEvent, SyncProgress, TopologyEvent
@@ -39,63 +33,6 @@ def record(*subscription_ids: str, revision: str = "r1") -> int:
 def progress(subscription_id: str) -> None:
     message = SyncProgress(run_id=1, subscription_id=subscription_id, state="running", at=datetime(2026, 1, 1, tzinfo=UTC))
     announce(message, subscription_ids=[subscription_id])
-
-
-in_thread = database_sync_to_async
-
-
-class Socket:
-    """One client of the application, without a network between."""
-
-    def __init__(self, headers: dict[str, str], path: str = "/ws/live") -> None:
-        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        address, _, query = path.partition("?")
-        make: Any = ApplicationCommunicator  # asgiref has no types for it
-        self.communicator: Any = make(
-            application, {"type": "websocket", "path": address, "query_string": query.encode(), "headers": raw, "subprotocols": []}
-        )
-
-    async def connects(self) -> bool:
-        """Whether it was let in."""
-        await self.communicator.send_input({"type": "websocket.connect"})
-        answer = await self.communicator.receive_output(timeout=10)
-        return bool(answer["type"] == "websocket.accept")
-
-    async def hears(self) -> dict[str, Any]:
-        heard: dict[str, Any] = json.loads((await self.communicator.receive_output(timeout=10))["text"])
-        return heard
-
-    async def hears_event(self) -> dict[str, Any]:
-        """The next message that is no tick of the clock."""
-        while (heard := await self.hears())["kind"] == "tick" and heard["seq"] == getattr(self, "seq", None):
-            pass
-        self.seq = heard.get("seq")
-        return heard
-
-    async def says(self, **message: Any) -> None:
-        await self.says_text(json.dumps(message))
-
-    async def says_text(self, text: str) -> None:
-        await self.communicator.send_input({"type": "websocket.receive", "text": text})
-
-    async def goes(self) -> None:
-        await self.communicator.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self.communicator.wait(timeout=10)
-
-    async def closes(self) -> int:
-        while (heard := await self.communicator.receive_output(timeout=10))["type"] != "websocket.close":
-            pass
-        return int(heard["code"])
-
-
-@asynccontextmanager
-async def opened(headers: dict[str, str]) -> AsyncIterator[Socket]:
-    socket = Socket(headers)
-    assert await socket.connects()
-    try:
-        yield socket
-    finally:
-        await socket.goes()
 
 
 async def test_each_viewer_gets_his_part_of_every_number(valkey: Valkey) -> None:
@@ -226,39 +163,13 @@ async def test_a_valkey_that_was_killed_is_found_again(valkey: Valkey) -> None:
         assert (await socket.hears_event())["revision"] == "r2"
 
 
-async def subscribed(valkey: Valkey) -> None:
-    def count() -> int:
-        with redis.Redis.from_url(valkey.url) as client:
-            return int(client.pubsub_numsub(EVENTS_CHANNEL)[0][1])
-
-    await until(lambda: in_thread(count)())
-
-
-async def until(condition: Callable[[], Awaitable[Any]]) -> None:
-    async with asyncio.timeout(10):
-        while not await condition():
-            await asyncio.sleep(0)
-
-
 async def test_over_a_real_server_a_client_that_does_not_read_costs_no_memory_and_holds_up_nobody(
     valkey: Valkey,
 ) -> None:
     """uvicorn and Valkey, [reader] and [sleeper] on one process: the reader hears every number, the sleeper later one call to read again."""
-    server = uvicorn.Server(uvicorn.Config(application, port=0, lifespan="off", ws_per_message_deflate=False, log_config=None))
-    serving = asyncio.create_task(server.serve())
-    await until(lambda: asyncio.sleep(0, server.started))
-    port = server.servers[0].sockets[0].getsockname()[1]
     headers = await in_thread(bearer)()
-    url = f"ws://127.0.0.1:{port}/ws/live"
-    large = "x" * 100_000
     count = 400
-
-    def publish(seq: int) -> None:
-        event = {"kind": "topology", "revision": f"r{seq}", "delta": {"large": large}, "is_refetch": False}
-        with redis.Redis.from_url(valkey.url) as client:
-            client.publish(EVENTS_CHANNEL, json.dumps({"seq": seq, "subscription_ids": None, "event": event}))
-
-    try:
+    async with served() as url:
         async with (
             websockets.connect(url, additional_headers=headers, compression=None) as reader,
             websockets.connect(url, additional_headers=headers, compression=None, max_queue=1) as sleeper,
@@ -268,20 +179,17 @@ async def test_over_a_real_server_a_client_that_does_not_read_costs_no_memory_an
             await subscribed(valkey)
             async with asyncio.timeout(60):
                 for seq in range(1, count + 1):
-                    publish(seq)
-                    while (message := json.loads(await reader.recv()))["kind"] == "tick":
+                    publish_large(valkey, seq)
+                    while (message := json.loads(await reader.recv()))["kind"] in {"tick", "rates"}:
                         pass
                     assert (message["kind"], message["seq"]) == ("topology", seq)
             waiting = [client.mailbox.waiting for client in hub.hub_here().clients]
-            assert max(waiting) <= 257
+            assert max(waiting) <= 258
             assert max(waiting) > 0
             async with asyncio.timeout(60):
                 while (message := json.loads(await sleeper.recv()))["kind"] != "refetch":
                     pass
         await until(lambda: asyncio.sleep(0, not hub.hub_here().clients))
-    finally:
-        server.should_exit = True
-        await serving
 
 
 async def test_a_sync_event_reaches_those_it_concerns(valkey: Valkey) -> None:

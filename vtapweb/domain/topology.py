@@ -7,6 +7,7 @@ docs/topology.md describes the form on the wire.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -54,7 +55,10 @@ class World(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One picture. `series` lists the keys of the mirrors in the order of their table, then those of the collectors."""
+    """One picture. `series` lists the keys of the mirrors in the order of their table, then those of the collectors.
+
+    Of one reader's pictures with the same `series_revision` all have the same `series`.
+    """
 
     revision: str
     series_revision: int
@@ -65,6 +69,11 @@ class Snapshot:
     world: World
     subscriptions: tuple[SubscriptionRow, ...]
     tables: Mapping[str, Table] = field(default_factory=dict)
+
+
+def series_digest(series: Iterable[str]) -> int:
+    """A 32-bit number for an order of series: the same for the same keys in the same order, so it can be given without remembering the last one."""
+    return int.from_bytes(blake2b("\n".join(series).encode(), digest_size=4).digest(), "big")
 
 
 def encode(snapshot: Snapshot, geometry: Mapping[str, int]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from django.utils import timezone
 from django.utils.http import is_same_domain
 
 from vtapweb.access.authentication import viewer_of_scope
-from vtapweb.live.hub import Client, Hub, hub_here
+from vtapweb.live.hub import Hub, hub_here
+from vtapweb.live.mailbox import Client
 from vtapweb.live.messages import refetch, text_of
 from vtapweb.topology.picture import current_revision
 
@@ -71,7 +72,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         revision = (await database_sync_to_async(current_revision)()).name
         self.tasks = (asyncio.create_task(self.send_what_waits(self.client)), asyncio.create_task(self.stay_signed_in(self.client)))
         await self.hub.join(
-            self.client, lambda seq: text_of({"kind": "hello", "revision": revision, "seq": seq, "server_time": timezone.now().isoformat()})
+            self.client, revision, lambda seq: text_of({"kind": "hello", "revision": revision, "seq": seq, "server_time": timezone.now().isoformat()})
         )
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:  # noqa: ARG002 - Channels' signature
@@ -93,8 +94,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def send_what_waits(self, client: Client) -> None:
         while True:
             await client.mailbox.wake.wait()
-            for text in client.mailbox.take():
-                await self.send(text_data=text)
+            for one in client.mailbox.take():
+                await (self.send(bytes_data=one) if isinstance(one, bytes) else self.send(text_data=one))
 
     async def stay_signed_in(self, client: Client) -> None:
         """A session that ended or a token that was revoked closes the socket within half a minute; other grants mean another picture."""

@@ -7,7 +7,6 @@ counter is looked at every five seconds, so a message lost on the way is noticed
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,11 +19,12 @@ from django.db import DatabaseError
 from prometheus_client import Counter, Gauge
 from redis.exceptions import RedisError
 
-from vtapweb.domain.scope import Scope
 from vtapweb.events.bus import EVENTS_CHANNEL, PROGRESS_CHANNEL, current_seq
 from vtapweb.events.models import OutboxEvent
-from vtapweb.live.mailbox import Mailbox
+from vtapweb.live.mailbox import Client
 from vtapweb.live.messages import Numbered, is_for, refetch, text_of, tick
+from vtapweb.live.rates import Rates
+from vtapweb.traffic.keys import RATES
 
 TICK_S = 5.0
 MOST_REPLAYED = 500
@@ -33,14 +33,6 @@ LONGEST_WAIT_S = 5.0
 log = structlog.get_logger(__name__)
 clients_now = Gauge("vtapweb_live_clients", "Open sockets of this process")
 overflows_total = Counter("vtapweb_live_overflows_total", "Clients that did not read in time and were told to read everything again")
-
-
-@dataclass(slots=True, eq=False)
-class Client:
-    """One socket as the hub knows it."""
-
-    scope: Scope
-    mailbox: Mailbox = field(default_factory=Mailbox)
 
 
 @database_sync_to_async
@@ -59,24 +51,30 @@ class Hub:
     def __init__(self) -> None:
         self.seq = 0
         self.clients: set[Client] = set()
+        self.rates = Rates(self.clients)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ready = asyncio.Event()
         self._catching_up = asyncio.Lock()
 
-    async def join(self, client: Client, greeting: Callable[[int], str]) -> None:
-        """Count the client in; the first thing in its mailbox is `greeting(seq)`, then every event after that number."""
+    async def join(self, client: Client, revision: str, greeting: Callable[[int], str]) -> None:
+        """Count the client in; the first thing in its mailbox is `greeting(seq)`, then every event after that number, and the newest rates.
+
+        `revision` names the picture that the greeting tells of.
+        """
         self.clients.add(client)
         clients_now.set(len(self.clients))
         client.mailbox.hold()
         if not self._tasks:
             self._is_ready.clear()
-            self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._tick())]
+            self.rates.begin()
+            self._tasks = [asyncio.create_task(work()) for work in (self._listen, self._tick, self.rates.run)]
             for task in self._tasks:
                 task.add_done_callback(_tell_of_an_end)
         await self._is_ready.wait()
         # What was held meanwhile is at most self.seq, which the greeting says.
         client.mailbox.hold()
         client.mailbox.release([greeting(self.seq)], overflow=refetch(self.seq))
+        self.rates.welcome(client, revision)
 
     async def leave(self, client: Client) -> None:
         """Count the client out; with the last one the hub rests."""
@@ -113,10 +111,11 @@ class Hub:
             connection = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2, **options)
             try:
                 async with connection.pubsub(ignore_subscribe_messages=False) as subscription:
-                    await subscription.subscribe(EVENTS_CHANNEL, PROGRESS_CHANNEL)
+                    await subscription.subscribe(EVENTS_CHANNEL, PROGRESS_CHANNEL, RATES)
                     async for message in subscription.listen():
                         if message["type"] == "subscribe":
                             failures = 0
+                            self.rates.forget_table()
                             await self._first_look()
                         elif message["type"] == "message":
                             await self._hear(message["channel"].decode(), message["data"])
@@ -145,6 +144,9 @@ class Hub:
 
     async def _hear(self, channel: str, data: bytes) -> None:
         try:
+            if channel == RATES:
+                self.rates.hear(data)
+                return
             heard: dict[str, Any] = orjson.loads(data)
             if channel == PROGRESS_CHANNEL:
                 self._progress(heard)
@@ -152,7 +154,7 @@ class Hub:
                 self._fan(Numbered(heard["seq"], heard["event"], heard["subscription_ids"]))
             elif heard["seq"] > self.seq:
                 await self._catch_up(heard["seq"])
-        except (orjson.JSONDecodeError, KeyError, TypeError) as problem:
+        except (ValueError, KeyError, TypeError) as problem:
             log.warning("live.not_understood", channel=channel, problem=repr(problem))
 
     async def _catch_up(self, up_to: int) -> None:
@@ -165,6 +167,7 @@ class Hub:
                 text = refetch(up_to)
                 for client in self.clients:
                     client.mailbox.put(text, overflow=text)
+                self.rates.look_again({client.scope for client in self.clients})
                 return
             for event in events or ():
                 if event.seq == self.seq + 1:  # another one may have come while we read
@@ -190,6 +193,8 @@ class Hub:
         for client in self.clients:
             if not client.mailbox.put(event.text_for(client.scope), overflow=overflow):
                 overflows_total.inc()
+        if event.event["kind"] == "topology":
+            self.rates.look_again({client.scope for client in self.clients if is_for(client.scope, "topology", event.subscription_ids)})
 
     def _progress(self, heard: dict[str, Any]) -> None:
         event, subscription_ids = heard["event"], heard["subscription_ids"]

@@ -7,6 +7,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
+from vtapweb.domain.scope import Scope
+
 MOST_WAITING = 256
 MOST_OCTETS_WAITING = 4 * 1024 * 1024
 MOST_LATEST = 64
@@ -14,12 +16,12 @@ MOST_LATEST = 64
 
 @dataclass(slots=True)
 class Mailbox:
-    """`wake` is set whenever something waits."""
+    """`wake` is set whenever something waits that may go. Texts are messages, octets frames of rates."""
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _queue: deque[str] = field(default_factory=deque)
     _octets: int = 0
-    _latest: dict[str, str] = field(default_factory=dict)
+    _latest: dict[str, str | bytes] = field(default_factory=dict)
     _held: list[str] | None = None
 
     def put(self, text: str, *, overflow: str) -> bool:
@@ -39,13 +41,15 @@ class Mailbox:
         self.wake.set()
         return has_room
 
-    def put_latest(self, key: str, text: str) -> None:
-        """Replace what waits under `key`; with too many keys the oldest goes."""
-        self._latest.pop(key, None)
-        self._latest[key] = text
+    def put_latest(self, key: str, newest: str | bytes) -> bool:
+        """Replace what waits under `key`; with too many keys the oldest goes. Returns whether something was replaced."""
+        is_replaced = self._latest.pop(key, None) is not None
+        self._latest[key] = newest
         if len(self._latest) > MOST_LATEST:
             self._latest.pop(next(iter(self._latest)))
-        self.wake.set()
+        if self._held is None:
+            self.wake.set()
+        return is_replaced
 
     def hold(self) -> None:
         """Keep what comes from now on behind what `release` will bring."""
@@ -56,16 +60,28 @@ class Mailbox:
         held, self._held = self._held or [], None
         for text in (*texts, *held):
             self.put(text, overflow=overflow)
+        if self._latest:
+            self.wake.set()
 
-    def take(self) -> list[str]:
-        """Everything that waits, and nothing waits any more."""
-        texts = [*self._queue, *self._latest.values()]
+    def take(self) -> list[str | bytes]:
+        """Everything that waits and may go."""
+        taken: list[str | bytes] = [*self._queue]
         self._queue.clear()
-        self._latest.clear()
+        if self._held is None:
+            taken += self._latest.values()
+            self._latest.clear()
         self._octets = 0
         self.wake.clear()
-        return texts
+        return taken
 
     @property
     def waiting(self) -> int:
         return len(self._queue) + len(self._latest) + len(self._held or [])
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """One socket as the hub knows it: what it may see, and what waits for it."""
+
+    scope: Scope
+    mailbox: Mailbox = field(default_factory=Mailbox)

@@ -1,6 +1,7 @@
 """What each viewer gets of one event, encoded once however many look: all of it, a call to read again, or only its number."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,11 @@ def tick(seq: int) -> str:
 def refetch(seq: int) -> str:
     """Read the snapshot again; it holds everything up to at least `seq`."""
     return text_of({"kind": "refetch", "seq": seq})
+
+
+def rates_stopped(since: datetime | None) -> str:
+    """Nobody measures now; `since` is when the last rates were of."""
+    return text_of({"kind": "rates", "state": "stopped", "since": None if since is None else since.isoformat(timespec="milliseconds")})
 
 
 def is_for(scope: Scope, kind: str, subscription_ids: Iterable[str] | None) -> bool:

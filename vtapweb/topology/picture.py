@@ -8,7 +8,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import orjson
@@ -18,7 +18,7 @@ from django.core.cache import cache
 from vtapweb.domain.graph import Documents, Stamp, graph_of, snapshot_of
 from vtapweb.domain.layout import GEOMETRY, Layout
 from vtapweb.domain.scope import Scope
-from vtapweb.domain.topology import COLUMNS, Snapshot, decode, encode
+from vtapweb.domain.topology import COLUMNS, Snapshot, decode, encode, series_digest
 from vtapweb.topology.body import Body, body_of
 from vtapweb.topology.models import TopologyState
 from vtapweb.topology.placements import stored_places
@@ -59,7 +59,17 @@ def etag_of(revision: Revision, scope: Scope) -> str:
 
 def picture_of(revision: Revision, scope: Scope) -> Body:
     """The picture for a scope, from the cache or made now. Built from one state of the inventory that may be newer than `revision`, never older."""
-    return once(f"topology:{revision.name}:{revision.built_at}:{scope.digest}", lambda: _build(revision, scope))
+    return once(_cache_key(revision, scope), lambda: _build(revision, scope))
+
+
+def picture_kept(revision: Revision, scope: Scope) -> Body | None:
+    """The same if somebody has asked for it already."""
+    found: Body | None = cache.get(_cache_key(revision, scope))
+    return found
+
+
+def _cache_key(revision: Revision, scope: Scope) -> str:
+    return f"topology:{revision.name}:{revision.built_at}:{scope.digest}"
 
 
 def once(key: str, build: Callable[[], Body]) -> Body:
@@ -92,9 +102,13 @@ def _build(revision: Revision, scope: Scope) -> Body:
 
 
 def scoped_snapshot(scope: Scope, stamp: Stamp) -> Snapshot:
-    """The picture built from the documents of `scope`, with the places of the whole estate."""
+    """The picture built from the documents of `scope`, with the places of the whole estate.
+
+    Its series_revision is a digest: what a part of the estate lists may change while the whole list stays, and nobody counts each part's changes.
+    """
     stored = stored_places()
-    return snapshot_of(graph_of(documents_of(scope)), stored.layout, stored.ids, stamp)
+    snapshot = snapshot_of(graph_of(documents_of(scope)), stored.layout, stored.ids, stamp)
+    return replace(snapshot, series_revision=series_digest(snapshot.series))
 
 
 def last_snapshot(state: TopologyState) -> Snapshot:

@@ -8,6 +8,7 @@ import struct
 import sys
 from array import array
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _HEAD = struct.Struct("<IId")
 
@@ -34,11 +35,24 @@ def pack(tick: Tick) -> bytes:
     )
 
 
-def table_of(octets: bytes) -> int:
-    """The number of the table that a packed tick belongs to. Raises ValueError for what is too short."""
+class Head(NamedTuple):
+    """What stands before the values."""
+
+    seq: int
+    table: int
+    unix_s: float
+
+
+def head_of(octets: bytes) -> Head:
+    """Of a packed tick. Raises ValueError for what is too short."""
     if len(octets) < _HEAD.size:
         raise ValueError("a tick has at least 16 octets")
-    return int(_HEAD.unpack_from(octets)[1])
+    return Head._make(_HEAD.unpack_from(octets))
+
+
+def table_of(octets: bytes) -> int:
+    """The number of the table that a packed tick belongs to. Raises ValueError for what is too short."""
+    return head_of(octets).table
 
 
 def unpack(octets: bytes, *, mirror_count: int, collector_count: int) -> Tick:
