@@ -7,8 +7,9 @@ It must not know how a snapshot is made; that is tested in tests/topology.
 import asyncio
 import json
 import mimetypes
+import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ class MapStand:
         self.asked: list[str] = []
         self.selected: list[int] = []  # what the server takes `select=` for
         self.said: list[dict[str, Any]] = []
+        self.traffic: dict[str, Any] = {"collectors": [], "silent": []}
+        self._frame_seq = 0
         config = uvicorn.Config(self._app, host="127.0.0.1", port=0, log_level="error", lifespan="off", interface="asgi3", ws="websockets-sansio")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name="map-stand", daemon=True)
@@ -64,6 +67,14 @@ class MapStand:
         self.snapshot["seq"] = event.get("seq", self.snapshot["seq"] + 1)
         text = json.dumps({**event, "seq": self.snapshot["seq"]})
         self._run(self._send_all({"type": "websocket.send", "text": text}))
+
+    def frame(self, bits: Sequence[float], packets: Sequence[float] | None = None, *, unix_s: float, series_revision: int | None = None) -> None:
+        """One second of rates in the order of the snapshot's series (docs/live.md), NaN unknown; packets of 8,000 bits if none are given."""
+        told = [one / 8000 for one in bits] if packets is None else packets
+        revision = self.snapshot["series_revision"] if series_revision is None else series_revision
+        self._frame_seq += 1
+        octets = struct.pack(f"<IId{2 * len(bits)}f", self._frame_seq, revision, unix_s, *bits, *told)
+        self._run(self._send_all({"type": "websocket.send", "bytes": octets}))
 
     def cut(self) -> None:
         """Closes every socket and refuses new ones until `is_live` is set again."""
@@ -119,6 +130,8 @@ class MapStand:
             return 200, "application/json", json.dumps(self.snapshot).encode()
         if path == "/api/v1/topology/in-flight":
             return 200, "application/json", b"[]"
+        if path == "/api/v1/topology/traffic":
+            return 200, "application/json", json.dumps(self.traffic).encode()
         if path == "/api/v1/topology/find":
             return 200, "application/json", json.dumps({"items": self._find(query.partition("=")[2])}).encode()
         if path == "/api/v1/topology/selection":
@@ -132,11 +145,19 @@ class MapStand:
         if path.startswith("/map/panel/"):
             node = path.rpartition("/")[2]
             button = f'<button class="btn btn--s" type="button" data-map-select="{node}">Select its NICs</button>'
-            text = f'<h2 data-test="panel-name">Node {node}</h2>{button}'
+            text = f'<div class="stack"><h2 data-test="panel-name">Node {node}</h2><div data-map-live="{node}"></div>{button}</div>'
             return 200, "text/html; charset=utf-8", text.encode()
         if path.startswith("/static/") and (found := finders.find(path.removeprefix("/static/"))):
             return 200, mimetypes.guess_type(path)[0] or "application/octet-stream", Path(str(found)).read_bytes()
         return 404, "text/plain", b"not here"
+
+    def facts(self, node_id: int, state: str = "ok", **more: Any) -> dict[str, Any]:
+        """What the server says of one collector, as `GET topology/traffic` does."""
+        plain = {
+            "id": node_id, "state": state, "words": "", "rules": [], "alarm": "", "capacity_bits_per_s": 10e9, "drops_per_s": 0, "origin": "agent",
+            "interval_s": 1, "lag_s": None, "arrived_ms": None, "has_sources": True, "is_estimate": False, "members": 1, "members_missing": 0,
+        }  # fmt: skip
+        return plain | more
 
     def _find(self, q: str) -> list[dict[str, Any]]:
         hits = []

@@ -60,6 +60,8 @@ POLL_INTERVAL_S = env_seconds("VTAPWEB_POLL_INTERVAL_S", "1" if CLOUD == "simula
 WRITES_AT_ONCE = env_count("VTAPWEB_WRITES_AT_ONCE", "200")
 WRITES_PER_S = env_count("VTAPWEB_WRITES_PER_S", "10")
 OWNER_TAG = env("VTAPWEB_OWNER_TAG", "owner")
+TRAFFIC_HISTORY_HOURS = env_count("VTAPWEB_TRAFFIC_HISTORY_HOURS", "24")
+TRAFFIC_HISTORY_DAYS = env_count("VTAPWEB_TRAFFIC_HISTORY_DAYS", "30")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -165,6 +167,7 @@ CELERY_TASK_DEFAULT_QUEUE = "work"
 CELERY_TASK_ROUTES = {
     "inventory.reap": {"queue": "clock"},
     "inventory.sync_scheduled": {"queue": "clock"},
+    "traffic.store_minute": {"queue": "clock"},
     "taps.tick": {"queue": "clock"},
     "taps.advance": {"queue": "writes"},
 }
@@ -174,6 +177,9 @@ CELERY_BEAT_SCHEDULE = {
     "expiry": {"task": "taps.expire", "schedule": 60.0, "options": {"expires": 50}},
     "reap": {"task": "inventory.reap", "schedule": 5.0, "options": {"expires": 10}},
     "topology": {"task": "topology.refresh_if_changed", "schedule": 10.0, "options": {"expires": 10}},
+    "history": {"task": "traffic.store_minute", "schedule": 60.0, "options": {"expires": 50}},
+    "history_days": {"task": "traffic.merge_history", "schedule": 1800.0, "options": {"expires": 1700}},
+    "history_end": {"task": "traffic.trim_history", "schedule": 3600.0, "options": {"expires": 3500}},
     "sync": {"task": "inventory.sync_scheduled", "schedule": SYNC_INTERVAL_S, "options": {"expires": SYNC_INTERVAL_S}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")

@@ -10,6 +10,7 @@ from vtapweb.simulator.asgi import HttpServer
 from vtapweb.simulator.journal import Journal, JournalError
 from vtapweb.simulator.server import Server
 from vtapweb.simulator.throttle import Budgets
+from vtapweb.simulator.traffic import Player
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
         retry_after_s=options.retry_after_s,
     )
 
+    player = Player(estate, server.flows, options.agents, settle=server.settle)
+
     def tell(url: str, port: int) -> None:
         if options.port_file is not None:
             waiting = options.port_file.with_name(f"{options.port_file.name}.new")
@@ -50,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
 
     try:
-        HttpServer(server, options.host, options.port, tell).run()
+        HttpServer(server, options.host, options.port, tell, background=player.run).run()
     finally:
         journal.close()
     return 0
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--state-dir", type=Path, required=True, help="where changes are kept over a restart")
     parser.add_argument("--port-file", type=Path, help="gets the port's number once connections are accepted")
+    parser.add_argument("--agents", type=Path, help="where vtapweb is and the tokens of the agents to play; may come to be later")
     parser.add_argument("--page-size", type=_positive, default=1_000, help="the most items of a page (default 1000)")
     parser.add_argument("--reads-burst", type=_positive, default=250, help="reads at once per principal and subscription (default ARM's 250)")
     parser.add_argument("--reads-per-s", type=float, default=25.0, help="how fast they come back (default ARM's 25)")

@@ -3,7 +3,8 @@ a late answer). No rule of Azure's lives here.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from types import FrameType
 from typing import Any, cast
 
@@ -77,9 +78,11 @@ def _request(scope: Scope, body: bytes) -> Request:
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn that tells the port it got. `on_ready` is called once, with the URL, when connections are accepted."""
+    """uvicorn that tells the port it got. `on_ready` is called once, with the URL, when connections are accepted; `background` runs beside."""
 
-    def __init__(self, server: Server, host: str, port: int, on_ready: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, server: Server, host: str, port: int, on_ready: Callable[[str, int], None], *, background: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 application(server),
@@ -96,6 +99,8 @@ class HttpServer(uvicorn.Server):
             )
         )
         self._on_ready = on_ready
+        self._background = background
+        self._beside: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's signature)
         """End cleanly. uvicorn would raise the signal again afterwards, and a killed process tells its supervisor nothing good."""
@@ -106,4 +111,12 @@ class HttpServer(uvicorn.Server):
         await super().startup(sockets=sockets)
         if not self.should_exit:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._beside = asyncio.create_task(self._background(), name="background")
             self._on_ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/", port)
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        if self._beside is not None:
+            self._beside.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._beside
+        await super().shutdown(sockets=sockets)

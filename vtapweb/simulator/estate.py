@@ -13,6 +13,8 @@ import orjson
 
 from vtapweb.simulator.documents import CHILDREN, Json, Kind, guid
 
+EVERYTHING = "*"  # among what has moved: the estate is another one
+
 
 @dataclass(slots=True)
 class Document:
@@ -72,6 +74,7 @@ class Estate:
     _listings: dict[tuple[str, Kind], Listing] = field(default_factory=dict)
     _next_ordinal: int = 1
     _changed: dict[str, Document | None] = field(default_factory=dict)
+    _moved: set[str] = field(default_factory=lambda: {EVERYTHING})
 
     def get(self, arm_id: str) -> Document | None:
         return self._documents.get(fold(arm_id))
@@ -113,11 +116,17 @@ class Estate:
         self._place(held)
         self._changed[held.key] = held
 
+    def take_moved(self) -> set[str]:
+        """Folded ids of what was made, changed or removed since the last call; EVERYTHING stands for all, at first and after `become`."""
+        moved, self._moved = self._moved, set()
+        return moved
+
     def remove(self, held: Document) -> None:
         del self._documents[held.key]
         del self._lists[held.subscription_id, held.kind][held.key]
         self._listings.pop((held.subscription_id, held.kind), None)
         self._changed[held.key] = None
+        self._note(held.key)
 
     def restore(self, held: Document) -> None:
         """Put back a document as a journal kept it, with its place and etag."""
@@ -128,6 +137,7 @@ class Estate:
         """Be what `other` is; `other` is not to be used afterwards."""
         for name in self.__slots__:
             setattr(self, name, getattr(other, name))
+        self._moved = {EVERYTHING}
 
     def take_changes(self) -> dict[str, Document | None]:
         """Changed documents by key since the last call, None where one was removed."""
@@ -145,6 +155,11 @@ class Estate:
         self._documents[held.key] = held
         self._lists.setdefault(place, {})[held.key] = held
         self._listings.pop(place, None)
+        self._note(held.key)
+
+    def _note(self, key: str) -> None:
+        if EVERYTHING not in self._moved:  # an estate whose moves nobody takes keeps no list of them
+            self._moved.add(key)
 
 
 def fold(arm_id: str) -> str:

@@ -1,40 +1,40 @@
-"""Azure Monitor's batch read of metrics, with traffic invented by rule: a day's curve a machine, the same for the same minute whoever asks.
+"""Azure Monitor's batch read of metrics, from the same account of traffic that the agents on collectors count (`flows`).
 
-Values are totals, not rates: octets or packets of a bucket. A bucket without data omits the aggregation's key, as Azure's do. Without data
-are NICs that no VM carries, VMs that do not run, every sixth NIC by its id, the last minutes, because Azure Monitor lags, and what is older
-than eight days.
+Values are totals, not rates: octets or packets of a bucket. A collector's NIC and the frontend of its load balancer receive what mirrors bring,
+envelopes included; a mirrored NIC's own totals know nothing of its mirror. A bucket without data omits the aggregation's key, as Azure's do.
+Without data are NICs that no VM carries, VMs that do not run, every sixth NIC by its id unless it is a collector's, the last minutes, because
+Azure Monitor lags, and what is older than eight days.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from hashlib import blake2b
-from math import cos, pi
 from typing import Any
 
 import orjson
 
 from vtapweb.simulator import errors
+from vtapweb.simulator.curve import seed_of
 from vtapweb.simulator.documents import Json, Kind
-from vtapweb.simulator.estate import Document, Estate
+from vtapweb.simulator.estate import Document, Estate, fold
+from vtapweb.simulator.flows import Flows
 
 IDS_AT_MOST = 50
 POINTS_AT_MOST = 1_440 * 8  # of one metric and resource
 LAG_MINUTES, KEPT_MINUTES = 3, 1_440 * 8
 SILENT_EVERY = 6
-MEAN_FRAME_OCTETS = 640
-# What each namespace measures: unit, and the share of a machine's octets or packets it stands for.
-METRICS: dict[Kind, dict[str, tuple[str, float]]] = {
+# What each namespace measures: unit, and where in (octets received, octets sent, packets received, packets sent) it stands; load balancers sum.
+METRICS: dict[Kind, dict[str, tuple[str, tuple[int, ...]]]] = {
     Kind.NETWORK_INTERFACES: {
-        "BytesReceivedRate": ("Bytes", 0.6),
-        "BytesSentRate": ("Bytes", 0.4),
-        "PacketsReceivedRate": ("Count", 0.6 / MEAN_FRAME_OCTETS),
-        "PacketsSentRate": ("Count", 0.4 / MEAN_FRAME_OCTETS),
+        "BytesReceivedRate": ("Bytes", (0,)),
+        "BytesSentRate": ("Bytes", (1,)),
+        "PacketsReceivedRate": ("Count", (2,)),
+        "PacketsSentRate": ("Count", (3,)),
     },
-    Kind.LOAD_BALANCERS: {"ByteCount": ("Bytes", 1.0), "PacketCount": ("Count", 1 / MEAN_FRAME_OCTETS)},
-    Kind.VIRTUAL_MACHINES: {"Network In Total": ("Bytes", 0.6), "Network Out Total": ("Bytes", 0.4)},
+    Kind.LOAD_BALANCERS: {"ByteCount": ("Bytes", (0, 1)), "PacketCount": ("Count", (2, 3))},
+    Kind.VIRTUAL_MACHINES: {"Network In Total": ("Bytes", (0,)), "Network Out Total": ("Bytes", (1,))},
 }
+Totals = tuple[int, int, int, int]
 NAMESPACES = {f"microsoft.network/{kind.lower()}": kind for kind in (Kind.NETWORK_INTERFACES, Kind.LOAD_BALANCERS)} | {
     "microsoft.compute/virtualmachines": Kind.VIRTUAL_MACHINES
 }
@@ -57,7 +57,7 @@ class Wanted:
         return INTERVALS[self.interval]
 
 
-def batch(estate: Estate, subscription_id: str, query: dict[str, str], body: bytes, now_unix_s: float) -> bytes:
+def batch(estate: Estate, flows: Flows, subscription_id: str, query: dict[str, str], body: bytes, now_unix_s: float) -> bytes:
     """The answer to `metrics:getBatch`. Raises ArmError 400 and 403."""
     if (subscription_id, "*") in estate.denied:
         raise errors.forbidden("Microsoft.Insights/metrics/read", f"/subscriptions/{subscription_id}")
@@ -67,22 +67,12 @@ def batch(estate: Estate, subscription_id: str, query: dict[str, str], body: byt
     if len(regions) > 1:
         raise errors.invalid_metrics(f"The resources are of several regions: {', '.join(sorted(regions))}.")
     now_minute = int(now_unix_s // 60)
-    return orjson.dumps({"values": [_values_of(estate, one, wanted, now_minute) for one in held]})
+    flows.refresh(int(now_unix_s))
+    return orjson.dumps({"values": [_values_of(estate, flows, one, wanted, now_minute) for one in held]})
 
 
-def octets_in(arm_id: str, minute: int) -> int:
-    """The octets that a machine moves in one minute since 1970: quiet at night, most at its own hour of the day, less on week-ends."""
-    seed = _seed(arm_id)
-    mean = 10 ** (4.5 + seed % 1_000 / 1_000 * 3.5)  # 32 kB to 100 MB a minute
-    peak_minute = 60 * (10 + seed // 1_000 % 7)
-    day = 0.25 + 0.75 * (1 + cos((minute - peak_minute) % 1_440 / 1_440 * 2 * pi)) / 2
-    week = 0.45 if (minute // 1_440 + 3) % 7 >= 5 else 1.0  # 1970 began on a Thursday
-    ripple = 0.7 + ((minute * 2_654_435_761 ^ seed) >> 7 & 0xFFFF) / 0xFFFF * 0.6
-    return round(mean * day * week * ripple)
-
-
-def _values_of(estate: Estate, held: Document, wanted: Wanted, now_minute: int) -> Json:
-    totals = _totals(estate, held, wanted, now_minute) if _is_measured(held) else None
+def _values_of(estate: Estate, flows: Flows, held: Document, wanted: Wanted, now_minute: int) -> Json:
+    totals = _totals(estate, flows, held, wanted, now_minute) if _is_measured(flows, held) else None
     return {
         "cost": len(wanted.names) * ((wanted.end_minute - wanted.start_minute) // wanted.step),
         "timespan": f"{_iso(wanted.start_minute)}/{_iso(wanted.end_minute)}",
@@ -94,21 +84,45 @@ def _values_of(estate: Estate, held: Document, wanted: Wanted, now_minute: int) 
     }
 
 
-def _totals(estate: Estate, held: Document, wanted: Wanted, now_minute: int) -> list[tuple[str, int | None]]:
-    """(when a bucket begins, its octets) of every bucket, None where nothing is known of it."""
+def _totals(estate: Estate, flows: Flows, held: Document, wanted: Wanted, now_minute: int) -> list[tuple[str, Totals | None]]:
+    """(when a bucket begins, what was moved in it) of every bucket, None where nothing is known of it."""
     is_running = _runs(estate, held)
     first, last = now_minute - KEPT_MINUTES, now_minute - LAG_MINUTES
-    found: list[tuple[str, int | None]] = []
+    found: list[tuple[str, Totals | None]] = []
     for minute in range(wanted.start_minute, wanted.end_minute, wanted.step):
         end = min(minute + wanted.step, last)
         is_known = is_running and minute >= first and end > minute
-        found.append((_iso(minute), sum(octets_in(held.arm_id, at) for at in range(minute, end)) if is_known else None))
+        totals = None
+        if is_known:
+            sums = zip(*(_minute_of(flows, held, at) for at in range(minute, end)), strict=True)
+            octets_in, octets_out, packets_in, packets_out = (sum(values) for values in sums)
+            totals = (octets_in, octets_out, packets_in, packets_out)
+        found.append((_iso(minute), totals))
     return found
 
 
-def _metric(held: Document, wanted: Wanted, name: str, totals: list[tuple[str, int | None]] | None) -> Json:
-    unit, share = METRICS[wanted.kind][name]
-    data: list[Json] = [{"timeStamp": at} if octets is None else {"timeStamp": at, "total": round(octets * share)} for at, octets in totals or ()]
+def _minute_of(flows: Flows, held: Document, minute: int) -> Totals:
+    """What a resource moved in one minute."""
+    if held.kind is Kind.LOAD_BALANCERS and flows.is_collector(held.key):
+        packets, octets = flows.mirrored(held.key, minute)
+        return octets, 0, packets, 0
+    keys = [held.key]
+    if held.kind is Kind.VIRTUAL_MACHINES:
+        keys = [fold(nic["id"]) for nic in held.json()["properties"]["networkProfile"]["networkInterfaces"]]
+    loads = [flows.nic_load(key, minute) for key in keys]
+    return (
+        sum(load.received_octets for load in loads),
+        sum(load.sent_octets for load in loads),
+        sum(load.received_packets for load in loads),
+        sum(load.sent_packets for load in loads),
+    )
+
+
+def _metric(held: Document, wanted: Wanted, name: str, totals: list[tuple[str, Totals | None]] | None) -> Json:
+    unit, places = METRICS[wanted.kind][name]
+    data: list[Json] = [
+        {"timeStamp": at} if moved is None else {"timeStamp": at, "total": sum(moved[place] for place in places)} for at, moved in totals or ()
+    ]
     return {
         "id": f"{held.arm_id}/providers/Microsoft.Insights/metrics/{name}",
         "type": "Microsoft.Insights/metrics",
@@ -119,10 +133,10 @@ def _metric(held: Document, wanted: Wanted, name: str, totals: list[tuple[str, i
     }
 
 
-def _is_measured(held: Document) -> bool:
-    if held.kind is not Kind.NETWORK_INTERFACES:
+def _is_measured(flows: Flows, held: Document) -> bool:
+    if held.kind is not Kind.NETWORK_INTERFACES or flows.is_collector(held.key):
         return True
-    return _seed(held.arm_id) % SILENT_EVERY != 0 and "virtualMachine" in held.json()["properties"]
+    return seed_of(held.key) % SILENT_EVERY != 0 and "virtualMachine" in held.json()["properties"]
 
 
 def _runs(estate: Estate, held: Document) -> bool:
@@ -191,8 +205,3 @@ def _minute(text: str | None, default: int) -> int:
 
 def _iso(minute: int) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@lru_cache(maxsize=4_096)
-def _seed(arm_id: str) -> int:
-    return int.from_bytes(blake2b(arm_id.lower().encode(), digest_size=6).digest(), "big")

@@ -19,6 +19,7 @@ from vtapweb.simulator.documents import NAMESPACES, Kind, guid
 from vtapweb.simulator.errors import ArmError
 from vtapweb.simulator.estate import Estate
 from vtapweb.simulator.faults import Fault, FaultKind, Faults
+from vtapweb.simulator.flows import Flows
 from vtapweb.simulator.journal import Journal
 from vtapweb.simulator.paging import Pages
 from vtapweb.simulator.reads import Address, Reads, segments_of, split_url
@@ -74,12 +75,14 @@ class Server:
     writes: Writes = field(init=False)
     control: Control = field(init=False)
     throttle: Throttle = field(init=False)
+    flows: Flows = field(init=False)
     _lock: RLock = field(default_factory=RLock)
     _number: int = 0
 
     def __post_init__(self) -> None:
         self.reads = Reads(self.estate, Pages(self.page_size))
         self.throttle = Throttle(self.budgets)
+        self.flows = Flows(self.estate)
         self.writes = Writes(self.estate, self.faults, self.operation_s)
         self.writes.operations.retry_after_s = self.retry_after_s
         if self.journal is not None:
@@ -100,6 +103,13 @@ class Server:
             finally:
                 if self.journal is not None:
                     self.journal.save(self.estate, self.writes.operations, self.writes.log)
+
+    def settle(self, now_unix_s: float) -> None:
+        """Let what is due at that time happen, also while nobody asks."""
+        with self._lock:
+            self.writes.settle(now_unix_s)
+            if self.journal is not None:
+                self.journal.save(self.estate, self.writes.operations, self.writes.log)
 
     def page_bytes(self, url: str) -> bytes:
         """The body that a GET of `url` (absolute) is answered with, past faults, tokens, budgets and the log; built once and kept.
@@ -193,7 +203,7 @@ class Server:
     def _read(self, request: Request, headers: dict[str, str], answer_headers: dict[str, str], now_s: float) -> tuple[int, bytes]:
         address = self._admitted(request, headers, answer_headers, "reads", now_s)
         if request.method == "POST" and [word.lower() for word in address.words[2:]] == ["metrics:getbatch"]:
-            return 200, metrics.batch(self.estate, address.subscription_id, dict(address.query), request.body, self.unix_s())
+            return 200, metrics.batch(self.estate, self.flows, address.subscription_id, dict(address.query), request.body, self.unix_s())
         if request.method != "GET":
             raise errors.method_not_allowed(request.method)
         asked = operation_asked(address)

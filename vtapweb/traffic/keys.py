@@ -16,6 +16,8 @@ METER_KEPT_S: Final = 10
 TABLE: Final = "vtapweb:traffic:table:"  # + number: Table, kept an hour after it was last used
 TABLE_KEPT_S: Final = 3600
 RING: Final = "vtapweb:traffic:ring:"  # + collector key: the last 15 minutes at 1 s
+STORED: Final = "vtapweb:traffic:stored"  # unix seconds up to which the ring is in the history
+STORING: Final = "vtapweb:traffic:storing"  # there while somebody stores
 RATES: Final = "vtapweb:traffic:rates"  # channel: one tick a second, see ticks.py
 
 METER_LEASE: Final = "vtapweb:traffic:meter:lease"  # who writes: fence and owner, gone a few seconds after the last renewal

@@ -337,3 +337,52 @@ class AlarmDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alarm} to {self.webhook or 'e-mail'}: {self.state}"
+
+
+# -- history
+
+
+class HistoryChunk(models.Model):
+    """What a group of series of one collector measured in an hour (`step_s` 60) or a day (300), packed; see history/chunks.py.
+
+    `tag` 0 is the collector's total; others tell of how many groups of sources it is which. An hour that is merged into its day may go.
+    """
+
+    collector_key = models.CharField(max_length=KEY_LENGTH)
+    step_s = models.PositiveIntegerField()
+    tag = models.PositiveIntegerField()
+    start_s = models.BigIntegerField()  # unix seconds, UTC
+    is_merged = models.BooleanField(default=False)
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["collector_key", "step_s", "tag", "start_s"], name="traffic_chunk_once"),
+            models.CheckConstraint(condition=Q(step_s__in=[60, 300]), name="traffic_chunk_step"),
+            models.CheckConstraint(condition=~Q(collector_key=""), name="traffic_chunk_has_key"),
+        ]
+        indexes = [models.Index(fields=["step_s", "start_s"], name="traffic_chunk_age")]
+
+    def __str__(self) -> str:
+        return f"{self.collector_key} at {self.start_s}, {self.step_s} s"
+
+
+class SourceFlow(models.Model):
+    """When the first and the newest packet of a mirror was seen at a collector: what makes it *flowing*."""
+
+    tap_configuration_key = models.CharField(max_length=KEY_LENGTH)
+    collector_key = models.CharField(max_length=KEY_LENGTH)
+    nic_key = models.CharField(max_length=KEY_LENGTH)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tap_configuration_key", "collector_key"], name="traffic_flow_once"),
+            models.CheckConstraint(condition=~Q(tap_configuration_key="") & ~Q(collector_key=""), name="traffic_flow_has_keys"),
+            models.CheckConstraint(condition=Q(last_at__gte=F("first_at")), name="traffic_flow_in_order"),
+        ]
+        indexes = [models.Index(fields=["nic_key"], name="traffic_flow_of_nic")]
+
+    def __str__(self) -> str:
+        return f"{self.tap_configuration_key} to {self.collector_key}"

@@ -1,1 +1,23 @@
 """What Celery does for the room `traffic`."""
+
+import time
+
+from celery import shared_task
+
+from vtapweb.traffic.actions import history
+from vtapweb.traffic.store import store
+
+
+@shared_task(name="traffic.store_minute", time_limit=50)
+def store_minute() -> None:
+    history.history_store(store(), now_s=time.time())
+
+
+@shared_task(name="traffic.merge_history", time_limit=1700)
+def merge_history() -> None:
+    history.history_merge(now_s=time.time())
+
+
+@shared_task(name="traffic.trim_history", time_limit=600)
+def trim_history() -> None:
+    history.history_trim(now_s=time.time())

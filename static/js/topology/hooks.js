@@ -2,6 +2,7 @@
 /** What `window.vtap.graph` offers to tests: reading, and acting through the page's own public paths. Changes nothing by itself. */
 
 import { describePipe } from "./draw/chrome.js";
+import { widthOfStrand } from "./draw/flow.js";
 import { boxToScreen, levelOf, overlaps, toScreen, visibleBox } from "./store/view.js";
 
 /** @typedef {import("./map.js").MapPage} MapPage */
@@ -36,11 +37,20 @@ export function hooksOf(page) {
     boxes: () => boxes(page),
     pipes: () => page.stage.routes.pipes.map((pipe) => ({
       id: pipe.id, a: page.mustGraph().nameOf(pipe.from), b: page.mustGraph().nameOf(pipe.to), state: pipe.state,
-      words: describePipe(page.mustGraph(), pipe).facts[0],
+      words: describePipe(page.mustGraph(), pipe, page.traffic, page.stage.mirrorsOfPipes.get(pipe)).facts[0],
     })),
     strands: () => page.stage.routes.strands.map((strand) => ({
       collector: page.mustGraph().nameOf(strand.collector), nics: strand.nics.map((row) => page.mustGraph().nics.texts.name[row]),
+      ...page.traffic.flowOf(strand.mirrors), width: widthOfStrand(strand, page.traffic),
     })),
+    cards: () => [...page.mustGraph().collectors.rowOf.values()].map((row) => {
+      const { style, rate, share, isMeasured } = page.traffic.cardOf(row);
+      return { name: page.mustGraph().collectors.texts.name[row], state: style.key, words: `${style.glyph} ${style.words}`, rate, share, isMeasured };
+    }),
+    live: () => ({
+      ...page.stage.live.figures, ...page.stage.live.dots.stats(), unit: page.traffic.unit, isStopped: page.traffic.isStopped, silent: [...page.traffic.silent.keys()],
+      hasFacts: page.traffic.hasFacts, hasRates: page.traffic.hasRates,
+    }),
     destroy: () => page.destroy(),
   };
 }

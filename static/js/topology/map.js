@@ -8,13 +8,16 @@
 import { Graph } from "./store/graph.js";
 import { add, existing, toggle } from "./store/selection.js";
 import { sequenceReceive, sequenceSnapshot, sequenceStart } from "./store/sequence.js";
-import { count } from "./store/states.js";
+import { count, LIVE_STATES } from "./store/states.js";
+import { Traffic } from "./store/traffic.js";
 import { outline, walk } from "./store/tree.js";
 import { boxToScreen, fit, levelOf, pan, toWorld, visibleBox, zoomAt } from "./store/view.js";
 import { SelectionBar } from "./draw/bar.js";
 import { Choosing } from "./draw/choosing.js";
-import { describe, describePipe, fillLegend, fillTree, make, putAt, Tooltip } from "./draw/chrome.js";
+import { describe, describePipe, fillTree, make, putAt, Tooltip } from "./draw/chrome.js";
 import { bannersOf, showEmptyStates, staleNames } from "./draw/banners.js";
+import { fillLegend } from "./draw/legend.js";
+import { LivePanel } from "./draw/live_panel.js";
 import { Finder } from "./draw/finder.js";
 import { startGestures } from "./draw/gestures.js";
 import { areRegionNamesAbove } from "./draw/names.js";
@@ -22,9 +25,9 @@ import { Stage } from "./draw/stage.js";
 import { AddressBar, readAddress } from "./wire/address.js";
 import { fetchHits, fetchSelection, fetchSnapshot, postRearrange, postSelection } from "./wire/fetches.js";
 import { InFlight } from "./wire/flight.js";
-import { decodeFrame } from "./wire/frames.js";
 import { LiveSocket } from "./wire/socket.js";
 import { hooksOf } from "./hooks.js";
+import { LiveTraffic } from "./live.js";
 import { ratesHooksOf } from "../live/hooks.js";
 import { Rates } from "../live/rates.js";
 import { announce, toast } from "../ui/toast.js";
@@ -34,6 +37,7 @@ import { announce, toast } from "../ui/toast.js";
 /** @typedef {import("./store/types.js").View} View */
 /** @typedef {import("./store/types.js").Box} Box */
 /** @typedef {import("./store/routes.js").Pipe} Pipe */
+/** @typedef {import("./store/units.js").Unit} Unit */
 /** @typedef {import("./draw/stage.js").Highlight} Highlight */
 /** @typedef {import("./wire/socket.js").SocketState} SocketState */
 /** @typedef {import("./wire/fetches.js").Hit} Hit */
@@ -42,6 +46,8 @@ const ZOOM_KEY = 1.25;
 const FIT_PAD = 12;
 const LEGEND_KEY = "vtapweb.map.legend";
 const SAY_PAUSE_MS = 2500;
+/** The rates in the tree's words are brought up to date so often while it has the focus. */
+const TREE_AGAIN_MS = 10_000;
 const REFETCH_PAUSE_MS = 1000;
 const REFETCH_LONGEST_MS = 30_000;
 
@@ -68,6 +74,7 @@ export class MapPage {
       live: root.dataset.live ?? "/ws/live",
       mirror: root.dataset.mirror ?? "",
       inFlight: root.dataset.inFlight ?? "",
+      traffic: root.dataset.traffic ?? "",
       picking: root.dataset.picking ?? "",
       rearrange: root.dataset.rearrange ?? "/api/v1/topology/rearrange",
     };
@@ -84,6 +91,7 @@ export class MapPage {
     this.graph = null;
     this.sequence = sequenceStart();
     this.rates = new Rates();
+    this.traffic = new Traffic(this.rates);
     /** @type {ReadonlySet<number>} */
     this.selection = new Set();
     /** @type {NodeRef | null} */
@@ -112,10 +120,13 @@ export class MapPage {
     this.failure = "";
     /** Show everything once the map has been packed anew. */
     this.isFitWanted = false;
+    /** @type {Map<number, string>} collector → its state as it was last told */
+    this.saidStates = new Map();
+    this.treeFilledAt = 0;
     /** Ids of the stale subscriptions whose banner was dismissed. */
     this.dismissed = "";
 
-    this.stage = new Stage(this.host, { onView: () => this.handleView() });
+    this.stage = new Stage(this.host, this.traffic, { onView: () => this.handleView() });
     this.tooltip = new Tooltip(part("map-tooltip", HTMLElement), this.host);
     this.finder = new Finder(part("search", HTMLInputElement), part("map-hits", HTMLElement), {
       find: (q, signal) => fetchHits(this.urls.find, q, signal),
@@ -123,13 +134,19 @@ export class MapPage {
       onChoose: (hit) => this.flyToHit(hit),
     });
     this.address = new AddressBar(this.urls.selection, () => this.isReady
-      ? { view: this.stage.flight?.to ?? this.stage.view, selection: this.selection, node: this.openNode, pick: this.asked.pick } : null);
+      ? { view: this.stage.flight?.to ?? this.stage.view, selection: this.selection, node: this.openNode, pick: this.asked.pick, unit: this.traffic.unit } : null);
+    this.livePanel = new LivePanel(this.traffic);
     this.choosing = new Choosing(this.panel, (ids) => this.light(ids));
     this.inFlight = new InFlight(this.urls.inFlight, (changeOf) => this.showInFlight(changeOf));
     this.socket = new LiveSocket(this.urls.live, {
       onMessage: (message) => this.handleMessage(message),
-      onFrame: (octets) => this.handleFrame(octets),
+      onFrame: (octets) => this.live.take(octets),
       onState: (state) => this.handleLine(state),
+    });
+    this.live = new LiveTraffic(this.urls.traffic, this.rates, this.traffic, {
+      onNumbers: () => this.handleNumbers(),
+      onStopped: () => this.handleStopped(),
+      onOldPicture: () => void this.load(true),
     });
     this.stopGestures = startGestures(this.host, {
       onPan: (dx, dy) => this.stage.setView(pan(this.stage.view, dx, dy)),
@@ -143,6 +160,7 @@ export class MapPage {
   }
 
   start() {
+    this.setUnit(this.asked.unit);
     try {
       this.openLegend(localStorage.getItem(LEGEND_KEY) === "open");
     } catch {
@@ -159,6 +177,7 @@ export class MapPage {
     this.finder.destroy();
     this.choosing.destroy();
     this.inFlight.destroy();
+    this.live.destroy();
     this.address.destroy();
     this.socket.close();
     this.stage.destroy();
@@ -223,19 +242,31 @@ export class MapPage {
     this.refetchWait = Math.min(REFETCH_LONGEST_MS, this.refetchWait * 2);
   }
 
-  /** One second of rates. @param {ArrayBuffer} octets */
-  handleFrame(octets) {
-    const frame = decodeFrame(octets);
-    if (!frame || !this.graph) return;
-    if (!this.rates.take(frame) && this.rates.isSnapshotOld) void this.load(true);
+  /** Numbers changed, or what is known of them. */
+  handleNumbers() {
+    this.stage.refreshLive();
+    if (!this.root.dataset.rates && this.traffic.hasRates) this.handleStopped();
+    this.livePanel.show(this.panel);
+    if (this.legend.dataset.live !== this.liveKey()) this.fillLegend();
+    this.sayStates();
+    if (this.focus && document.activeElement === this.tree && performance.now() - this.treeFilledAt > TREE_AGAIN_MS) this.focusNode(this.focus);
+  }
+
+  /** The numbers stopped, or go on. */
+  handleStopped() {
+    this.root.dataset.rates = this.traffic.isStopped ? "stale" : "live";
+    this.stage.refreshLive();
+    this.showBanners();
   }
 
   /** @param {Message} message */
   handleMessage(message) {
     if (message.kind === "rates") {
       this.rates.stop();
+      this.live.look();
       return;
     }
+    if (message.kind === "health" || message.kind === "hello") this.live.poll.nudge();
     if (message.server_time !== undefined) {
       const at = typeof message.server_time === "number" ? message.server_time * 1000 : Date.parse(message.server_time);
       if (Number.isFinite(at)) this.clockOffset = at - Date.now();
@@ -276,6 +307,7 @@ export class MapPage {
     const isFirst = before === null;
     this.graph = graph;
     this.rates.setSeries(graph.series_revision, graph.series);
+    this.traffic.setGraph(graph);
     this.showEmpty();
     this.showBanners();
     if (isFirst) {
@@ -317,6 +349,7 @@ export class MapPage {
   handleLine(state) {
     this.line = state;
     this.rates.setLine(state.phase === "open");
+    this.live.look();
     this.showBanners();
   }
 
@@ -338,7 +371,9 @@ export class MapPage {
   showBanners() {
     clearTimeout(this.secondTimer);
     const now = Date.now();
-    const { items, pill, isCounting } = bannersOf({ graph: this.graph, failure: this.failure, line: this.line, dismissed: this.dismissed, clockOffset: this.clockOffset, now });
+    const { items, pill, isCounting } = bannersOf({
+      graph: this.graph, failure: this.failure, line: this.line, dismissed: this.dismissed, clockOffset: this.clockOffset, now, ratesStoppedAt: this.rates.staleSince(), hasRates: this.traffic.hasRates,
+    });
     this.tell(pill.state, pill.words);
     if (isCounting) this.secondTimer = setTimeout(() => this.showBanners(), 1000);
     const wasSaid = this.banners.dataset.words ?? "";
@@ -388,13 +423,41 @@ export class MapPage {
   fillLegend() {
     const level = levelOf(this.stage.view.k);
     this.legend.dataset.level = String(level);
-    if (this.graph) fillLegend(this.legend, this.graph, level, this.stage.inFlight.size > 0);
+    this.legend.dataset.live = this.liveKey();
+    if (this.graph) fillLegend(this.legend, this.graph, level, this.traffic, this.stage.inFlight.size > 0);
+  }
+
+  /** What the legend tells of live numbers, as a key: another one means that it must be filled anew. */
+  liveKey() {
+    const states = new Set([...this.traffic.factsOf.values()].map((facts) => facts.state));
+    return [this.traffic.unit, this.traffic.hasRates, this.traffic.silent.size > 0, ...[...states].sort()].join(" ");
+  }
+
+  /** States of collectors for screen readers: only what changed. */
+  sayStates() {
+    const graph = this.graph;
+    if (!graph) return;
+    for (const [id, facts] of this.traffic.factsOf) {
+      const before = this.saidStates.get(id);
+      if (before === facts.state) continue;
+      this.saidStates.set(id, facts.state);
+      if (before !== undefined) this.say(`${graph.nameOf(id)}: ${LIVE_STATES[facts.state]?.words ?? facts.state}.`);
+    }
+    for (const id of this.saidStates.keys()) if (!this.traffic.factsOf.has(id)) this.saidStates.delete(id);
+  }
+
+  /** @param {Unit} unit */
+  setUnit(unit) {
+    this.live.setUnit(unit);
+    for (const button of this.root.querySelectorAll("[data-unit]")) button.setAttribute("aria-checked", String(/** @type {HTMLElement} */ (button).dataset.unit === unit));
+    this.address.write(true);
   }
 
   /** After back or forward: what the address says. */
   restore() {
     if (!this.graph) return;
     const state = readAddress(location.search);
+    this.setUnit(state.unit);
     this.stage.setView(state.view ?? this.fitted());
     this.select(state.selection);
     if (state.node && this.graph.ref(state.node)) this.open(state.node);
@@ -500,7 +563,10 @@ export class MapPage {
     this.choosing.refresh();
     /** @type {{ajax: (verb: string, path: string, spec: object) => Promise<void>} | undefined} */
     const htmx = /** @type {any} */ (window).htmx;
-    const done = () => body.removeAttribute("aria-busy");
+    const done = () => {
+      body.removeAttribute("aria-busy");
+      this.livePanel.show(this.panel);
+    };
     // Its own source: htmx keeps one request per source under way and would let this one wait for a slow one of a panel that is gone.
     htmx?.ajax("GET", address, { source: body, target: body, swap: "innerHTML" }).then(done, done);
   }
@@ -639,7 +705,7 @@ export class MapPage {
       this.stage.touch();
       this.host.dataset.over = what ? ("points" in what ? "pipe" : what.kind) : "";
     }
-    if (what && at && this.graph) this.tooltip.show("points" in what ? describePipe(this.graph, what) : describe(this.graph, what, this.stage.inFlight.get(what.id)), at.x, at.y);
+    if (what && at && this.graph) this.tooltip.show("points" in what ? describePipe(this.graph, what, this.traffic, this.stage.mirrorsOfPipes.get(what)) : describe(this.graph, what, this.traffic, this.stage.inFlight.get(what.id)), at.x, at.y);
     else this.tooltip.hide();
   }
 
@@ -725,6 +791,7 @@ export class MapPage {
     else if (action === "mirror") void this.mirror();
     else if (action === "copy-names") void this.bar.copyNames(this.selection, this.graph);
     else if (action === "close") this.close();
+    else if (action === "unit") this.setUnit(target.dataset.unit === "packets" ? "packets" : "bits");
     else if (action === "reconnect") this.socket.reconnectNow();
     else if (action === "legend") this.openLegend(this.root.dataset.legend !== "open");
     else if (action === "ask-rearrange") this.askRearrange();
@@ -820,7 +887,8 @@ export class MapPage {
     const graph = this.graph;
     if (!graph || !ref || !graph.ref(ref.id)) return;
     this.focus = ref;
-    fillTree(this.tree, graph, outline(graph, ref), ref, this.selection);
+    this.treeFilledAt = performance.now();
+    fillTree(this.tree, graph, outline(graph, ref), ref, this.selection, this.traffic);
     this.placeRing();
   }
 

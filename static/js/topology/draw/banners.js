@@ -2,6 +2,7 @@
 /** The banners of the map, one for each kind of "old", and its empty states: from what the page knows to what is shown. Keeps nothing. */
 
 import { instant } from "../../ui/time.js";
+import { ageWords } from "../store/units.js";
 import { make } from "./chrome.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
@@ -15,6 +16,8 @@ import { make } from "./chrome.js";
  * @property {string} dismissed what `staleNames` said when its banner was dismissed
  * @property {number} clockOffset ms that the server's clock is ahead of ours
  * @property {number} now unix ms, by our clock
+ * @property {number | null} ratesStoppedAt when the newest numbers came, unix ms by our clock; null while they come, or before the first
+ * @property {boolean} hasRates whether any number ever came
  */
 
 /** @param {Graph} graph @returns {string} ids of the subscriptions that are not completely read */
@@ -34,6 +37,11 @@ function banner(tone, glyph, key, ...content) {
 /** @param {Known} known @returns {{items: HTMLElement[], pill: Pill, isCounting: boolean}} `isCounting`: they tell seconds, so ask again after one */
 export function bannersOf(known) {
   const line = lineBanner(known);
+  if (!line.items.length && known.ratesStoppedAt !== null) {
+    line.items = [stoppedBanner(known, known.ratesStoppedAt)];
+    line.isCounting = true;
+    if (line.pill.state === "live") line.pill = { state: "stale", words: "Numbers stopped" };
+  } else if (line.pill.state === "live" && known.hasRates) line.pill = { state: "live", words: "Live · 1 s" };
   return { ...line, items: [...failureBanner(known), ...line.items, ...staleBanner(known)] };
 }
 
@@ -45,7 +53,7 @@ function failureBanner({ graph, failure }) {
 }
 
 /** @param {Known} known @returns {{items: HTMLElement[], pill: Pill, isCounting: boolean}} */
-function lineBanner({ line, clockOffset, now }) {
+function lineBanner({ graph, line, clockOffset, now, hasRates, ratesStoppedAt }) {
   if (line.phase === "signed_out") {
     const again = make("a", "", "Sign in again");
     again.href = `/accounts/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
@@ -53,19 +61,32 @@ function lineBanner({ line, clockOffset, now }) {
     return { items: [item], pill: { state: "off", words: "Signed out" }, isCounting: false };
   }
   if (line.phase === "waiting" || (line.phase === "connecting" && line.lostAt !== null)) {
-    const at = line.lostAt ?? now;
+    const at = hasRates && ratesStoppedAt !== null ? ratesStoppedAt : (line.lostAt ?? now);
     const ago = Math.max(0, Math.round((now - at) / 1000));
     const wait = Math.max(0, Math.ceil(((line.retryAt ?? now) - now) / 1000));
     const next = line.phase === "waiting" ? `Reconnecting in ${wait} s.` : "Reconnecting…";
     const retry = make("button", "btn btn--s", "Reconnect now");
     retry.type = "button";
     retry.dataset.action = "reconnect";
-    const stopped = make("strong", "", "Updates stopped at ", instant(new Date(at + clockOffset), "clock"), `, ${ago} s ago.`);
-    const item = banner("stale", "◌", "connection", stopped, ` You are seeing the last picture we trust. ${next} `, retry);
+    const stopped = make("strong", "", hasRates ? "Live numbers stopped at " : "Updates stopped at ", instant(new Date(at + clockOffset), "clock"), `, ${ago} s ago.`);
+    const item = banner("stale", "◌", "connection", stopped, ` You are seeing the last picture we trust. ${inventoryWords(graph, now + clockOffset)}${next} `, retry);
     return { items: [item], pill: { state: "stale", words: next }, isCounting: true };
   }
   const isOpen = line.phase === "open";
   return { items: [], pill: { state: isOpen ? "live" : "connecting", words: isOpen ? "Map is live" : "Connecting…" }, isCounting: false };
+}
+
+/** The line stands, but nobody measures. @param {Known} known @param {number} at @returns {HTMLElement} */
+function stoppedBanner({ graph, clockOffset, now }, at) {
+  const ago = Math.max(0, Math.round((now - at) / 1000));
+  const stopped = make("strong", "", "Live numbers stopped at ", instant(new Date(at + clockOffset), "clock"), `, ${ago} s ago.`);
+  return banner("stale", "◌", "rates", stopped, ` You are seeing the last picture we trust. ${inventoryWords(graph, now + clockOffset)}The map itself is up to date; vtapweb waits for the next number.`);
+}
+
+/** @param {Graph | null} graph @param {number} now by the server's clock @returns {string} how old what stands on the map is, "" when nobody knows */
+function inventoryWords(graph, now) {
+  const at = graph ? Date.parse(graph.built_at) : NaN;
+  return Number.isFinite(at) ? `Azure inventory: ${ageWords((now - at) / 1000)} old. ` : "";
 }
 
 /** @param {Known} known @returns {HTMLElement[]} */

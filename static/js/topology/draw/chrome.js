@@ -1,14 +1,16 @@
 // @ts-check
-/** The HTML over the canvas: tooltip, focus ring, legend, banners, selection bar, the tree for keyboards and screen readers. */
+/** The HTML over the canvas: tooltip, focus ring, the tree for keyboards and screen readers; and every node in words. */
 
-import { COLLECTOR_KINDS, collectorState, count, GHOST, IN_FLIGHT, NIC_MARKS, NIC_PLAIN, NIC_STATES, nicState, nicWords, peeringState, PEERING_STATES, STALE, UNACCOUNTED_TAP } from "../store/states.js";
-import { NIC } from "../store/graph.js";
+import { COLLECTOR_KINDS, collectorState, count, GHOST, IN_FLIGHT, isMute, nicWords, peeringState, SILENT, STALE, STRAND_LOOKS, UNACCOUNTED_TAP } from "../store/states.js";
+import { rateWords, shareWords } from "../store/units.js";
+import { stateWords } from "./cards.js";
 import { clock } from "./names.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
 /** @typedef {import("../store/types.js").Box} Box */
 /** @typedef {import("../store/types.js").NodeRef} NodeRef */
 /** @typedef {import("../store/routes.js").Pipe} Pipe */
+/** @typedef {import("../store/traffic.js").Traffic} Traffic */
 /** @typedef {import("../store/tree.js").TreeItem} TreeItem */
 
 /**
@@ -32,15 +34,18 @@ export function putAt(element, box) {
 /**
  * A node in words, the same for tooltip, tree and announcement: what it is called, then what is true of it.
  *
- * @param {Graph} graph @param {NodeRef} ref @param {number} [change] the running one that writes to it now @returns {{title: string, facts: string[]}}
+ * @param {Graph} graph @param {NodeRef} ref @param {Traffic} traffic @param {number} [change] the running one that writes to it now
+ * @returns {{title: string, facts: string[]}}
  */
-export function describe(graph, ref, change) {
+export function describe(graph, ref, traffic, change) {
   if (ref.kind === "nic") {
     const row = graph.nics.rowOf.get(ref.id) ?? -1;
-    const to = (graph.mirrorsOfNic.get(ref.id) ?? []).map((mirror) => graph.nameOf(graph.mirrors.numbers.collector[mirror]));
+    const mirrors = graph.mirrorsOfNic.get(ref.id) ?? [];
+    const to = mirrors.map((mirror) => `${graph.nameOf(graph.mirrors.numbers.collector[mirror])}${flowWords(traffic, [mirror], ": ")}`);
     const facts = [nicWords(graph.nics.numbers.state[row])];
     if (change) facts.push(`${IN_FLIGHT.glyph} ${IN_FLIGHT.words} by change ${change}`);
     if (to.length) facts.push(`→ ${to.join(", ")}`);
+    if (traffic.silent.has(ref.id)) facts.push(`${SILENT.glyph} ${traffic.silent.get(ref.id) || SILENT.words}`);
     facts.push(`${graph.nameOf(graph.vnetIdOfNic(row))} / ${graph.nameOf(graph.nics.numbers.subnet[row])}`);
     return { title: graph.nics.texts.name[row] ?? "", facts };
   }
@@ -71,20 +76,37 @@ export function describe(graph, ref, change) {
       facts: [
         [address[row], COLLECTOR_KINDS[kind[row]], partner[row]].filter(Boolean).join(" · "),
         [count(taps[row], "TAP"), count(mirrors[row], "mirror"), members[row] ? count(members[row], "member") : ""].filter(Boolean).join(" · "),
-        ...open, `${style.glyph} ${style.words}`, "no live numbers yet",
+        ...open, ...(style.key === "ok" ? [] : [`${style.glyph} ${style.words}`]), ...cardWords(traffic, row),
       ],
     };
   }
   return { title: graph.nameOf(ref.id), facts: [] };
 }
 
-/** @param {Graph} graph @param {Pipe} pipe @returns {{title: string, facts: string[]}} */
-export function describePipe(graph, pipe) {
+/** @param {Traffic} traffic @param {number[]} rows of mirrors @param {string} before @returns {string} what flows there, "" when nobody measures */
+function flowWords(traffic, rows, before) {
+  const flow = traffic.flowOf(rows);
+  if (flow.known) return `${before}${rateWords(flow.rate, traffic.unit)}${flow.known < flow.total ? ` (${flow.known} of ${flow.total} known)` : ""}${traffic.isStopped ? ", stopped" : ""}`;
+  return flow.look === "unmeasured" ? "" : `${before}${STRAND_LOOKS[flow.look].words}`;
+}
+
+/** @param {Traffic} traffic @param {number} row of a collector @returns {string[]} its state, what arrives and of how much that is */
+function cardWords(traffic, row) {
+  const card = traffic.cardOf(row);
+  if (!card.isMeasured) return card.style.key === "none" ? [card.style.words] : [];
+  const capacity = card.facts?.capacity_bits_per_s;
+  const share = Number.isFinite(card.share) && capacity ? `, ${shareWords(card.share)} of ${rateWords(capacity, "bits")}` : capacity ? "" : ", capacity unknown";
+  const rate = Number.isFinite(card.rate) && !isMute(card.style.key) ? [`${card.facts?.is_estimate ? "about " : ""}${rateWords(card.rate, traffic.unit)}${share}${traffic.isStopped ? ", stopped" : ""}`] : [];
+  return [...rate, `${card.style.glyph} ${stateWords(card)}`, ...(card.facts?.words ? [card.facts.words] : [])];
+}
+
+/** @param {Graph} graph @param {Pipe} pipe @param {Traffic} traffic @param {number[]} [rows] of its mirrors @returns {{title: string, facts: string[]}} */
+export function describePipe(graph, pipe, traffic, rows = []) {
   const title = `${graph.nameOf(pipe.from)} ↔ ${graph.nameOf(pipe.to)}`;
   const style = peeringState(pipe.state);
   const state = pipe.state === "missing" ? "? mirrors run here, but no peering is known" : `${style.glyph} ${pipe.detail || style.words}`.trim();
   const facts = [`${pipe.isGlobal ? "Global peering" : "Peering"}: ${state}`];
-  if (pipe.mirrors) facts.push(count(pipe.mirrors, "mirror"));
+  if (pipe.mirrors) facts.push(`${count(pipe.mirrors, "mirror")}${flowWords(traffic, rows, ": ")}`);
   return { title, facts };
 }
 
@@ -112,49 +134,14 @@ export class Tooltip {
 }
 
 /**
- * The legend, from the table that paints; only what is on the map.
- *
- * @param {HTMLElement} list @param {Graph} graph @param {0 | 1 | 2 | 3} level far away NICs are a heat on their VNet or subnet
- * @param {boolean} [isInFlight] whether a running change writes to any NIC now
- */
-export function fillLegend(list, graph, level, isInFlight = false) {
-  /** @type {HTMLElement[]} */
-  const items = [];
-  const entry = (/** @type {string} */ mark, /** @type {string} */ glyph, /** @type {string} */ words) =>
-    items.push(make("li", "map-legend__item", make("span", `map-mark map-mark--${mark}`, glyph), words));
-  const states = graph.nics.numbers.state;
-  let bits = 0;
-  let isPlain = false;
-  for (let row = 0; row < graph.nics.size; row++) {
-    bits |= states[row];
-    isPlain ||= nicState(states[row]) === NIC_PLAIN;
-  }
-  if (level < 2) entry("heat", "", level === 0 ? "VNet: the more of its NICs are mirrored, the brighter" : "Subnet: the more of its NICs are mirrored, the brighter");
-  else for (const style of NIC_STATES) if (bits & style.bit) entry(style.color, style.glyph, style.meaning);
-  if (isPlain && level >= 2) entry(NIC_PLAIN.color, NIC_PLAIN.glyph, NIC_PLAIN.meaning);
-  if (level === 3) for (const style of NIC_MARKS) if (bits & style.bit) entry(style.color, style.glyph, style.meaning);
-  if (isInFlight && level >= 2) entry(IN_FLIGHT.color, IN_FLIGHT.glyph, IN_FLIGHT.meaning);
-  if (graph.mirrors.size) entry("strand", "", "Mirror: its way to the collector");
-  const peerings = new Set(graph.peerings.texts.state.slice(0, graph.peerings.size).map((state) => peeringState(state).key));
-  for (const style of Object.values(PEERING_STATES)) {
-    if (peerings.has(style.key)) entry(style.line === "solid" ? "pipe" : `pipe-${style.line}`, style.glyph, style.meaning);
-  }
-  const collectors = new Set(graph.collectors.texts.state.slice(0, graph.collectors.size).map((state) => collectorState(state).key));
-  for (const state of ["ok", "unknown", "gone"]) if (collectors.has(state)) entry(collectorState(state).color, collectorState(state).glyph, collectorState(state).meaning);
-  if (graph.collectors.numbers.unaccounted.subarray(0, graph.collectors.size).some((taps) => taps > 0)) entry(UNACCOUNTED_TAP.color, UNACCOUNTED_TAP.glyph, UNACCOUNTED_TAP.meaning);
-  if (graph.vnets.texts.role.some((role) => role === "ghost")) entry("ghost", "", GHOST.meaning);
-  if (bits & NIC.stale || graph.vnets.numbers.stale_since.subarray(0, graph.vnets.size).some((since) => since > 0)) entry("hatch", "", STALE.meaning);
-  list.replaceChildren(...items);
-}
-
-/**
  * The tree's items around the focused node.
  *
  * @param {HTMLElement} tree @param {Graph} graph @param {TreeItem[]} items @param {NodeRef} focus @param {ReadonlySet<number>} selection
+ * @param {Traffic} traffic
  */
-export function fillTree(tree, graph, items, focus, selection) {
+export function fillTree(tree, graph, items, focus, selection, traffic) {
   tree.replaceChildren(...items.map((item) => {
-    const words = describe(graph, item.ref);
+    const words = describe(graph, item.ref, traffic);
     const element = make("div", "", [words.title, ...words.facts].join(", "));
     element.id = `map-item-${item.ref.id}`;
     element.setAttribute("role", "treeitem");

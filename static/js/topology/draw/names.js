@@ -1,23 +1,22 @@
 // @ts-check
 /**
- * The label layer: names of regions, VNets and subnets in their heads, and pills at the pipes. Painted in CSS px, so always crisp.
+ * The label layer: names of regions, VNets and subnets in their heads. Painted in CSS px, so always crisp.
  */
 
 import { boxAt } from "../store/graph.js";
-import { placeLabels } from "../store/labels.js";
-import { count, GHOST, peeringState, STALE } from "../store/states.js";
-import { boxToScreen, toScreen } from "../store/view.js";
+import { count, GHOST, STALE } from "../store/states.js";
+import { boxToScreen } from "../store/view.js";
 import { LAST_WORD, shorten, shortenName, widthOf } from "./text.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
 /** @typedef {import("../store/types.js").Box} Box */
 /** @typedef {import("../store/types.js").View} View */
 /** @typedef {import("../store/types.js").Size} Size */
-/** @typedef {import("../store/routes.js").Pipe} Pipe */
+/** @typedef {import("../store/traffic.js").Traffic} Traffic */
 /** @typedef {import("./palette.js").Palette} Palette */
 /**
  * @typedef {{ctx: CanvasRenderingContext2D, palette: Palette, graph: Graph, view: View, size: Size, level: 0 | 1 | 2 | 3,
- *   alphaOf: (id: number) => number}} NamePen  alphaOf: 1, less for what a highlight dims
+ *   traffic: Traffic, alphaOf: (id: number) => number}} NamePen  alphaOf: 1, less for what a highlight dims
  */
 
 /** @param {string} iso @returns {string} "12:03 UTC" */
@@ -152,85 +151,4 @@ export function paintSubnetName(pen, row) {
     break;
   }
   ctx.globalAlpha = 1;
-}
-
-/** @typedef {{lines: string[], glyph: string, color: string, pipe: Pipe, id: number}} PipeLabel */
-
-/**
- * The words at a pipe: what is wrong with it first, then how much runs through it.
- *
- * @param {Graph} graph @param {Pipe} pipe @returns {PipeLabel | null} null when a quiet pipe has nothing to say
- */
-export function pipeLabel(graph, pipe) {
-  const label = { glyph: "", pipe, id: pipe.id, color: "pipeln" };
-  const mirrors = pipe.mirrors ? count(pipe.mirrors, "mirror") : "";
-  if (pipe.state === "Connected") {
-    const words = [mirrors, pipe.isGlobal ? "global" : ""].filter(Boolean).join(" · ");
-    return words ? { ...label, color: pipe.mirrors ? "flow" : "pipeln", lines: [words] } : null;
-  }
-  if (pipe.state === "unknown" && !pipe.mirrors && [pipe.from, pipe.to].some((id) => graph.vnets.texts.role[graph.vnets.rowOf.get(id) ?? -1] === "ghost")) {
-    return null; // the ghost says it already
-  }
-  if (pipe.state === "missing") return { ...label, color: "stale", glyph: "?", lines: [`no peering known`, mirrors] };
-  const style = peeringState(pipe.state);
-  const detail = (pipe.detail && pipe.detail.length <= 48 ? pipe.detail : style.words).replace(/\.$/, "");
-  const on = detail.indexOf(" on ");
-  const lines = on > 0 && detail.length > 22 ? [detail.slice(0, on), detail.slice(on + 1)] : [detail];
-  return { ...label, color: style.color, glyph: style.glyph, lines };
-}
-
-/**
- * Places and paints the pills of the pipes given.
- *
- * @param {NamePen} pen @param {Pipe[]} pipes @param {Box[]} obstacles px @param {Box[]} words of them what is worst to hide, px
- * @returns {Array<{box: Box, text: string, id: number}>} what is shown, for hit tests and tests
- */
-export function paintPipeLabels(pen, pipes, obstacles, words) {
-  const { ctx, palette, view, size } = pen;
-  ctx.font = `600 11px ${palette.font}`;
-  const wishes = [];
-  for (const pipe of pipes) {
-    const label = pipeLabel(pen.graph, pipe);
-    if (!label) continue;
-    const isBad = !["Connected", "unknown", "missing"].includes(pipe.state);
-    const first = `${label.glyph ? `${label.glyph} ` : ""}${label.lines[0]}`;
-    // One line, all lines, at last the first one alone: the rest stands in the tooltip.
-    const shapes = label.lines.length > 1 ? [[[first, ...label.lines.slice(1)].join(" ")], [first, ...label.lines.slice(1)], [first]] : [[first]];
-    const places = [];
-    for (const lines of shapes) {
-      const w = Math.max(...lines.map((line) => widthOf(ctx, line))) + (lines.length > 1 ? 12 : 16);
-      const h = lines.length * 14 + 8;
-      for (const share of [0.5, 0.42, 0.58, 0.34, 0.66, 0.25, 0.75]) {
-        const index = 2 * Math.round((pipe.points.length / 2 - 1) * share);
-        const at = toScreen(view, size, pipe.points[index], pipe.points[index + 1]);
-        const off = (pipe.width / 2) * view.k + h / 2 + 6;
-        for (const dy of [-off, off, ...(isBad ? [] : [0])]) places.push({ box: { x: at.x - w / 2, y: at.y + dy - h / 2, w, h }, of: { label, lines } });
-      }
-    }
-    wishes.push({ rank: (isBad ? 1e6 : 0) + pipe.mirrors, isNeeded: isBad && pen.view.k >= 0.3, places });
-  }
-  const placed = placeLabels(wishes, obstacles, words);
-  for (const { box, of } of placed) {
-    ctx.globalAlpha = pen.alphaOf(of.label.id);
-    ctx.beginPath();
-    ctx.roundRect(box.x, box.y, box.w, box.h, Math.min(12, box.h / 2));
-    ctx.save();
-    ctx.globalAlpha = 1; // nothing shines through
-    ctx.fillStyle = palette.panel;
-    ctx.fill();
-    ctx.restore();
-    ctx.strokeStyle = palette[of.label.color];
-    ctx.lineWidth = 1.25;
-    if (of.label.color === "stale") ctx.setLineDash([4, 3]);
-    ctx.stroke();
-    ctx.setLineDash([]);
-    ctx.textAlign = "center";
-    of.lines.forEach((line, index) => {
-      ctx.font = `600 11px ${palette.font}`;
-      ctx.fillStyle = ["flow", "pipeln"].includes(of.label.color) ? palette.ink : palette[of.label.color];
-      ctx.fillText(line, box.x + box.w / 2, box.y + 4 + 14 * index + 10.9);
-    });
-    ctx.globalAlpha = 1;
-  }
-  return placed.map(({ box, of }) => ({ box, text: of.lines.join(" "), id: of.label.id }));
 }

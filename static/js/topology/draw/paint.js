@@ -6,30 +6,33 @@
 
 import { boxAt, NIC } from "../store/graph.js";
 import { DOT_X, piece } from "../store/routes.js";
-import { COLLECTOR_KINDS, collectorState, count, IN_FLIGHT, NIC_MARKS, nicState, peeringState, UNACCOUNTED_TAP } from "../store/states.js";
-import { shorten, shortenName, widthOf } from "./text.js";
+import { IN_FLIGHT, NIC_MARKS, nicState, peeringState, SILENT } from "../store/states.js";
+import { shortenName, widthOf } from "./text.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
 /** @typedef {import("../store/types.js").Box} Box */
 /** @typedef {import("../store/routes.js").Pipe} Pipe */
-/** @typedef {import("../store/routes.js").Strand} Strand */
 /** @typedef {import("./palette.js").Palette} Palette */
-/** @typedef {{ctx: CanvasRenderingContext2D, palette: Palette, graph: Graph, k: number, level: 0 | 1 | 2 | 3, hatch: CanvasPattern | null}} Pen */
+/** @typedef {import("../store/traffic.js").Traffic} Traffic */
+/**
+ * @typedef {{ctx: CanvasRenderingContext2D, palette: Palette, graph: Graph, k: number, level: 0 | 1 | 2 | 3, hatch: CanvasPattern | null,
+ *   traffic: Traffic}} Pen
+ */
 
 /** @param {Pen} pen @param {number} px @returns {number} world units */
-function px(pen, px) {
+export function px(pen, px) {
   return px / pen.k;
 }
 
 /** @param {Pen} pen @param {number} size world units @param {number} least px @param {number} weight @returns {number} the size in world units */
-function font(pen, size, least, weight) {
+export function font(pen, size, least, weight) {
   const world = Math.max(size, least / pen.k);
   pen.ctx.font = `${weight} ${world.toFixed(2)}px ${pen.palette.font}`;
   return world;
 }
 
 /** @param {CanvasRenderingContext2D} ctx @param {Box} box @param {number} radius */
-function roundBox(ctx, box, radius) {
+export function roundBox(ctx, box, radius) {
   ctx.beginPath();
   ctx.roundRect(box.x, box.y, box.w, box.h, Math.min(radius, box.w / 2, box.h / 2));
 }
@@ -237,11 +240,10 @@ export function paintPipe(pen, pipe, isThin = pen.level < 2) {
   ctx.globalAlpha = alpha;
   if (isThin) {
     const isQuiet = style.line === "solid";
-    const flows = isQuiet && pipe.mirrors > 0;
     ctx.beginPath();
     trace(ctx, pipe.points);
-    ctx.strokeStyle = flows ? palette.flow : isQuiet ? palette.pipeln : palette[style.color];
-    ctx.globalAlpha = alpha * (pipe.state === "missing" ? 0.35 : flows ? 0.8 : 0.75);
+    ctx.strokeStyle = isQuiet ? palette.pipeln : palette[style.color];
+    ctx.globalAlpha = alpha * (pipe.state === "missing" ? 0.35 : 0.75);
     ctx.lineWidth = px(pen, pipe.mirrors ? Math.min(5, 1.25 + 0.6 * Math.log2(pipe.mirrors + 1)) : 1);
     if (!isQuiet) ctx.setLineDash([px(pen, 5), px(pen, 4)]);
     ctx.stroke();
@@ -356,46 +358,6 @@ export function paintPorts(pen, pipe) {
   }
 }
 
-/** @param {Strand} strand @param {Graph} graph @returns {boolean} all its NICs are stale, or its pipe does not carry */
-export function isStill(strand, graph) {
-  const state = graph.nics.numbers.state;
-  return strand.nics.every((row) => (state[row] & NIC.stale) !== 0);
-}
-
-/** @param {Strand} strand @param {Graph} graph @returns {boolean} the way itself is broken, or its end is gone */
-export function isCut(strand, graph) {
-  const row = graph.collectors.rowOf.get(strand.collector);
-  return (strand.pipe !== null && strand.pipe.state !== "Connected") || (row !== undefined && graph.collectors.texts.state[row] === "gone");
-}
-
-/**
- * @param {Pen} pen @param {Strand} strand
- * @param {"inside" | "pipe"} part the pipe's part lies under the boxes, the rest over them
- */
-export function paintStrand(pen, strand, part) {
-  const { ctx, palette, graph } = pen;
-  const color = isStill(strand, graph) || isCut(strand, graph) ? palette.stale : palette.flow;
-  const width = Math.max(1.6 + Math.min(2, Math.log2(strand.mirrors.length) * 0.45), px(pen, 1.1));
-  ctx.lineCap = ctx.lineJoin = "round";
-  const lines = part === "pipe" ? [strand.lane] : [strand.way, strand.last, ...(pen.level >= 2 ? strand.stubs : [])];
-  ctx.beginPath();
-  for (const line of lines) {
-    if (!line.length) continue;
-    const isGap = part === "pipe" && strand.pipe?.state === "Disconnected";
-    if (isGap) {
-      trace(ctx, piece(line, 0, 0.4));
-      trace(ctx, piece(line, 0.6, 1));
-    } else trace(ctx, line);
-  }
-  if (isCut(strand, graph)) ctx.setLineDash([2.5, 4]);
-  ctx.strokeStyle = color;
-  ctx.lineWidth = width;
-  ctx.globalAlpha = isStill(strand, graph) || isCut(strand, graph) ? 0.75 : 0.92;
-  ctx.stroke();
-  ctx.globalAlpha = 1;
-  ctx.setLineDash([]);
-}
-
 /** A ring round a NIC that a running change writes to, with its glyph on the upper left corner; far away the ring alone. @param {Pen} pen @param {number} row */
 export function paintInFlight(pen, row) {
   const { ctx, palette, graph } = pen;
@@ -419,128 +381,31 @@ export function paintInFlight(pen, row) {
   ctx.textAlign = "left";
 }
 
-/** @param {Pen} pen @param {number} row */
-export function paintCollector(pen, row) {
+/** A badge on the upper right corner of a NIC that is mirrored and of which nothing arrives; far away a ring. @param {Pen} pen @param {number} row */
+export function paintSilent(pen, row) {
   const { ctx, palette, graph } = pen;
-  const box = boxAt(graph.collectors, row);
-  const { name, address, kind, partner } = graph.collectors.texts;
-  const { mirrors, members, unaccounted } = graph.collectors.numbers;
-  const state = collectorState(graph.collectors.texts.state[row]);
-  const color = palette[state.color];
-  if (pen.level === 0) {
-    const r = Math.max(Math.min(box.w, box.h) / 2, px(pen, 8));
-    ctx.beginPath();
-    ctx.arc(box.x + box.w / 2, box.y + box.h / 2, r, 0, Math.PI * 2);
-    ctx.fillStyle = palette.bg;
-    ctx.fill();
-    ctx.strokeStyle = color;
-    ctx.lineWidth = Math.max(8, px(pen, 3));
-    ctx.stroke();
-    ctx.beginPath();
-    ctx.arc(box.x + box.w / 2, box.y + box.h / 2, r / 3, 0, Math.PI * 2);
-    ctx.fillStyle = color;
-    ctx.fill();
-    return;
-  }
-  roundBox(ctx, box, 12);
-  ctx.fillStyle = palette.sub;
-  ctx.fill();
+  const color = palette[SILENT.color];
   ctx.strokeStyle = color;
-  ctx.lineWidth = Math.max(1.5, px(pen, 1));
-  if (state.key !== "ok") ctx.setLineDash([5, 4]);
-  ctx.stroke();
-  ctx.setLineDash([]);
-
-  if (box.w * pen.k < 90) { // no room for words
-    paintEmblem(pen, box.x + box.w / 2, box.y + box.h / 2, Math.min(box.h * 0.36, box.w / 2), state.key, color);
+  ctx.lineWidth = Math.max(1.5, px(pen, 1.25));
+  ctx.beginPath();
+  if (pen.level < 3) {
+    ctx.setLineDash([px(pen, 3), px(pen, 2)]);
+    ctx.arc(graph.nicX[row] + DOT_X, graph.nicY[row] + graph.chipH / 2, Math.max(9, px(pen, 4.5)), 0, Math.PI * 2);
+    ctx.stroke();
+    ctx.setLineDash([]);
     return;
   }
-  const isFree = box.h < 80; // a collector that is gone or cannot be read
-  const isSmall = isFree || box.h * pen.k < 88;
-  const isTiny = box.h * pen.k < (isFree ? 34 : 46);
-  const emblemX = box.x + (isFree ? 24 : isSmall ? 30 : 46);
-  const middle = box.y + box.h / 2;
-  paintEmblem(pen, emblemX, isSmall ? middle : box.y + Math.min(52, box.h / 2), isFree ? 13 : isSmall ? Math.min(15, box.h / 4) : 24, state.key, color);
-  const left = emblemX + (isFree ? 21 : isSmall ? 26 : 44);
-  let room = box.x + box.w - left - 8;
-  if (unaccounted[row]) {
-    const size = font(pen, 13, 11, 700);
-    ctx.fillStyle = palette[UNACCOUNTED_TAP.color];
-    ctx.textAlign = "right";
-    ctx.fillText(UNACCOUNTED_TAP.glyph, box.x + box.w - 8, isSmall || isTiny ? middle + size * 0.35 : box.y + 27);
-    room -= widthOf(ctx, UNACCOUNTED_TAP.glyph) + 6;
-  }
+  const size = font(pen, 11, 10, 700);
+  const x = graph.nicX[row] + graph.chipW - 3;
+  const y = graph.nicY[row] + 2;
+  ctx.arc(x, y, size * 0.68, 0, Math.PI * 2);
+  ctx.fillStyle = palette.panel;
+  ctx.fill();
+  ctx.stroke();
+  ctx.fillStyle = color;
+  ctx.textAlign = "center";
+  ctx.fillText(SILENT.glyph, x, y + size * 0.36);
   ctx.textAlign = "left";
-  const line = (/** @type {string} */ text, /** @type {number} */ y, /** @type {string} */ ink) => {
-    ctx.fillStyle = ink;
-    ctx.fillText(shortenName(ctx, text, room), left, y);
-  };
-  const figures = `${count(mirrors[row], "mirror")}${members[row] ? ` · ${count(members[row], "member")}` : ""}`;
-  if (isTiny) {
-    const size = font(pen, 13, 11, 600);
-    line(name[row], middle + size * 0.35, palette.ink);
-    return;
-  }
-  if (isSmall) {
-    const size = font(pen, isFree ? 13 : 14, 11, 600);
-    line(name[row], middle - size * 0.2, palette.ink);
-    font(pen, 12, 11, 400);
-    const words = { gone: "gone", unknown: mirrors[row] ? "unreadable" : "can't be read" }[state.key];
-    line([words, words && !mirrors[row] ? "" : figures].filter(Boolean).join(" · "), middle + size * 1.05, palette.ink2);
-    return;
-  }
-  font(pen, 14, 12, 600);
-  line(name[row], box.y + 27, palette.ink);
-  font(pen, 12, 11, 400);
-  line([address[row], partner[row] || COLLECTOR_KINDS[kind[row]] || kind[row]].filter(Boolean).join(" · "), box.y + 44, palette.ink2);
-  font(pen, 18, 12, 600);
-  line(figures, box.y + 71, palette.ink);
-  font(pen, 12, 11, 600);
-  line(`${state.glyph} ${state.words}`, box.y + 91, state.key === "ok" ? palette.ink2 : color);
-  font(pen, 12, 11, 400);
-  line("— no live numbers yet", box.y + 108, palette.ink3);
-}
-
-/**
- * A socket into which light falls: ring and core. Not a gauge; it shows no number.
- *
- * @param {Pen} pen @param {number} x @param {number} y @param {number} r @param {string} state @param {string} color
- */
-function paintEmblem(pen, x, y, r, state, color) {
-  const { ctx, palette } = pen;
-  ctx.beginPath();
-  ctx.arc(x, y, r, 0, Math.PI * 2);
-  ctx.fillStyle = palette.vnet;
-  ctx.fill();
-  ctx.strokeStyle = color;
-  ctx.lineWidth = Math.max(2, r / 9);
-  if (state !== "ok") ctx.setLineDash([4, 4]);
-  ctx.stroke();
-  ctx.setLineDash([]);
-  ctx.strokeStyle = palette.line2;
-  ctx.lineWidth = 1;
-  ctx.beginPath();
-  ctx.arc(x, y, r * 0.62, 0, Math.PI * 2);
-  ctx.stroke();
-  ctx.fillStyle = ctx.strokeStyle = color;
-  ctx.lineWidth = Math.max(2, r / 9);
-  ctx.lineCap = "round";
-  ctx.beginPath();
-  if (state === "gone") {
-    const arm = r * 0.26;
-    ctx.moveTo(x - arm, y - arm);
-    ctx.lineTo(x + arm, y + arm);
-    ctx.moveTo(x + arm, y - arm);
-    ctx.lineTo(x - arm, y + arm);
-    ctx.stroke();
-  } else if (state === "unknown") {
-    ctx.textAlign = "center";
-    ctx.font = `700 ${r * 0.8}px ${palette.font}`;
-    ctx.fillText("?", x, y + r * 0.28);
-  } else {
-    ctx.arc(x, y, r * 0.26, 0, Math.PI * 2);
-    ctx.fill();
-  }
 }
 
 /** @param {Pen} pen @param {Box} box @param {number} radius a selected or focused node's outline */

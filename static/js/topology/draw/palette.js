@@ -3,7 +3,7 @@
 
 export const TOKENS = /** @type {const} */ ([
   "bg", "grid", "panel", "panel2", "line", "line2", "ink", "ink2", "ink3", "vnet", "sub", "chip", "chipln", "pipe", "pipeln",
-  "flow", "flow2", "acc", "hub", "warn", "bad", "stale", "sel",
+  "flow", "flow2", "dot", "acc", "hub", "warn", "bad", "stale", "sel",
 ]);
 
 /** @typedef {Record<string, string>} Palette  token → CSS colour; "font" is the typeface list */

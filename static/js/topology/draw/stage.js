@@ -1,22 +1,27 @@
 // @ts-check
 /**
- * The picture: three stacked layers over one another.
+ * The picture: four stacked layers.
  *
- *   base    boxes, pipes, chips, strands: a bitmap larger than the window, moved by CSS while the view moves,
+ *   base    boxes, pipes, chips: a bitmap larger than the window, moved by CSS while the view moves,
  *           painted again in slices when a zoom ends or its margin runs out (two bitmaps, swapped when the new one is ready)
+ *   live    strands and cards, painted again with every number, and the dots on them (live.js)
  *   light   what changes under the pointer: highlighted ways, selection, newcomers fading in, lasso
  *   names   words, crisp at every zoom
  *
- * Rule 1: nothing is painted unless something changed. Rule 2: memory is four canvases of the window's size, whatever the estate.
+ * Rule 1: nothing is painted unless something changed. Rule 2: memory is six canvases of about the window's size, whatever the estate.
  */
 
 import { boxAt } from "../store/graph.js";
 import { SpatialIndex } from "../store/hit.js";
 import { DOT_X, FEW_PIPES, pathOf, routesOf } from "../store/routes.js";
 import { between, boxToScreen, levelOf, overlaps, visibleBox } from "../store/view.js";
-import { hatchTile, isCut, isStill, paintChip, paintCollector, paintDots, paintInFlight, paintPipe, paintPorts, paintRegion, paintSelected, paintStrand, paintSubnet, paintVnet, trace } from "./paint.js";
-import { paintPipeLabels, paintRegionName, paintSubnetName, paintVnetName } from "./names.js";
+import { paintCard } from "./cards.js";
+import { isCut, isStill } from "./flow.js";
+import { LiveLayer } from "./live.js";
+import { paintRegionName, paintSubnetName, paintVnetName } from "./names.js";
+import { hatchTile, paintChip, paintDots, paintInFlight, paintPipe, paintPorts, paintRegion, paintSelected, paintSubnet, paintVnet, trace } from "./paint.js";
 import { readPalette } from "./palette.js";
+import { mirrorsOfPipes, paintPipeLabels } from "./pills.js";
 import { forgetWidths, widthsKept } from "./text.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
@@ -26,6 +31,7 @@ import { forgetWidths, widthsKept } from "./text.js";
 /** @typedef {import("../store/routes.js").Routes} Routes */
 /** @typedef {import("../store/routes.js").Pipe} Pipe */
 /** @typedef {import("../store/routes.js").Strand} Strand */
+/** @typedef {import("../store/traffic.js").Traffic} Traffic */
 /** @typedef {import("./paint.js").Pen} Pen */
 /** @typedef {{canvas: HTMLCanvasElement, view: View, size: Size, isReady: boolean}} Bitmap */
 /** @typedef {{nics: Set<number>, mirrors: Set<number>, collectors: Set<number>, pipes: Set<Pipe>, nodes: Set<number>}} Highlight */
@@ -47,21 +53,25 @@ function context(canvas) {
 
 export class Stage {
   /**
-   * @param {HTMLElement} host holds canvases [data-layer=base] ×2, light, names
-   * @param {{onView: (view: View) => void}} told
+   * @param {HTMLElement} host holds canvases [data-layer=base] ×2, live, dots, light, names
+   * @param {Traffic} traffic @param {{onView: (view: View) => void}} told
    */
-  constructor(host, told) {
+  constructor(host, traffic, told) {
     this.host = host;
+    this.traffic = traffic;
     this.told = told;
     const layer = (/** @type {string} */ name) => /** @type {HTMLCanvasElement[]} */ ([...host.querySelectorAll(`canvas[data-layer="${name}"]`)]);
     /** @type {Bitmap[]} the first is on show */
     this.bitmaps = layer("base").map((canvas) => ({ canvas, view: { x: 0, y: 0, k: 1 }, size: { w: 0, h: 0 }, isReady: false }));
+    this.live = new LiveLayer(layer("live")[0], layer("dots")[0], () => this);
     this.light = layer("light")[0];
     this.names = layer("names")[0];
     /** @type {Graph | null} */
     this.graph = null;
     /** @type {Routes} */
     this.routes = { pipes: [], strands: [], strandsOfVnet: new Map(), strandOfMirror: new Map() };
+    /** @type {import("./pills.js").MirrorsOfPipe} */
+    this.mirrorsOfPipes = new Map();
     /** @type {SpatialIndex | null} */
     this.index = null;
     /** @type {View} */
@@ -104,6 +114,7 @@ export class Stage {
     /** @type {Array<() => void>} */
     this.waiting = [];
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
+    this.live.dots.isCalm = this.calm.matches;
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(host);
     this.resize();
@@ -111,6 +122,7 @@ export class Stage {
 
   destroy() {
     this.observer.disconnect();
+    this.live.destroy();
     cancelAnimationFrame(this.frameId);
     clearTimeout(this.timer);
     for (const canvas of [...this.bitmaps.map((bitmap) => bitmap.canvas), this.light, this.names]) canvas.width = canvas.height = 0;
@@ -132,12 +144,27 @@ export class Stage {
   /** Stops the clock of all animation at a time, or lets it run again. @param {number | null} t ms */
   pauseTime(t) {
     this.pausedAt = t;
+    this.#holdDots();
     this.touch();
+  }
+
+  /** Numbers changed, or what is known of them. */
+  refreshLive() {
+    this.live.isOld = true;
+    this.#holdDots();
+    this.touch();
+  }
+
+  #holdDots() {
+    this.live.dots.isCalm = this.calm.matches;
+    this.live.dots.hold(this.pausedAt !== null || this.traffic.isStopped);
   }
 
   /** A theme or typeface changed. */
   restyle() {
     this.palette = readPalette(this.host);
+    this.live.dots.restyle();
+    this.live.isOld = true;
     this.hatch = null;
     forgetWidths();
     this.isBaseOld = true;
@@ -157,6 +184,8 @@ export class Stage {
       canvas.style.width = `${this.size.w}px`;
       canvas.style.height = `${this.size.h}px`;
     }
+    this.live.dots.resize(this.size);
+    this.live.isOld = true;
     this.isBaseOld = true;
     this.touch();
   }
@@ -170,6 +199,8 @@ export class Stage {
     const started = performance.now();
     this.graph = graph;
     this.routes = routesOf(graph);
+    this.live.setRoutes(this.routes);
+    this.mirrorsOfPipes = mirrorsOfPipes(this.routes);
     this.isFew = this.routes.pipes.length <= FEW_PIPES;
     this.index = new SpatialIndex(graph);
     this.highlight = null;
@@ -215,7 +246,7 @@ export class Stage {
   }
 
   #isBusy() {
-    return this.isDirty || this.isBaseOld || this.job !== null || (this.pausedAt === null && (this.flight !== null || this.newcomers.size > 0)) || this.#isWorn();
+    return this.isDirty || this.isBaseOld || this.live.isOld || (this.graph !== null && this.live.isWorn()) || this.job !== null || (this.pausedAt === null && (this.flight !== null || this.newcomers.size > 0)) || this.#isWorn();
   }
 
   /** @returns {boolean} the bitmap on show is of another zoom or does not cover the window */
@@ -247,13 +278,14 @@ export class Stage {
     this.isDirty = false;
     this.#rasterSome();
     this.#placeBase();
+    this.#paintLive();
     this.#paintLight();
     this.#paintNames();
     this.figures.frames++;
     this.figures.frame_ms = performance.now() - started;
     const isMoving = this.pausedAt === null && (this.flight !== null || this.newcomers.size > 0);
     if (isMoving || this.job) this.touch();
-    else if (this.isBaseOld || this.#isWorn()) {
+    else if (this.isBaseOld || this.#isWorn() || this.live.isWorn()) {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.touch(), REST_MS);
     }
@@ -330,12 +362,20 @@ export class Stage {
     canvas.style.opacity = this.highlight || this.hits || this.lit ? "0.3" : "1";
   }
 
+  #paintLive() {
+    const { live } = this;
+    const hasRested = performance.now() - this.movedAt >= REST_MS && !this.flight;
+    const isShort = live.spare() < (live.view.k === this.view.k ? 0 : -Math.min(this.size.w, this.size.h) * MARGIN);
+    if (live.isOld || !live.isPainted || isShort || (hasRested && live.isWorn())) live.paint((ctx, view, size) => this.#pen(ctx, view, size), this.dpr, (seen, level) => new Set(this.#visiblePipes(seen, level)));
+    live.place(this.dpr, this.highlight || this.hits || this.lit ? 0.3 : 1);
+  }
+
   /** @param {CanvasRenderingContext2D} ctx @param {View} view @param {Size} size @returns {Pen} in world units */
   #pen(ctx, view, size) {
     const scale = view.k * this.dpr;
     ctx.setTransform(scale, 0, 0, scale, (size.w / 2 - view.x * view.k) * this.dpr, (size.h / 2 - view.y * view.k) * this.dpr);
     if (!this.hatch) this.hatch = ctx.createPattern(hatchTile(this.palette), "repeat");
-    return { ctx, palette: this.palette, graph: /** @type {Graph} */ (this.graph), k: view.k, level: levelOf(view.k), hatch: this.hatch };
+    return { ctx, palette: this.palette, graph: /** @type {Graph} */ (this.graph), k: view.k, level: levelOf(view.k), hatch: this.hatch, traffic: this.traffic };
   }
 
   /**
@@ -378,11 +418,6 @@ export class Stage {
     const isThin = (/** @type {Pipe} */ pipe) => level < 2 || (!this.isFew && !pipe.mirrors && pipe.state === "Connected");
     for (const pipe of pipes) paintPipe(pen, pipe, isThin(pipe));
     yield;
-    const strands = this.routes.strands.filter((strand) => overlaps(strand.box, seen));
-    const drawn = new Set(pipes);
-    const lanes = level >= 2 ? strands.filter((strand) => strand.pipe === null || drawn.has(strand.pipe)) : this.isFew && level === 1 ? strands : [];
-    for (const strand of lanes) paintStrand(pen, strand, "pipe");
-    yield;
     let dots = 0;
     for (const vnetRow of index.vnetRows(seen)) {
       paintVnet(pen, vnetRow);
@@ -400,10 +435,8 @@ export class Stage {
       }
       yield;
     }
-    if (level >= 2) for (const strand of strands) paintStrand(pen, strand, "inside");
     for (const pipe of pipes) if (!isThin(pipe)) paintPorts(pen, pipe);
     yield;
-    for (let row = 0; row < graph.collectors.size; row++) if (overlaps(boxAt(graph.collectors, row), seen)) paintCollector(pen, row);
     this.figures.drawn_nics = dots;
   }
 
@@ -441,13 +474,13 @@ export class Stage {
       const nic = graph.nics.rowOf.get(id);
       if (nic !== undefined && pen.level >= 2) paintChip(pen, nic, pen.level === 3);
       const collector = graph.collectors.rowOf.get(id);
-      if (collector !== undefined) paintCollector(pen, collector);
+      if (collector !== undefined) paintCard(pen, collector);
     }
     for (const id of this.hits ?? []) {
       const nic = graph.nics.rowOf.get(id);
       if (nic !== undefined && pen.level >= 2) paintChip(pen, nic, pen.level === 3);
       const collector = graph.collectors.rowOf.get(id);
-      if (collector !== undefined) paintCollector(pen, collector);
+      if (collector !== undefined) paintCard(pen, collector);
       const box = graph.boxOf(id);
       if (box) this.#paintRing(pen, box);
     }
@@ -529,7 +562,7 @@ export class Stage {
     }
     for (const id of highlight.collectors) {
       const row = graph.collectors.rowOf.get(id);
-      if (row !== undefined) paintCollector(pen, row);
+      if (row !== undefined) paintCard(pen, row);
     }
     if (level >= 2) {
       for (const id of highlight.nics) {
@@ -604,7 +637,7 @@ export class Stage {
     const seen = visibleBox(this.view, this.size);
     const lit = this.highlight?.nodes ?? this.lit ?? this.hits;
     const alphaOf = (/** @type {number} */ id) => (!lit || lit.has(id) ? 1 : 0.35);
-    const pen = { ctx, palette: this.palette, graph, view: this.view, size: this.size, level, alphaOf };
+    const pen = { ctx, palette: this.palette, graph, view: this.view, size: this.size, level, alphaOf, traffic: this.traffic };
     for (let row = 0; row < graph.regions.size; row++) if (overlaps(boxAt(graph.regions, row), seen)) paintRegionName(pen, row);
     if (level === 0) {
       this.labels = [];
@@ -638,6 +671,6 @@ export class Stage {
       words.push(boxToScreen(this.view, this.size, boxAt(graph.collectors, row)));
     }
     const pipes = this.isFew ? this.#visiblePipes(seen, level) : level < 2 ? [] : this.#visiblePipes(seen, level).filter((pipe) => pipe.state !== "missing" && (pipe.mirrors > 0 || pipe.state !== "Connected"));
-    this.labels = paintPipeLabels(pen, pipes, obstacles, words);
+    this.labels = paintPipeLabels(pen, pipes, this.mirrorsOfPipes, obstacles, words);
   }
 }

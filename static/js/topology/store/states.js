@@ -38,6 +38,39 @@ export function collectorState(state) {
   return COLLECTOR_STATES[state] ?? COLLECTOR_STATES.unknown;
 }
 
+/** What is known of a collector's numbers, the same words as on its page and in alarms. @type {Record<string, StateStyle>} */
+export const LIVE_STATES = {
+  ok: { key: "ok", glyph: "●", words: "ok", meaning: "Collector, receiving", color: "flow" },
+  near: { key: "near", glyph: "▲", words: "near capacity", meaning: "Collector above 75 % of its capacity", color: "warn" },
+  over: { key: "over", glyph: "▲", words: "above 95 % of capacity", meaning: "Collector above 95 % of its capacity", color: "bad" },
+  dropping: { key: "dropping", glyph: "⬢", words: "dropping", meaning: "Collector that drops packets", color: "bad" },
+  empty: { key: "empty", glyph: "∅", words: "no mirrored traffic", meaning: "Collector that reports, but nothing arrives", color: "warn" },
+  degraded: { key: "degraded", glyph: "◐", words: "a member is missing", meaning: "Collector of which a member does not report", color: "warn" },
+  stale: { key: "stale", glyph: "◌", words: "no report", meaning: "Collector that does not report", color: "stale" },
+  silent: { key: "silent", glyph: "◌", words: "no report", meaning: "Collector that does not report", color: "stale" },
+  starting: { key: "starting", glyph: "◌", words: "starting", meaning: "Collector, vtapweb is starting to listen", color: "stale" },
+  maintenance: { key: "maintenance", glyph: "◇", words: "in maintenance", meaning: "Collector in maintenance", color: "hub" },
+  none: { key: "none", glyph: "–", words: "no live numbers yet", meaning: "Collector without live numbers", color: "ink3" },
+  unknown: { key: "unknown", glyph: "?", words: "not known", meaning: "Collector whose state is not known", color: "stale" },
+};
+
+/** @param {string} state of a collector @returns {boolean} it does not report: what it said last is no number of now */
+export function isMute(state) {
+  return state === "stale" || state === "silent";
+}
+
+/** How a strand looks by what is measured on it. @type {Record<"flowing" | "quiet" | "unavailable" | "stale" | "unmeasured", StateStyle>} */
+export const STRAND_LOOKS = {
+  flowing: { key: "flowing", glyph: "", words: "flowing", meaning: "Mirror: the wider, the more flows", color: "flow", line: "solid" },
+  quiet: { key: "quiet", glyph: "", words: "nothing flows now", meaning: "Mirror: measured, nothing flows", color: "flow2", line: "solid" },
+  unavailable: { key: "unavailable", glyph: "", words: "not available here", meaning: "Mirror: its collector does not count it by itself", color: "ink3", line: "solid" },
+  stale: { key: "stale", glyph: "◌", words: "no report", meaning: "Mirror: no report of it", color: "stale", line: "dashed" },
+  unmeasured: { key: "unmeasured", glyph: "", words: "not measured", meaning: "Mirror: its way to the collector, not measured", color: "flow2", line: "solid" },
+};
+
+/** On a NIC that is mirrored and of which nothing arrives. @type {StateStyle} */
+export const SILENT = { key: "silent", glyph: "∅", words: "mirrored, but nothing arrives", meaning: "NIC, mirrored, but nothing arrives", color: "warn" };
+
 /** @type {Record<string, string>} */
 export const COLLECTOR_KINDS = { nic: "collector NIC", load_balancer: "internal load balancer", gone: "destination", unreadable: "not readable" };
 

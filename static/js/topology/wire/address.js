@@ -1,5 +1,5 @@
 // @ts-check
-/** The page's state in the address bar: ?at=x,y,k&sel=ids&node=id, or select=@name for a selection the server keeps, and pick=destination while that is picked. Other parameters are left as they are. */
+/** The page's state in the address bar: ?at=x,y,k&sel=ids&node=id&unit=packets, or select=@name for a selection the server keeps, and pick=destination while that is picked. Other parameters are left as they are. */
 
 import { idsFromText, idsToText } from "../store/selection.js";
 import { viewFromText, viewToText } from "../store/view.js";
@@ -11,16 +11,16 @@ const PAUSE_MS = 250;
 const LONGEST_SELECTION = 1500;
 
 /** @typedef {import("../store/types.js").View} View */
-/** @typedef {{view: View | null, selection: number[], node: number | null, pick: string}} PageState */
+/** @typedef {{view: View | null, selection: number[], node: number | null, pick: string, unit: "bits" | "packets"}} PageState */
 
 /** @param {string} search @returns {PageState} */
 export function readAddress(search) {
   const query = new URLSearchParams(search);
   const node = Number(query.get("node"));
-  return { view: viewFromText(query.get("at")), selection: idsFromText(query.get("sel")), node: Number.isInteger(node) && node > 0 ? node : null, pick: query.get("pick") ?? "" };
+  return { view: viewFromText(query.get("at")), selection: idsFromText(query.get("sel")), node: Number.isInteger(node) && node > 0 ? node : null, pick: query.get("pick") ?? "", unit: query.get("unit") === "packets" ? "packets" : "bits" };
 }
 
-/** @param {string} search @param {{view: View | null, selection: ReadonlySet<number>, select?: string, node: number | null, pick?: string}} state @returns {string} the new query, "" or "?…" */
+/** @param {string} search @param {{view: View | null, selection: ReadonlySet<number>, select?: string, node: number | null, pick?: string, unit?: string}} state @returns {string} the new query, "" or "?…" */
 export function addressOf(search, state) {
   const query = new URLSearchParams(search);
   const put = (/** @type {string} */ name, /** @type {string} */ value) => (value ? query.set(name, value) : query.delete(name));
@@ -29,13 +29,14 @@ export function addressOf(search, state) {
   put("select", state.select ?? "");
   put("node", state.node ? String(state.node) : "");
   put("pick", state.pick ?? "");
+  put("unit", state.unit === "packets" ? "packets" : "");
   const text = query.toString().replaceAll("%2C", ",");
   return text ? `?${text}` : "";
 }
 
 /** Writes the page's state into the address bar: what a person did at once, the view once it rests. */
 export class AddressBar {
-  /** @param {string} url of kept selections @param {() => {view: View, selection: ReadonlySet<number>, node: number | null, pick: string} | null} stateOf null = nothing to write yet */
+  /** @param {string} url of kept selections @param {() => {view: View, selection: ReadonlySet<number>, node: number | null, pick: string, unit: "bits" | "packets"} | null} stateOf null = nothing to write yet */
   constructor(url, stateOf) {
     this.url = url;
     this.stateOf = stateOf;

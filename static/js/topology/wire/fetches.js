@@ -43,6 +43,11 @@ export async function fetchInFlight(url, signal) {
   return new Map(found.map(({ id, change }) => [id, change]));
 }
 
+/** What is known of the collectors' numbers. @param {string} url @param {AbortSignal} signal @returns {Promise<import("../store/traffic.js").Facts>} */
+export async function fetchTraffic(url, signal) {
+  return (await get(url, signal)).json();
+}
+
 /** @param {string} url @param {object} body @returns {Promise<Response>} */
 async function post(url, body) {
   const hidden = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");

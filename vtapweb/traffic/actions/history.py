@@ -1,0 +1,164 @@
+"""What is written of the history: minutes of the ring, first and last packets, days, and what is old goes.
+
+Rule: all of it may be run again, at any time, by anybody, with the same result; what failed is caught up with while the ring still holds it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, TypeVar, cast
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from vtapweb.traffic.history import chunks
+from vtapweb.traffic.history.backend import Minutes
+from vtapweb.traffic.history.reading import history_backend
+from vtapweb.traffic.history.series import DAY, HOUR, MINUTE, means
+from vtapweb.traffic.keys import NOW, SOURCES, STORED, STORING
+from vtapweb.traffic.models import SourceFlow
+from vtapweb.traffic.ring import ROWS, RingBusyError, read_ring
+from vtapweb.traffic.samples import CollectorNow, SourceNow, decode_collector, decode_sources
+
+SETTLE_S: Final = 3  # the newest second is written about two seconds later
+STORING_S: Final = 55
+COLLECTORS_A_TIME: Final = 50
+SLOW_INTERVAL_S: Final = 10.0  # sources that tell more rarely complete rows of the ring later
+FLOWS_A_TIME: Final = 500
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What one run kept: collectors, and minutes from `from_s` up to and without `to_s`. `is_complete` False: it is tried again."""
+
+    collectors: int
+    from_s: int
+    to_s: int
+    is_complete: bool
+
+
+def history_store(client: "redis.Redis", *, now_s: float) -> Stored | None:
+    """Keeps all full minutes of the ring that are not kept yet, and when mirrors were first and last seen. None while another run is at it.
+
+    Raises redis.RedisError and DatabaseError; the next run then catches up. Sources that tell late have their last minutes written anew.
+    """
+    if not client.set(STORING, "1", nx=True, ex=STORING_S):
+        return None
+    try:
+        return _store(client, now_s)
+    finally:
+        client.delete(STORING)
+
+
+def _store(client: "redis.Redis", now_s: float) -> Stored:
+    end = int(now_s - SETTLE_S) // MINUTE * MINUTE
+    oldest = -(-(int(now_s) - ROWS + 1) // MINUTE) * MINUTE  # the first minute that the ring holds whole
+    stored = int(cast("bytes | None", client.get(STORED)) or 0)
+    begin = stored if oldest <= stored <= end else oldest  # a mark that lies ahead is of a clock that was set back
+    is_complete, count = True, 0
+    for found in _batches(client):
+        written = []
+        for now in found:
+            is_late = any(one.interval_s > SLOW_INTERVAL_S or one.lag_s for one in now.members)
+            try:
+                minutes = _minutes(client, now.key, oldest if is_late else begin, end)
+            except RingBusyError:
+                is_complete = False
+                continue
+            if minutes is not None:
+                written.append(minutes)
+        history_backend().write(written)
+        count += len(written)
+    _store_flows(client)
+    if is_complete:
+        client.set(STORED, end)
+    return Stored(count, begin, end, is_complete)
+
+
+def _batches(client: "redis.Redis") -> Iterator[list[CollectorNow]]:
+    keys = sorted(cast("list[bytes]", client.hkeys(NOW)))
+    for at in range(0, len(keys), COLLECTORS_A_TIME):
+        packed = cast("list[bytes | None]", client.hmget(NOW, keys[at : at + COLLECTORS_A_TIME]))
+        yield [decode_collector(one) for one in packed if one is not None]
+
+
+def _minutes(client: "redis.Redis", collector_key: str, begin: int, end: int) -> Minutes | None:
+    """Means of whole minutes; None where there are none."""
+    if begin >= end:
+        return None
+    view = read_ring(client, collector_key, from_s=begin, to_s=end)
+    series: dict[str, dict[str, chunks.Column]] = {}
+    for label, values in view.columns.items():
+        name, _, column = label.rpartition(":")
+        series.setdefault(name, {})[column] = means(values, MINUTE)
+    return Minutes(collector_key, begin, series) if series else None
+
+
+# -- flowing
+
+
+def _store_flows(client: "redis.Redis") -> None:
+    """First and last packets of every mirror that is seen now."""
+    for keys in _parts(sorted(cast("list[bytes]", client.hkeys(SOURCES))), COLLECTORS_A_TIME):
+        flows = []
+        packed = cast("list[bytes | None]", client.hmget(SOURCES, keys))
+        for key, one in zip(keys, packed, strict=True):
+            sources = decode_sources(one) if one is not None else []
+            flows += [_flow(key.decode(), source) for source in sources if source.tap_configuration_key and source.last_packet_ms]
+        for some in _parts(flows, FLOWS_A_TIME):
+            flows_keep(some)
+
+
+def _parts(values: Sequence[T], length: int) -> Iterator[Sequence[T]]:
+    for at in range(0, len(values), length):
+        yield values[at : at + length]
+
+
+def _flow(collector_key: str, source: SourceNow) -> SourceFlow:
+    last = max(source.first_packet_ms, source.last_packet_ms)
+    return SourceFlow(
+        tap_configuration_key=source.tap_configuration_key, collector_key=collector_key, nic_key=source.nic_key,
+        first_at=datetime.fromtimestamp((source.first_packet_ms or last) / 1000, UTC), last_at=datetime.fromtimestamp(last / 1000, UTC),
+    )  # fmt: skip
+
+
+@transaction.atomic
+def flows_keep(flows: Sequence[SourceFlow]) -> None:
+    """Keeps the earliest first and the newest last packet of each mirror at each collector. Two statements. Raises DatabaseError."""
+    keys = sorted({one.tap_configuration_key for one in flows})
+    kept = {
+        (one.tap_configuration_key, one.collector_key): one
+        for one in SourceFlow.objects.select_for_update().filter(tap_configuration_key__in=keys).order_by("pk")
+    }
+    news: dict[tuple[str, str], SourceFlow] = {}
+    for one in flows:
+        place = (one.tap_configuration_key, one.collector_key)
+        before = news.get(place) or kept.get(place)
+        if before is not None:
+            one.first_at, one.last_at = min(one.first_at, before.first_at), max(one.last_at, before.last_at)
+        news[place] = one
+    SourceFlow.objects.bulk_create(
+        news.values(),
+        update_conflicts=True,
+        unique_fields=["tap_configuration_key", "collector_key"],
+        update_fields=["nic_key", "first_at", "last_at"],
+    )
+
+
+# -- days
+
+
+def history_merge(*, now_s: float) -> int:
+    """Makes a day's rows of its hours, for every day that is over; how many rows. Raises DatabaseError; what is left is merged by the next run."""
+    return sum(chunks.merge_day(day) for day in chunks.days_to_merge(now_s=now_s))
+
+
+def history_trim(*, now_s: float) -> int:
+    """Forgets what is older than the settings say; how many rows. Raises DatabaseError."""
+    return chunks.trim(now_s=now_s, minutes_kept_s=settings.TRAFFIC_HISTORY_HOURS * HOUR, days_kept_s=settings.TRAFFIC_HISTORY_DAYS * DAY)
