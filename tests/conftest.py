@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only-stack", action="store_true", help="run only the tests that start the whole product as processes, browser tests apart")
     parser.addoption("--only-browser", action="store_true", help="run only the tests that need a browser")
     parser.addoption("--without-processes", action="store_true", help="run all but those two groups (bin/test runs them beside)")
+    parser.addoption("--without-namespaces", action="store_true", help="leave out the tests that need network namespaces (root on Linux, nftables)")
     parser.addoption("--long", action="store_true", help="run the full figures of soak, fuzz and fault drills too")
 
 
@@ -55,6 +56,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out.setdefault("without a browser", []).append(item)
         elif config.getoption("--without-processes") and (item.get_closest_marker("stack") or item.get_closest_marker("e2e")):
             left_out.setdefault("run beside", []).append(item)
+        elif config.getoption("--without-namespaces") and item.get_closest_marker("namespaces"):
+            left_out.setdefault("without namespaces", []).append(item)
         elif item.get_closest_marker("long") and not is_long_wanted:
             left_out.setdefault("long, see --long", []).append(item)
         elif item.get_closest_marker("full_run") and not is_full:
