@@ -1,6 +1,7 @@
 """Runs all checks in the order in which they tell most for the least time; stops at the first group that fails.
 
-With arguments it is one pytest run on SQLite with them (`--long` alone is no argument but the full run with its long drills).
+With arguments it is one pytest run on SQLite with them. Alone, `--long` is the full run with its long drills, and `--without-namespaces` the full
+run on a machine that cannot make network namespaces.
 pytest's own summary is the last line in both cases.
 """
 
@@ -19,6 +20,7 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
+GROUPS = ("--long", "--without-namespaces")  # options that name groups of tests; with nothing else it is the full run
 
 
 def node() -> str:
@@ -66,15 +68,14 @@ def run_static_checks() -> int:
 
 
 def main(arguments: list[str]) -> int:
-    is_long = "--long" in arguments
-    chosen = [argument for argument in arguments if argument != "--long"]
-    long = ["--long"] if is_long else []
+    named = [argument for argument in arguments if argument in GROUPS]
+    chosen = [argument for argument in arguments if argument not in GROUPS]
     if chosen:
-        return subprocess.run([PYTHON, "-m", "pytest", *long, *chosen], cwd=ROOT, check=False).returncode
+        return subprocess.run([PYTHON, "-m", "pytest", *named, *chosen], cwd=ROOT, check=False).returncode
     if run_static_checks():
         print("bin/test: failed before any test ran; see FAIL above.", flush=True)
         return 1
-    return run_in_lanes(long)
+    return run_in_lanes(named)
 
 
 def run_in_lanes(arguments: list[str]) -> int:

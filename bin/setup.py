@@ -24,6 +24,7 @@ PYTHON = VENV / "bin" / "python"
 LOG = ROOT / ".venv-setup.log"
 VENDOR = ROOT / "static" / "vendor"
 COPY_SCRIPT = "scripts/vendor.mjs"
+NETWORK_TOOLS = {"nft": "nftables", "ip": "iproute2", "tc": "iproute2", "ethtool": "ethtool", "setpriv": "util-linux"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -208,17 +209,41 @@ def set_up_front_end(purpose: str) -> None:
     (stamp_dir / f".node-{purpose}.stamp").write_text(digest)
 
 
+def has_apt() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def apt_install(what: str, packages: Sequence[str]) -> None:
+    """Debian's packages, by root only. Raises SetupError."""
+    env = {**environment(), "DEBIAN_FRONTEND": "noninteractive"}
+    run("reading Debian's package lists", ["apt-get", "update", "-q"], explain=NETWORK_ADVICE, env=env)
+    run(what, ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages], explain=NETWORK_ADVICE, env=env)
+
+
+def set_up_network_tools() -> None:
+    """What the tests of the collector agent make networks with. Where it cannot be had, those tests fail unless they are left out by name."""
+    path = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
+    packages = sorted({package for tool, package in NETWORK_TOOLS.items() if shutil.which(tool, path=path) is None})
+    if not packages:
+        return
+    lack = f"the tests of the collector agent need {', '.join(packages)}: install them, or leave those tests out with --without-namespaces."
+    if not has_apt():
+        say(lack)
+        return
+    try:
+        apt_install("installing what the tests of the collector agent make networks with", packages)
+    except SetupError as error:
+        say(f"{error}\n{lack}")
+
+
 def set_up_browser() -> None:
     """Chromium for the browser tests: the machine's, else Debian's package, else Playwright's own download. None at all is an error."""
     if os.environ.get("VTAPWEB_CHROMIUM") or any(shutil.which(name) for name in BROWSERS) or stamp_path("playwright").is_file():
         return
     reasons = []
-    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        env = {**environment(), "DEBIAN_FRONTEND": "noninteractive"}
+    if has_apt():
         try:
-            run("reading Debian's package lists", ["apt-get", "update", "-q"], explain=NETWORK_ADVICE, env=env)
-            install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium"]
-            run("installing Chromium for the browser tests", install, explain=NETWORK_ADVICE, env=env)
+            apt_install("installing Chromium for the browser tests", ["chromium"])
         except SetupError as error:
             reasons.append(str(error))
         else:
@@ -244,6 +269,7 @@ def main() -> int:
             set_up_front_end(purpose)
             if purpose == "dev":
                 set_up_browser()
+                set_up_network_tools()
     except SetupError as error:
         say(str(error))
         return 1

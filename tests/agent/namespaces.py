@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 CLONE_NEWNET = 0x40000000
-TOOLS = ("ip", "nft", "tc", "ethtool")
+TOOLS = ("ip", "nft", "tc", "ethtool", "setpriv")
+SEARCHED = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)
 
@@ -52,7 +53,7 @@ class Namespace:
     def run(self, *command: str, stdin: str = "") -> str:
         """What the command prints there. Raises AssertionError with what it said when it fails."""
         with inside(self.name):
-            done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+            done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env={**os.environ, "PATH": SEARCHED})
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -74,8 +75,8 @@ class Lab:
     """Makes namespaces and cables; all gone when it is closed."""
 
     def __init__(self) -> None:
-        missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-        advice = "Run as root on Linux with nftables, iproute2 and ethtool, or leave these tests out by name: --without-namespaces"
+        missing = [tool for tool in TOOLS if shutil.which(tool, path=SEARCHED) is None]
+        advice = "Run as root on Linux with nftables, iproute2, ethtool and setpriv, or leave these tests out by name: --without-namespaces"
         if missing:
             pytest.fail(f"tests in network namespaces need {', '.join(missing)}. {advice}")
         self._stack = ExitStack()
