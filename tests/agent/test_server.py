@@ -38,8 +38,8 @@ def sure() -> Backoff:
     return Backoff(chance=lambda: 1.0)
 
 
-def server_at(url: str, token_file: Path, **options: str) -> Server:
-    return Server(url, Token(str(token_file)), backoff=sure(), **options)
+def server_at(url: str, token_file: Path) -> Server:
+    return Server(url, Token(str(token_file)), backoff=sure())
 
 
 def test_documents_go_over_one_kept_connection(intake: Intake, token_file: Path) -> None:
