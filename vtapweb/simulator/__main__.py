@@ -10,7 +10,6 @@ from vtapweb.simulator.asgi import HttpServer
 from vtapweb.simulator.journal import Journal, JournalError
 from vtapweb.simulator.server import Server
 from vtapweb.simulator.throttle import Budgets
-from vtapweb.simulator.traffic import Player
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,9 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         journal=journal,
         operation_s=options.operation_s,
         retry_after_s=options.retry_after_s,
+        agents_file=options.agents,
     )
-
-    player = Player(estate, server.flows, options.agents, settle=server.settle)
 
     def tell(url: str, port: int) -> None:
         if options.port_file is not None:
@@ -53,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
 
     try:
-        HttpServer(server, options.host, options.port, tell, background=player.run).run()
+        HttpServer(server, options.host, options.port, tell, background=server.player.run).run()
     finally:
         journal.close()
     return 0

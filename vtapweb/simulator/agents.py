@@ -39,7 +39,8 @@ class Source:
 
 @dataclass(slots=True)
 class Agent:
-    """The agent on one member of one destination. `skew_s` is how far its wall clock is off, `is_merging` that it counts merged packets."""
+    """The agent on one member of one destination. `skew_s` is how far its wall clock is off, `is_merging` that it counts merged packets,
+    `is_silent` that it posts nothing, `drop_percent` how much of what arrives its machine does not keep up with."""
 
     destination: Destination
     member: Member
@@ -47,6 +48,8 @@ class Agent:
     is_closed: bool = False
     skew_s: int = 0
     is_merging: bool = False
+    is_silent: bool = False
+    drop_percent: int = 0
     boots: int = 1
     seq: int = 0
     mono_ms: int = 0
@@ -87,11 +90,8 @@ class Agent:
         self.mono_ms += seconds * 1_000
 
     def count(self, arrival: Arrival) -> None:
-        """What a source's mirror brought."""
-        self.count_from(arrival.source.address, arrival.source.mac, vni_of(arrival.source.tap_key), arrival)
-
-    def count_from(self, address: str, mac: str, vni: int, arrival: Arrival) -> None:
-        """Frames in their envelopes from an outer address; `mac` is the source's own, "" where nobody knows it."""
+        """What a source's mirror brought: frames in their envelopes, from its outer address."""
+        address = arrival.source.address
         packets = arrival.received + arrival.sent
         if not packets:
             return
@@ -101,7 +101,7 @@ class Agent:
         self.host["udp_in"] += packets
         source = self.sources.get(address)
         if source is None:
-            source = self.sources[address] = Source(mac, vni)
+            source = self.sources[address] = Source(arrival.source.mac, vni_of(arrival.source.tap_key))
         received, sent = arrival.received, arrival.sent
         if self.is_merging:
             received, sent = -(-received // MERGED), -(-sent // MERGED)
@@ -117,10 +117,11 @@ class Agent:
         self.host["rx_bytes"] += load.received_octets
 
     def drop(self, packets: int) -> None:
-        """Packets that the machine did not keep up with: half were lost before the kernel counted, half before the tool read them."""
-        self.host["rx_dropped"] += packets - packets // 2
-        self.host["udp_rcvbuf_errors"] += packets // 2
-        self.host["sock_drops"] += packets // 2
+        """Of so many packets that came the machine did not keep up with some: half of those its NIC dropped, half the tool did not read."""
+        dropped = packets * self.drop_percent // 100
+        self.host["rx_dropped"] += dropped - dropped // 2
+        self.host["udp_rcvbuf_errors"] += dropped // 2
+        self.host["sock_drops"] += dropped // 2
 
     def document(self, wall_ms: int) -> bytes:
         """The next document, as JSON. Full at first, every tenth time, and when the receiver asked for it."""

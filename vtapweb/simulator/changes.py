@@ -18,6 +18,7 @@ POWER_STATES = ("running", "deallocated", "stopped", "starting", "deallocating")
 ROLES = ("reader", "contributor")
 FEATURE_STATES = ("NotSpecified", "NotRegistered", "Pending", "Registering", "Registered", "Unregistering", "Unregistered")
 NICS_AT_ONCE = 500
+SHARED_ADDRESS = "ipconfig-of-another"  # the name of an ipConfiguration that says somebody else's address
 
 
 class ChangeError(ValueError):
@@ -241,6 +242,42 @@ def tap_configuration_delete(estate: Estate, nic: str, name: str = "") -> str:
     estate.replace(held, document)
     _forget_source(estate, chosen[0])
     return f"{document['name']} is no longer mirrored by {chosen[0]['name']}."
+
+
+def address_share(estate: Estate, nic: str, other: str) -> str:
+    """`nic` gets one more ipConfiguration, with the address that `other` has: Azure would not allow it, overlapping networks do."""
+    held, owner = find(estate, Kind.NETWORK_INTERFACES, nic), find(estate, Kind.NETWORK_INTERFACES, other)
+    document = held.json()
+    configurations = document["properties"]["ipConfigurations"]
+    if held.key == owner.key or any(one["name"] == SHARED_ADDRESS for one in configurations):
+        raise ChangeError(f"{document['name']} has that address already, or another one that is not its own.")
+    address = owner.json()["properties"]["ipConfigurations"][0]["properties"]["privateIPAddress"]
+    subnet_id = configurations[0]["properties"]["subnet"]["id"]
+    configurations.append(documents.ip_configuration(held.arm_id, SHARED_ADDRESS, address, subnet_id, is_primary=False))
+    estate.replace(held, document)
+    return f"{document['name']} has the address {address} too."
+
+
+def address_unshare(estate: Estate, nic: str) -> str:
+    """`nic` has its own addresses only."""
+    held = find(estate, Kind.NETWORK_INTERFACES, nic)
+    document = held.json()
+    own = [one for one in document["properties"]["ipConfigurations"] if one["name"] != SHARED_ADDRESS]
+    if len(own) == len(document["properties"]["ipConfigurations"]):
+        raise ChangeError(f"{document['name']} has nobody else's address.")
+    document["properties"]["ipConfigurations"] = own
+    estate.replace(held, document)
+    return f"{document['name']} has its own addresses only."
+
+
+def shared_addresses(estate: Estate) -> list[tuple[str, str]]:
+    """(NIC's id, address) of those that have somebody else's."""
+    found = []
+    for held in estate.all_of(Kind.NETWORK_INTERFACES):
+        if SHARED_ADDRESS.encode() in held.body:
+            configurations = held.json()["properties"]["ipConfigurations"]
+            found += [(held.arm_id, one["properties"]["privateIPAddress"]) for one in configurations if one["name"] == SHARED_ADDRESS]
+    return found
 
 
 def _subnet(vnet: Json, text: str) -> Json:

@@ -24,6 +24,8 @@ from vtapweb.simulator.estate import Estate
 from vtapweb.simulator.faults import METHODS, Fault, FaultKind, Faults
 from vtapweb.simulator.journal import Journal
 from vtapweb.simulator.reads import API_NAMES, split_url
+from vtapweb.simulator.traffic import Player
+from vtapweb.simulator.traffic_faults import TrafficFault, TrafficFaultKind, free_address, keys_of, overload_factor
 from vtapweb.simulator.writes import Writes
 
 HERE = Path(__file__).parent
@@ -114,6 +116,7 @@ class Control:
     faults: Faults
     log: deque[LogEntry]
     writes: Writes
+    player: Player
     monotonic_s: Callable[[], float]
     unix_s: Callable[[], float]
     rebuild: Callable[[], Estate]
@@ -157,6 +160,10 @@ class Control:
                 return Answer(200, "text/css; charset=utf-8", (HERE / "control.css").read_bytes())
             case "/_control/state":
                 return _json(200, self.state())
+            case "/_control/traffic":
+                return _json(200, self.player.state())
+            case "/_control/agents":
+                return _json(200, {"value": self.player.agents_state()})
             case "/_control/writes":
                 return _json(200, self.writes.log.shown())
             case "/_control/log":
@@ -186,6 +193,11 @@ class Control:
         names = {subscription_id: document["displayName"] for subscription_id, document in self.estate.subscriptions.items()}
         return [
             *(Wrong(f"⬢ {fault.sentence_at(now_s)}") for fault in self.faults.active if not fault.is_over(now_s)),
+            *(Wrong(f"⬢ {fault.sentence}", "traffic/end", {"number": str(fault.number)}) for fault in self.player.faults.active),
+            *(
+                Wrong(f"▲ {nic} has the address {address} of another NIC", "addresses/unshare", {"nic": nic})
+                for nic, address in changes.shared_addresses(self.estate)
+            ),
             *(
                 Wrong(
                     f"⬢ {names[held]}: {'everything' if kind == '*' else kind} answers 403",
@@ -235,6 +247,11 @@ class Control:
             "retry_after_s": self.writes.operations.retry_after_s,
             "writes": list(self.writes.log.entries.values())[: -LOG_ROWS - 1 : -1],
             "write_count": len(self.writes.log.entries),
+            "agents": self.player.agents_state()[:LOG_ROWS],
+            "agent_count": len(self.player.agents),
+            "collectors": self._collectors(),
+            "mirrored": self._mirrored(),
+            "hub_peering": next((name for name, state in self._peerings() if state == "Connected"), ""),
             "peering_states": changes.PEERING_STATES,
             "power_states": changes.POWER_STATES,
             "log": list(self.log)[: -LOG_ROWS - 1 : -1],
@@ -255,6 +272,14 @@ class Control:
                 if not is_broken or state != "Connected":
                     found.append((f"{document['name']}/{side['name']}", state))
         return found
+
+    def _collectors(self) -> list[str]:
+        """What a collector can be called by: its load balancer's name or its NIC's, and its members'."""
+        agents = list(self.player.agents.values())[:SUGGESTIONS]
+        return list(dict.fromkeys(name for agent in agents for name in (agent.destination.owner_key.rsplit("/", 1)[1], agent.name)))
+
+    def _mirrored(self) -> list[str]:
+        return [flow.mirror.nic_key.rsplit("/", 1)[1] for flow in list(self.player.flows.flows.values())[:SUGGESTIONS]]
 
     def _subnets(self) -> list[str]:
         found: list[str] = []
@@ -347,7 +372,37 @@ def _fault_start(control: Control, fields: Fields) -> str:
 
 def _faults_clear(control: Control, _: Fields) -> str:
     control.faults.active.clear()
+    control.player.end_faults()
     return "All faults have ended."
+
+
+def _traffic_start(control: Control, fields: Fields) -> str:
+    kind = fields.text("kind")
+    if kind not in list(TrafficFaultKind):
+        raise ChangeError(f"A fault of traffic is {', '.join(TrafficFaultKind)}; not “{kind}”.")
+    player, target = control.player, fields.text("target", "")
+    player.flows.refresh(round(control.unix_s()))
+    for_s = fields.optional_number("for_s")
+    keys = keys_of(control.estate, player.flows, TrafficFaultKind(kind), target)
+    enough = overload_factor(player.flows, keys, round(control.unix_s())) if kind == TrafficFaultKind.OVERLOAD else 1
+    fault = TrafficFault(
+        0,
+        TrafficFaultKind(kind),
+        target,
+        keys,
+        percent=fields.number("percent", 5, least=1, most=100),
+        factor=fields.number("factor", enough, least=2, most=100_000),
+        address=free_address(control.estate, fields.text("address", "10.0.250.250")) if kind == TrafficFaultKind.UNKNOWN else "",
+        skew_s=fields.number("skew_s", 600),
+        every_s=fields.optional_number("every_s"),
+        until_s=None if for_s is None else control.monotonic_s() + for_s,
+    )
+    return player.start_fault(fault)
+
+
+def _traffic_end(control: Control, fields: Fields) -> str:
+    number = fields.optional_number("number")
+    return control.player.end_faults(None if number is None else [number])
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -412,6 +467,7 @@ def _nics_remove(control: Control, fields: Fields) -> str:
 
 def _reset(control: Control, _: Fields) -> str:
     control.faults.active.clear()
+    control.player.end_faults()
     control.estate.become(control.rebuild())
     control.writes.clear()
     if control.journal is not None:
@@ -436,6 +492,10 @@ def _pace(control: Control, fields: Fields) -> str:
 ACTIONS: dict[str, Callable[[Control, Fields], str]] = {
     "faults": _fault_start,
     "faults/clear": _faults_clear,
+    "traffic/start": _traffic_start,
+    "traffic/end": _traffic_end,
+    "addresses/share": lambda control, fields: changes.address_share(control.estate, fields.text("nic"), fields.text("other")),
+    "addresses/unshare": lambda control, fields: changes.address_unshare(control.estate, fields.text("nic")),
     "peerings": _peering,
     "access": _access,
     "apis": _api,

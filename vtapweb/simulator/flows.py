@@ -6,12 +6,12 @@ What was before this process counts as it was found at its start. Knows no clock
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from vtapweb.simulator.curve import Load, curve_of, seed_of, shares_of, split
-from vtapweb.simulator.estate import Estate
+from vtapweb.simulator.estate import Estate, fold
 from vtapweb.simulator.routes import Destination, Mirror, Route, Routes
 
 T = TypeVar("T")
@@ -72,10 +72,12 @@ class Arrival:
 
 @dataclass(slots=True)
 class Flows:
-    """The account of one estate. `never` holds folded ids of NICs whose mirrors carry nothing though nothing is wrong with them."""
+    """The account of one estate. `never` holds folded ids of NICs whose mirrors carry nothing though nothing is wrong with them, `strangers`
+    addresses that no NIC has, each with the folded id of the destination it sends to."""
 
     estate: Estate
     never: set[str] = field(default_factory=set)
+    strangers: set[tuple[str, str]] = field(default_factory=set)
     routes: Routes = field(init=False)
     flows: dict[tuple[str, str], Flow] = field(default_factory=dict)
     lost: list[Route] = field(default_factory=list)  # mirrors whose destination does not exist
@@ -98,14 +100,21 @@ class Flows:
                 self._step(flow, flow.starts[1], flow.starts[0])
                 flow.starts = None
 
-    def factor_set(self, nic_key: str, factor: float, now_s: int) -> None:
-        """How many times its curve a NIC sends and receives from now on; 0 nothing."""
-        self._factors.setdefault(nic_key, Steps([1.0])).set(factor, now_s)
+    def factors_set(self, factors: Mapping[str, float], now_s: int) -> None:
+        """How many times its curve a NIC sends and receives from now on, 0 nothing; those that are not named as much as their curves say."""
+        for nic_key in {*factors, *self._factors}:
+            self._factors.setdefault(nic_key, Steps([1.0])).set(factors.get(nic_key, 1.0), now_s)
 
     def never_set(self, nic_keys: Iterable[str], now_s: int) -> None:
         """Of which NICs the mirrors carry nothing from now on."""
-        self.never = set(nic_keys)
-        self._is_stale = True
+        self._is_stale |= self.never != (wanted := set(nic_keys))
+        self.never = wanted
+        self.refresh(now_s)
+
+    def strangers_set(self, strangers: Iterable[tuple[str, str]], now_s: int) -> None:
+        """Who sends from now on without a NIC: (address, folded id of a destination)."""
+        self._is_stale |= self.strangers != (wanted := set(strangers))
+        self.strangers = wanted
         self.refresh(now_s)
 
     def arrivals(self, second: int) -> Iterator[Arrival]:
@@ -162,7 +171,7 @@ class Flows:
         """What the routes say now becomes what flows, at once where it ends and soon where it begins."""
         seen = set()
         self.lost = []
-        for route in self.routes.all():
+        for route in [*self.routes.all(), *self._strange_routes()]:
             if route.destination is None:
                 self.lost.append(route)
                 continue
@@ -185,6 +194,15 @@ class Flows:
                 del self.flows[place]
                 for places in self._arriving.values():
                     places.discard(place)
+
+    def _strange_routes(self) -> Iterator[Route]:
+        destinations = self.routes.destinations()
+        for address, destination_key in sorted(self.strangers):
+            destination = destinations.get(destination_key)
+            name = f"stranger {address}"
+            tap_key = next((key for key, (arm_id, _, _) in self.routes.taps.items() if fold(arm_id) == destination_key), "")
+            mirror = Mirror(name, name, "", "", address, "", tap_key, is_ready=True)
+            yield Route(mirror, destination, tuple(member for member in destination.members if member.is_running) if destination else ())
 
     def _want(self, flow: Flow, wanted: tuple[str, ...], now_s: int) -> None:
         if wanted and not flow.members.now:

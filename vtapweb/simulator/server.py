@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import RLock
 from urllib.parse import parse_qsl
 
@@ -24,6 +25,7 @@ from vtapweb.simulator.journal import Journal
 from vtapweb.simulator.paging import Pages
 from vtapweb.simulator.reads import Address, Reads, segments_of, split_url
 from vtapweb.simulator.throttle import Budgets, Throttle
+from vtapweb.simulator.traffic import Player
 from vtapweb.simulator.write_log import Write
 from vtapweb.simulator.writes import METHODS, Asked, Writes, operation_asked
 
@@ -57,7 +59,7 @@ class Server:
     """An Azure of one estate. Safe to call from several threads; calls take turns.
 
     `rebuild` makes the estate anew for a reset (default: the builder of its size); without `journal` changes are lost with the object.
-    `operation_s` is how long a write's operation takes, `retry_after_s` what it tells callers to wait.
+    `operation_s` is how long a write's operation takes, `retry_after_s` what it tells callers to wait; `agents_file` tells `player` where to post.
     """
 
     estate: Estate
@@ -75,7 +77,9 @@ class Server:
     writes: Writes = field(init=False)
     control: Control = field(init=False)
     throttle: Throttle = field(init=False)
+    agents_file: Path | None = None
     flows: Flows = field(init=False)
+    player: Player = field(init=False)
     _lock: RLock = field(default_factory=RLock)
     _number: int = 0
 
@@ -83,12 +87,13 @@ class Server:
         self.reads = Reads(self.estate, Pages(self.page_size))
         self.throttle = Throttle(self.budgets)
         self.flows = Flows(self.estate)
+        self.player = Player(self.estate, self.flows, self.agents_file, self.settle, self.unix_s, self.monotonic_s)
         self.writes = Writes(self.estate, self.faults, self.operation_s)
         self.writes.operations.retry_after_s = self.retry_after_s
         if self.journal is not None:
             self.journal.load_writes(self.writes.operations, self.writes.log)
         rebuild = self.rebuild or estates.builder_of(self.estate.size)
-        self.control = Control(self.estate, self.faults, self.log, self.writes, self.monotonic_s, self.unix_s, rebuild, self.journal)
+        self.control = Control(self.estate, self.faults, self.log, self.writes, self.player, self.monotonic_s, self.unix_s, rebuild, self.journal)
 
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises for what a caller sends."""

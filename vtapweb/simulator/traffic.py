@@ -11,8 +11,8 @@ import contextlib
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +26,7 @@ from vtapweb.simulator.documents import Kind
 from vtapweb.simulator.estate import Estate, fold
 from vtapweb.simulator.flows import Flows
 from vtapweb.simulator.routes import Destination, Member
+from vtapweb.simulator.traffic_faults import TrafficFault, TrafficFaults
 
 PATH = "/api/ingest/v1/samples"
 ANSWER_S = 5.0  # an answer later than this counts as none
@@ -152,7 +153,7 @@ class Player:
     agents: dict[tuple[str, str], Agent] = field(default_factory=dict)
     posts: dict[tuple[str, str], Post] = field(default_factory=dict)
     answers: Counter[int] = field(default_factory=Counter)
-    _by_place: dict[tuple[str, str], Agent] = field(default_factory=dict)
+    faults: TrafficFaults = field(default_factory=TrafficFaults)
     _played_s: float | None = None
     _file_stamp: tuple[int, int] | None = None
     _tokens: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -193,6 +194,8 @@ class Player:
         self._played_s = monotonic_s if self._played_s is None or passed > CATCH_UP_S else self._played_s + passed
         self.flows.refresh(now_s)
         self._follow()
+        self.faults.pass_time(self.flows, self.agents.values(), now_s=monotonic_s, unix_s=now_s)
+        before = {key: agent.host["rx_packets"] for key, agent in self.agents.items() if agent.drop_percent}
         played = min(passed, CATCH_UP_S)
         for second in range(now_s - played, now_s):
             for arrival in self.flows.arrivals(second):
@@ -201,6 +204,8 @@ class Player:
                     agent.count(arrival)
             for agent in self.agents.values():
                 agent.count_own(self.flows.own_second(agent.member.nic_key, second))
+        for key, packets in before.items():
+            self.agents[key].drop(self.agents[key].host["rx_packets"] - packets)
         for agent in self.agents.values():
             agent.pass_time(passed)
 
@@ -212,30 +217,43 @@ class Player:
             post = self.posts.setdefault(key, Post())
             if token != post.token:
                 post.token, post.not_before_s = token, 0.0
-            if token and agent.member.is_running and loop.time() >= post.not_before_s:
+            if token and agent.member.is_running and not agent.is_silent and loop.time() >= post.not_before_s:
                 loop.call_later(agent.jitter_s, self._send, agent, post)
 
+    def start_fault(self, fault: TrafficFault) -> str:
+        """Play something from now on; the sentence that says so."""
+        return self.faults.start(fault, self.flows, self.agents.values(), now_s=self.monotonic_s(), unix_s=round(self.unix_s()))
+
+    def end_faults(self, numbers: Iterable[int] | None = None) -> str:
+        """Play it no longer; None: all that is played."""
+        return self.faults.end(numbers, self.flows, self.agents.values(), unix_s=round(self.unix_s()))
+
+    def agents_state(self) -> list[dict[str, Any]]:
+        """Every agent that there is or could be, and how its posting goes."""
+        return [
+            {
+                "destination": agent.destination.arm_id,
+                "member": agent.member.nic_id,
+                "name": agent.name,
+                "is_closed": agent.is_closed,
+                "is_running": agent.member.is_running,
+                "has_token": bool(post.token),
+                "last_status": post.last_status,
+                "sent": post.sent_count,
+                "taken": post.taken_count,
+                "boot": agent.boot,
+                "sources": len(agent.sources),
+            }
+            for key, agent in self.agents.items()
+            for post in [self.posts.get(key, Post())]
+        ]
+
     def state(self) -> dict[str, Any]:
-        """What flows and who posts, for the control."""
+        """What flows, who posts and what is played, for the control."""
         return {
             "url": self.url,
             "answers": {str(status): count for status, count in sorted(self.answers.items())},
-            "agents": [
-                {
-                    "destination": agent.destination.arm_id,
-                    "member": agent.member.nic_id,
-                    "name": agent.name,
-                    "is_closed": agent.is_closed,
-                    "has_token": bool(post.token),
-                    "last_status": post.last_status,
-                    "sent": post.sent_count,
-                    "taken": post.taken_count,
-                    "boot": agent.boot,
-                    "sources": len(agent.sources),
-                }
-                for key, agent in self.agents.items()
-                for post in [self.posts.get(key, Post())]
-            ],
+            "agents": self.agents_state(),
             "mirrors": [
                 {
                     "tap_configuration": flow.mirror.key,
@@ -246,6 +264,7 @@ class Player:
                 }
                 for flow in self.flows.flows.values()
             ],
+            "faults": [asdict(fault) | {"keys": sorted(fault.keys), "sentence": fault.sentence} for fault in self.faults.active],
         }
 
     def _send(self, agent: Agent, post: Post) -> None:
@@ -291,7 +310,8 @@ class Player:
         for key, (destination, member) in wanted.items():
             agent = self.agents.get(key)
             if agent is None:
-                self.agents[key] = Agent(destination, member, self.run_id, is_closed=self._is_closed(member))
+                agent = self.agents[key] = Agent(destination, member, self.run_id, is_closed=self._is_closed(member))
+                self.faults.apply_to(agent)
                 continue
             if member.is_running and not agent.member.is_running:
                 agent.restart()
