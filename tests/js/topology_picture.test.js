@@ -61,11 +61,11 @@ test("a flight starts here and ends there", () => {
 });
 
 test("the address bar restores view, selection and open node, and keeps what is not ours", () => {
-  const state = { view: { x: 120, y: -40, k: 0.75 }, selection: new Set([12, 13, 14, 40]), node: 30, pick: "destination" };
+  const state = { view: { x: 120, y: -40, k: 0.75 }, selection: new Set([12, 13, 14, 40]), node: 30, pick: "destination", unit: "packets" };
   const query = addressOf("?theme=x", state);
-  assert.equal(query, "?theme=x&at=120,-40,0.75&sel=c-e.14&node=30&pick=destination");
-  assert.deepEqual(readAddress(query), { view: state.view, selection: [12, 13, 14, 40], node: 30, pick: "destination" });
-  assert.deepEqual(readAddress("?at=rubbish&sel=!!&node=-1"), { view: null, selection: [], node: null, pick: "" });
+  assert.equal(query, "?theme=x&at=120,-40,0.75&sel=c-e.14&node=30&pick=destination&unit=packets");
+  assert.deepEqual(readAddress(query), { view: state.view, selection: [12, 13, 14, 40], node: 30, pick: "destination", unit: "packets" });
+  assert.deepEqual(readAddress("?at=rubbish&sel=!!&node=-1&unit=apples"), { view: null, selection: [], node: null, pick: "", unit: "bits" });
   assert.equal(viewFromText("1,2"), null);
   assert.equal(viewToText({ x: 0.4, y: 1, k: 0.123456 }), "0,1,0.1235");
 });

@@ -37,6 +37,18 @@ def test_text_has_a_contrast_of_at_least_4_5(theme: str) -> None:
     assert weak == {}
 
 
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+def test_what_is_drawn_is_told_from_what_it_is_drawn_on(theme: str) -> None:
+    """Lines and marks without words: 3, as WCAG asks of graphics; dots on their strand move, and have a dark rim or a light one, so less will do."""
+    colours = table(theme)
+    pairs = [(line, ground) for line in ("flow", "warn", "bad", "stale", "ink3", "hub") for ground in ("pipe", "vnet", "sub", "chip")]
+    weak = {pair: round(contrast(colours[pair[0]], colours[pair[1]]), 2) for pair in pairs if contrast(colours[pair[0]], colours[pair[1]]) < 3}
+    assert weak == {}
+    assert contrast(colours["dot"], colours["flow"]) >= 1.5
+    assert contrast(colours["dot"], colours["flow2"]) >= 1.5
+    assert contrast(colours["flow"], colours["flow2"]) >= 2, "a strand that carries and one that does not"
+
+
 def test_system_light_is_light() -> None:
     assert table(SYSTEM) == table(LIGHT)
 

@@ -13,6 +13,7 @@ from vtapweb.access.selectors import scope_of_request, viewer_of
 from vtapweb.events.bus import current_seq
 from vtapweb.inventory.selection import selection_keep, selection_keys
 from vtapweb.topology.actions import topology_rearrange
+from vtapweb.topology.measured import measured_picture
 from vtapweb.topology.nodes import nic_keys_of_nodes, node_find, nodes_in_flight, nodes_matching, nodes_of_nics
 from vtapweb.topology.picture import current_revision, etag_of, picture_of
 from vtapweb.web.problem import ProblemError
@@ -42,6 +43,36 @@ class HitOut(Schema):
 class InFlightOut(Schema):
     id: int
     change: int
+
+
+class MeasuredOut(Schema):
+    """Rates per second; null is not known."""
+
+    id: int
+    state: str
+    words: str
+    rules: list[str]
+    alarm: str
+    capacity_bits_per_s: int | None
+    drops_per_s: float | None
+    origin: str
+    interval_s: float | None
+    lag_s: float | None
+    arrived_ms: int | None
+    has_sources: bool
+    is_estimate: bool
+    members: int
+    members_missing: int
+
+
+class SilentOut(Schema):
+    id: int
+    words: str
+
+
+class TrafficOut(Schema):
+    collectors: list[MeasuredOut]
+    silent: list[SilentOut]
 
 
 class SelectionIn(Schema):
@@ -101,6 +132,11 @@ def find(request: HttpRequest, q: str = "") -> list[dict[str, object]]:
 @router.get("/topology/in-flight", response=list[InFlightOut], summary="NICs that a running change writes to now: node ids, and the change")
 def in_flight(request: HttpRequest) -> list[InFlightOut]:
     return [InFlightOut(id=node_id, change=change) for node_id, change in nodes_in_flight(scope_of_request(request))]
+
+
+@router.get("/topology/traffic", response=TrafficOut, summary="What is known of the collectors' numbers besides the live frames")
+def traffic(request: HttpRequest) -> TrafficOut:
+    return TrafficOut.from_orm(measured_picture(scope_of_request(request)))
 
 
 @router.get("/topology/nodes/{node_id}", response=NodeOut, summary="What a node of the map is")

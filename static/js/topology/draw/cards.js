@@ -33,7 +33,7 @@ export function paintCard(pen, row) {
     paintGauge(pen, box.x + box.w / 2, box.y + box.h / 2, r, card, "");
     return;
   }
-  const isDead = card.style.color === "stale" || card.style.key === "gone";
+  const isDead = isMute(card.style.key) || card.style.key === "gone" || (card.style.color === "stale" && !Number.isFinite(card.rate));
   roundBox(ctx, box, 12);
   ctx.fillStyle = palette.sub;
   ctx.fill();
@@ -94,17 +94,23 @@ function paintLarge(pen, row, box, card) {
   line([address[row], partner[row] || COLLECTOR_KINDS[kind[row]] || kind[row]].filter(Boolean).join(" · "), box.y + 41, palette.ink2, right - left);
 
   const isOld = isMute(style.key);
-  const hasSpark = card.isMeasured && paintSpark(pen, row, { x: right - 116, y: box.y + 49, w: 116, h: 32 }, palette[style.color]);
+  if (card.isMeasured) paintSpark(pen, row, { x: right - 116, y: box.y + 49, w: 116, h: 32 }, palette[style.color]);
   const { figure, unit } = rateParts(isOld ? NaN : rate, pen.traffic.unit);
   if (card.isMeasured) {
-    font(pen, 25, 16, 650);
-    ctx.fillStyle = isOld ? palette.ink2 : palette.ink;
-    const told = Number.isFinite(rate) && !isOld ? `${facts?.is_estimate ? "≈ " : ""}${figure}` : "—";
-    ctx.fillText(told, left, box.y + 72);
-    const after = left + widthOf(ctx, told) + 6;
-    font(pen, 13, 11, 500);
-    ctx.fillStyle = palette.ink2;
-    ctx.fillText(unit || "no data", after, box.y + 72);
+    const isTold = Number.isFinite(rate) && !isOld;
+    if (isTold) {
+      const told = `${facts?.is_estimate ? "≈ " : ""}${figure}`;
+      font(pen, 25, 16, 650);
+      ctx.fillStyle = palette.ink;
+      ctx.fillText(told, left, box.y + 72);
+      const after = left + widthOf(ctx, told) + 6;
+      font(pen, 13, 11, 500);
+      ctx.fillStyle = palette.ink2;
+      ctx.fillText(unit, after, box.y + 72);
+    } else {
+      font(pen, 16, 12, 600);
+      line("— no data", box.y + 69, palette.ink2, right - left);
+    }
   } else {
     font(pen, 18, 12, 600);
     line(`${count(mirrors[row], "mirror")}${members[row] ? ` · ${count(members[row], "member")}` : ""}`, box.y + 69, palette.ink, right - left);
@@ -115,7 +121,6 @@ function paintLarge(pen, row, box, card) {
   font(pen, 12, 11, 400);
   const last = card.isMeasured ? lastLine(pen, row, card) : "";
   line(last, box.y + 109, palette.ink3, right - left);
-  return hasSpark;
 }
 
 /** @param {Pen} pen @param {number} row @param {Box} box @param {Card} card */
@@ -169,7 +174,7 @@ function isQuiet({ style }) {
 /** @param {Card} card @returns {string} the state with what makes it concrete */
 export function stateWords({ style, facts, share }) {
   const words = [style.words];
-  if (isMute(style.key) && facts?.arrived_ms) words[0] = `no report since ${new Date(facts.arrived_ms).toISOString().slice(11, 19)} UTC`;
+  if (isMute(style.key) && facts?.arrived_ms) words[0] = `no report since ${new Date(facts.arrived_ms).toLocaleTimeString("sv-SE")}`;
   if (style.key === "dropping" && facts?.drops_per_s) words[0] = `dropping ${rateWords(facts.drops_per_s, "packets")}`;
   else if (facts?.drops_per_s) words.push(`${rateWords(facts.drops_per_s, "packets")} dropped`);
   if (Number.isFinite(share) && ["near", "over"].includes(style.key)) words.push(shareWords(share));
@@ -181,12 +186,10 @@ export function stateWords({ style, facts, share }) {
 /** @param {Pen} pen @param {number} row @param {Card} card */
 function lastLine(pen, row, { facts }) {
   const { mirrors, members } = pen.graph.collectors.numbers;
-  const parts = [count(mirrors[row], "mirror"), members[row] ? count(members[row], "member") : ""];
   if (facts && (facts.interval_s ?? 1) > 5) {
-    parts.push(`${facts.origin} every ${ageWords(facts.interval_s ?? 0)}`);
-    if (facts.lag_s) parts.push(`${ageWords(facts.lag_s)} behind`);
+    return [`${facts.origin} every ${ageWords(facts.interval_s ?? 0)}`, facts.lag_s ? `${ageWords(facts.lag_s)} behind` : "", count(mirrors[row], "mirror")].filter(Boolean).join(" · ");
   }
-  return parts.filter(Boolean).join(" · ");
+  return [count(mirrors[row], "mirror"), members[row] ? count(members[row], "member") : ""].filter(Boolean).join(" · ");
 }
 
 /**

@@ -382,7 +382,7 @@ function spriteOf(palette) {
   const ctx = sprite.getContext("2d");
   if (!ctx) return sprite;
   const middle = SPRITE_PX / 2;
-  for (const [radius, alpha, color] of /** @type {Array<[number, number, string]>} */ ([[6.5, 0.14, "flow"], [4.6, 0.28, "flow"], [2.5, 1, "dot"]])) {
+  for (const [radius, alpha, color] of /** @type {Array<[number, number, string]>} */ ([[6.5, 0.14, "flow"], [4.8, 0.3, "flow"], [3.4, 1, "flow"], [2.3, 1, "dot"]])) {
     ctx.beginPath();
     ctx.arc(middle, middle, radius, 0, Math.PI * 2);
     ctx.globalAlpha = alpha;

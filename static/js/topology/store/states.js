@@ -51,7 +51,7 @@ export const LIVE_STATES = {
   starting: { key: "starting", glyph: "◌", words: "starting", meaning: "Collector, vtapweb is starting to listen", color: "stale" },
   maintenance: { key: "maintenance", glyph: "◇", words: "in maintenance", meaning: "Collector in maintenance", color: "hub" },
   none: { key: "none", glyph: "–", words: "no live numbers yet", meaning: "Collector without live numbers", color: "ink3" },
-  unknown: { key: "unknown", glyph: "?", words: "not known", meaning: "Collector whose state is not known", color: "stale" },
+  unknown: { key: "unknown", glyph: "?", words: "not judged now", meaning: "Collector that nobody judges now", color: "stale" },
 };
 
 /** @param {string} state of a collector @returns {boolean} it does not report: what it said last is no number of now */

@@ -149,8 +149,8 @@ export class Traffic {
     const facts = this.factsOf.get(id) ?? null;
     if (inventory.key !== "ok") return { style: inventory, facts, rate: NaN, share: NaN, isMeasured: false };
     const rate = this.rateOf(id);
-    const isMeasured = facts !== null || Number.isFinite(rate);
-    const style = facts ? (LIVE_STATES[facts.state] ?? LIVE_STATES.unknown) : Number.isFinite(rate) ? LIVE_STATES.ok : LIVE_STATES.none;
+    const isMeasured = (facts !== null && facts.state !== "none") || Number.isFinite(rate);
+    const style = facts ? (LIVE_STATES[facts.state] ?? LIVE_STATES.unknown) : Number.isFinite(rate) ? LIVE_STATES.unknown : LIVE_STATES.none;
     const wire = this.rateOf(id, "bits") + OUTER_BITS * this.rateOf(id, "packets");
     return { style, facts, rate, share: facts?.capacity_bits_per_s ? wire / facts.capacity_bits_per_s : NaN, isMeasured };
   }
