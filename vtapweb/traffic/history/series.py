@@ -82,13 +82,19 @@ def means(values: "array[float]", of: int) -> "array[float]":
     return array("f", (mean(values[at : at + of]) for at in range(0, len(values), of)))
 
 
-def lay_over(below: "array[float]", above: Sequence[float], at: int) -> None:
+def lay_over(below: "array[float]", above: "array[float]", at: int) -> None:
     """Writes what is known of `above` into `below` from index `at` on; what lies outside of it is left out."""
-    skip = max(0, -at)
-    for index in range(skip, min(len(above), len(below) - at)):
-        value = above[index]
+    skip, stop = max(0, -at), min(len(above), len(below) - at)
+    if stop <= skip:
+        return
+    part = above[skip:stop]
+    total = sum(part)
+    if total == total:  # all of it is known
+        below[at + skip : at + stop] = part
+        return
+    for index, value in enumerate(part, at + skip):
         if value == value:
-            below[at + index] = value
+            below[index] = value
 
 
 def resample(start_s: int, step_s: int, values: "array[float]", grid: Grid) -> "array[float]":
