@@ -29,7 +29,7 @@ def put(client: redis.Redis, ring: Ring, values: dict[int, dict[str, float]]) ->
     with client.pipeline(transaction=True) as pipe:
         ring.write(client, pipe, rows, now_s=max(values))
         pipe.execute()
-    ring.written()
+    ring.written(now_s=max(values))
 
 
 def known(view: RingView, column: str) -> dict[int, float]:

@@ -32,7 +32,7 @@ class Finding:
 
 
 def installation() -> Iterator[Finding]:
-    """This machine's part: settings, data directory, database, queue, workers, people."""
+    """This machine's part: settings, data directory, database, queue, workers, meter, people."""
     try:
         cloud_from_settings(cloud=settings.CLOUD, endpoint=settings.ARM_ENDPOINT, token=settings.ARM_TOKEN)
         open_cloud_for_writes()
@@ -51,12 +51,13 @@ def installation() -> Iterator[Finding]:
         ("database", "The database is up to date."),
         ("redis", "Redis answers."),
         ("worker", "Workers serve every queue."),
+        ("meter", "The meter works."),
     ):
         lack = next((lack for lack in found if lack.part == part), None)
         if lack is not None:
             happened, _, fix = lack.text.partition(". ")
             yield Finding(False, f"{happened}.", fix)
-        elif not (part == "worker" and any(other.part == "redis" for other in found)):
+        elif not (part in {"worker", "meter"} and any(other.part == "redis" for other in found)):
             yield Finding(True, good)
     if database_lack() is None:
         has_admin = User.objects.filter(role=Role.ADMIN, is_active=True).exists()

@@ -24,6 +24,7 @@ from vtapweb.events.models import OutboxEvent
 from vtapweb.inventory.models import SyncRun
 from vtapweb.inventory.selectors import MODELS, resources
 from vtapweb.taps.models import Change, ChangeStep
+from vtapweb.traffic.keys import METER, METER_KEPT_S
 from vtapweb.web.problem import ProblemError
 
 QUEUES = ("work", "clock", "writes")
@@ -66,20 +67,25 @@ def note_queues_are_served(queues: list[str]) -> None:
 def forget_served_queues() -> None:
     """Before workers start: an embedded queue remembers, across a restart, who served it. Raises redis.RedisError."""
     with redis_client() as client:
-        client.delete(*(f"vtapweb:served:{queue}" for queue in QUEUES))
+        client.delete(*(f"vtapweb:served:{queue}" for queue in QUEUES), METER)
 
 
 def redis_lacks() -> list[Lack]:
-    """Why Redis or the workers behind it cannot work; empty when they can."""
+    """Why Redis, the workers or the meter behind it cannot work; empty when they can."""
     try:
         with redis_client() as client:
             unserved = [queue for queue in QUEUES if not client.exists(f"vtapweb:served:{queue}")]
+            is_measuring = bool(client.exists(METER))
     except redis.RedisError as error:
         return [Lack("redis", f"Redis does not answer: {type(error).__name__}. Check REDIS_URL and the server.")]
-    if not unserved:
-        return []
-    text = f"No Celery worker serves the queue {' and '.join(unserved)} (silent for {HEARTBEAT_TTL_S} s). Start one, or look into its log."
-    return [Lack("worker", text)]
+    lacking = []
+    if unserved:
+        text = f"No Celery worker serves the queue {' and '.join(unserved)} (silent for {HEARTBEAT_TTL_S} s). Start one, or look into its log."
+        lacking.append(Lack("worker", text))
+    if not is_measuring:
+        text = f"No meter works (silent for {METER_KEPT_S} s), so there are no live rates. Run: bin/manage meter"
+        lacking.append(Lack("meter", text))
+    return lacking
 
 
 def sync_age_s(*, now: datetime) -> float | None:
@@ -125,8 +131,8 @@ def metrics(*, now: datetime) -> bytes:
     registry = CollectorRegistry()
     missing = {lack.part for lack in lacks()}
     up = Gauge("vtapweb_part_up", "1 when the part works", ["part"], registry=registry)
-    for part in ("database", "redis", "worker", "sync"):
-        is_unknown = (part == "worker" and "redis" in missing) or (part == "sync" and "database" in missing)
+    for part in ("database", "redis", "worker", "meter", "sync"):
+        is_unknown = (part in {"worker", "meter"} and "redis" in missing) or (part == "sync" and "database" in missing)
         up.labels(part).set(float("nan") if is_unknown else part not in missing)
     if "database" not in missing:
         age_s = sync_age_s(now=now)

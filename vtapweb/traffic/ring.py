@@ -192,7 +192,8 @@ class Ring:
         """
         rows_key = _rows_key(self.collector_key)
         stride = (self.capacity + 1) * _WORD
-        if self._is_wider or self._is_head_new:
+        is_due = abs(now_s - self._touched_s) > KEPT_S // 4
+        if self._is_wider or self._is_head_new or is_due:
             if self._is_wider:
                 pipe.set(rows_key, self._rebuilt(client))
             pipe.set(_head_key(self.collector_key), msgspec.msgpack.encode(RingHead(self._names, self.capacity, self.version + 1)))
@@ -200,8 +201,7 @@ class Ring:
             if len(row) < self.capacity:
                 row.extend(self._template[len(row) :])
             pipe.setrange(rows_key, (second % ROWS) * stride, _octets(second, row))
-        if self._is_wider or self._is_head_new or abs(now_s - self._touched_s) > KEPT_S // 4:
-            self._touched_s = now_s
+        if self._is_wider or self._is_head_new or is_due:
             pipe.expire(rows_key, KEPT_S)
             pipe.expire(_head_key(self.collector_key), KEPT_S)
 
@@ -212,11 +212,16 @@ class Ring:
             whole[(second % ROWS) * stride : (second % ROWS + 1) * stride] = _octets(second, row)
         return bytes(whole)
 
-    def written(self) -> None:
+    def written(self, *, now_s: int) -> None:
         """The transaction was carried out."""
-        if self._is_wider or self._is_head_new:
+        if self._is_wider or self._is_head_new or abs(now_s - self._touched_s) > KEPT_S // 4:
             self.version += 1
+            self._touched_s = now_s
             self._is_wider = self._is_head_new = False
+
+    def renew(self) -> None:
+        """What stands in Redis may be gone: write the head again with the next row."""
+        self._is_head_new = True
 
 
 def load_rings(client: "redis.Redis", collector_keys: Collection[str], *, now_s: int) -> dict[str, Ring]:

@@ -52,6 +52,8 @@ class Counters(msgspec.Struct, tag="counters", array_like=True, frozen=True):
     nic_key: str = ""  # the member's NIC, where its token names one
     unattributed: tuple[int, int] | None = None  # of the total, packets and outer IPv4 octets that found no room in the agent's set
     lacks: str = ""  # why the agent cannot count per source, in its own words
+    counter_bits: int = 64  # of the counters of the host
+    line_bits_per_s: int = 0  # of its network interface; 0: not known, then counters of 32 bits are taken as reset, never as wrapped
 
 
 class Point(msgspec.Struct, array_like=True, frozen=True):

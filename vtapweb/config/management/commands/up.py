@@ -1,4 +1,4 @@
-"""`manage.py up`: the whole product in the foreground. Order: queue and simulator, database, web and workers, first sync, ready."""
+"""`manage.py up`: the whole product in the foreground. Order: queue and simulator, database, web, workers and meter, first sync, ready."""
 
 import asyncio
 import base64
@@ -42,7 +42,7 @@ PASSWORD_FILE = "admin_password"  # noqa: S105 - a file's name
 
 
 class Command(BaseCommand):
-    help = "Starts everything in the foreground: queue, simulator, web, workers, beat. Ctrl-C ends all of it."
+    help = "Starts everything in the foreground: queue, simulator, web, workers, beat, meter. Ctrl-C ends all of it."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -122,10 +122,11 @@ async def bring_up(supervisor: Supervisor, decided: Launch, listener: socket.soc
     await supervisor.start(Child("clock", lambda: worker("clock", "--concurrency=1")))
     await supervisor.start(Child("writer", lambda: worker("writes", "--concurrency=1")))
     await supervisor.start(Child("beat", beat))
+    await supervisor.start(Child("meter", lambda: command("meter")))
     password = await asyncio.to_thread(make_first_admin, decided.data_dir)
     address = address_of(decided, listener)
     await supervisor.until("The web process", lambda: web_answers(address), timeout_s=START_TIMEOUT_S)
-    await supervisor.until("The workers", workers_answer, timeout_s=START_TIMEOUT_S)
+    await supervisor.until("The workers and the meter", workers_answer, timeout_s=START_TIMEOUT_S)
     await first_sync(supervisor)
     if password:
         say(f"sign in: admin / {password}")
@@ -253,6 +254,11 @@ def worker(queue: str, *options: str) -> list[str]:
     # In a container everything is root; messages are JSON only, which is what Celery's warning is about.
     celery = python("-W", "ignore:You're running the worker with superuser privileges", "-m", "celery", "-A", "vtapweb.config.celery", "-q")
     return [*celery, "worker", "-n", f"{queue}@%h", "-Q", queue, "--without-gossip", "--without-mingle", *options]
+
+
+def command(name: str) -> list[str]:
+    """One of our own commands that runs for ever."""
+    return python(str(settings.BASE_DIR / "manage.py"), name)
 
 
 def beat() -> list[str]:

@@ -1,0 +1,455 @@
+"""From cumulative counters to rates: what one more reading of a collector's member tells. Pure; the state is one object a member.
+
+R1  the first reading of a boot is a baseline: no rate
+R2  rate = increase / difference of the sender's monotonic clock; wall clocks of two machines are never subtracted
+R3  seq not above the last one: dropped and counted
+R4  lost readings average over the gap, and are counted
+R5  a new boot: a baseline; never a spike, never negative
+R6  the same boot but a counter fell: the increase is the new value, and a reset is counted
+R7  a source first seen after the baseline starts at 0
+R8  a source gone from a full reading: one 0, then nothing
+R9  a gap of more than max(10 s, 3 intervals): no rate, a hole
+R10 less than 200 ms: nothing yet, the increase is kept for the next reading
+R11 32-bit counters wrap only where the step is possible at line speed; 64-bit counters never
+R12 server time = monotonic clock + the smallest (arrival - monotonic) seen, drifting 1 ms a second
+R13 wall clocks more than 5 min apart: a notice only
+R14 the bits shown are inner bits: 8 × (outer IPv4 octets - 36 × packets); wire bits, with the outer Ethernet header, stand beside them
+
+Beyond these: what is lost between two partial readings makes the sources they do not list unknown until a full one comes, never zero; a reading
+of the boot before comes late and is dropped; a smallest delay that no reading reaches any more (a clock was set forward) is forgotten.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, Protocol
+
+LONGEST_GAP_S: Final = 10.0
+LONGEST_GAP_INTERVALS: Final = 3.0
+SHORTEST_MS: Final = 200
+SKEWED_MS: Final = 300_000
+OUTER_L3_OCTETS: Final = 36  # outer IPv4 20, UDP 8, VXLAN 8: what an inner frame carries before it, as counted at layer 3
+OUTER_ETHERNET_OCTETS: Final = 14
+OUTER_OCTETS: Final = OUTER_L3_OCTETS + OUTER_ETHERNET_OCTETS
+_DRIFT: Final = 0.001  # ms a ms
+_LATE_MS: Final = 2_000
+_LATE_IN_A_ROW: Final = 5
+_OLD_IN_A_ROW: Final = 5
+_FORMER_BOOT_MS: Final = 60_000
+_PLACE_FREE_MS: Final = 1_200_000  # a place is another flow's when no window reaches back to the one before
+
+
+class Reading(Protocol):
+    """What is read of a sample; see vtapweb.traffic.samples.Counters."""
+
+    @property
+    def boot(self) -> str: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def mono_ms(self) -> int: ...
+    @property
+    def wall_ms(self) -> int: ...
+    @property
+    def arrival_ms(self) -> int: ...
+    @property
+    def interval_s(self) -> float: ...
+    @property
+    def is_full(self) -> bool: ...
+    @property
+    def packets(self) -> int | None: ...
+    @property
+    def l3_bytes(self) -> int | None: ...
+    @property
+    def host(self) -> dict[str, int]: ...
+    @property
+    def sources(self) -> list[tuple[str, int, int, int]] | None: ...
+    @property
+    def directions(self) -> list[tuple[str, int, str, int, int]] | None: ...
+    @property
+    def unattributed(self) -> tuple[int, int] | None: ...
+    @property
+    def counter_bits(self) -> int: ...
+    @property
+    def line_bits_per_s(self) -> int: ...
+
+
+class Outcome(StrEnum):
+    """What became of a reading."""
+
+    RATE = "rate"
+    BASELINE = "baseline"  # R1, R5
+    HOLE = "hole"  # R9
+    EARLY = "early"  # R10
+    DUPLICATE = "duplicate"  # R3, the same seq again
+    LATE = "late"  # R3, or of the boot before
+    PARTIAL = "partial"  # of a boot without a baseline, and not full: cannot be one
+
+
+class Flow:
+    """One source of one member: outer address and VNI. Rates are those of the last interval; None where that is not known."""
+
+    __slots__ = (
+        "address", "first_ms", "grown", "grown_octets", "index", "inner_bits_per_s", "last_ms", "octets", "owner", "packets", "packets_per_s",
+        "stamp", "torn_ms", "total", "vni",
+    )  # fmt: skip
+
+    def __init__(self, address: str, vni: int, index: int) -> None:
+        self.address = address
+        self.vni = vni
+        self.index = index  # its place in MemberRates.flows; another one's some time after it has gone
+        self.packets = self.octets = 0  # as last read
+        self.grown = self.grown_octets = 0  # in the interval `stamp`
+        self.stamp = -1
+        self.packets_per_s: float | None = None
+        self.inner_bits_per_s: float | None = None
+        self.total = 0  # packets seen since the baseline
+        self.first_ms = self.last_ms = 0  # server time of the first and last increase; 0: none yet
+        self.torn_ms: int | None = None  # the monotonic time of what is known of it, where a partial reading after it was lost
+        self.owner: object = None  # for whoever puts flows together
+
+
+class Interval:
+    """What lies between two readings. Times in ms of server time (R12); increases, None where the source cannot say."""
+
+    __slots__ = ("changed", "dt_ms", "ended_ms", "gone", "host", "l3_octets", "packets", "started_ms", "unattributed")
+
+    def __init__(self) -> None:
+        self.started_ms = self.ended_ms = 0
+        self.dt_ms = 0
+        self.packets: int | None = None
+        self.l3_octets: int | None = None
+        self.unattributed: int | None = None  # packets that the total counts and no source has
+        self.host: dict[str, int] = {}
+        self.changed: list[Flow] = []
+        self.gone: list[Flow] = []
+
+
+def increase(before: int, after: int, *, bits: int = 64, most: float | None = None) -> tuple[int, bool]:
+    """By how much a counter grew, and whether it was reset meanwhile (then it is a lower bound: what it shows now). R6, R11.
+
+    `most` is the largest step that the line's speed allows, None where that is not known; only then may a counter of 32 bits have wrapped.
+    """
+    if after >= before:
+        return after - before, False
+    if bits == 32 and most is not None and (wrapped := after + (1 << 32) - before) <= most:
+        return wrapped, False
+    return after, True
+
+
+def inner_octets(l3_octets: float, packets: float) -> float:
+    """Octets of the mirrored frames themselves, of what was counted at the outer layer 3. Never negative. R14."""
+    return max(l3_octets - OUTER_L3_OCTETS * packets, 0)
+
+
+def wire_octets(l3_octets: float, packets: float) -> float:
+    """Octets on the collector's wire, with the outer Ethernet header. R14."""
+    return l3_octets + OUTER_ETHERNET_OCTETS * packets
+
+
+def longest_gap_s(interval_s: float) -> float:
+    """How far two readings may be apart for a rate between them. R9."""
+    return max(LONGEST_GAP_S, LONGEST_GAP_INTERVALS * interval_s)
+
+
+class MemberRates:
+    """The counters of one machine, reading after reading. What it counts about its own input only ever grows."""
+
+    __slots__ = (
+        "_delays", "_direction_values", "_former", "_free", "_mono_ms", "_offset_ms", "_old_in_a_row", "_pending", "_seq", "_torn", "_values", "boot",
+        "boot_count", "by_key", "direction_totals", "duplicate_count", "flows", "has_sources", "interval", "is_skewed", "late_count", "lost_count",
+        "read_count", "reset_count", "stamp",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.boot: str | None = None
+        self.by_key: dict[tuple[str, int], Flow] = {}
+        self.flows: list[Flow | None] = []  # by index; None: a free place
+        self.stamp = 0  # of the interval that `interval` tells; a flow with another one did not grow in it
+        self.interval: Interval | None = None  # the last one with rates; None after a baseline or a hole
+        self.direction_totals: dict[tuple[str, str], int] = {}  # packets by outer address and inner source MAC since the baseline
+        self.has_sources = False
+        self.is_skewed = False
+        self.read_count = self.lost_count = self.duplicate_count = self.late_count = self.reset_count = self.boot_count = 0
+        self._seq = -1
+        self._mono_ms = 0
+        self._offset_ms: float | None = None
+        self._delays: deque[float] = deque(maxlen=_LATE_IN_A_ROW)
+        self._values: dict[str, int] = {}  # the last reading of each counter of the host, of the total and of what was not attributed
+        self._direction_values: dict[tuple[str, int, str], int] | None = None
+        self._pending: Interval | None = None
+        self._former: tuple[str | None, int] = (None, 0)
+        self._free: deque[tuple[int, int]] = deque()  # index, monotonic ms of when it became free
+        self._torn = False
+        self._old_in_a_row = 0
+
+    # -- taking one more reading
+
+    def take(self, reading: Reading) -> Outcome:
+        """What the reading is. After RATE, `interval` holds what it tells; after BASELINE and HOLE nothing is known until the next one."""
+        if reading.boot != self.boot:
+            return self._other_boot(reading)
+        if reading.seq <= self._seq:
+            return self._old(reading)
+        self._old_in_a_row = 0
+        lost = reading.seq - self._seq - 1
+        dt_ms = reading.mono_ms - self._mono_ms
+        if dt_ms < 0:  # a monotonic clock that runs backwards is another machine's, or one that was restored from a snapshot
+            return self._baseline(reading)
+        self._seq = reading.seq
+        self.read_count += 1
+        self.lost_count += lost
+        self.is_skewed = abs(reading.wall_ms - reading.arrival_ms) > SKEWED_MS
+        ended_ms = round(reading.mono_ms + self._offset(reading, dt_ms))
+        if lost and not reading.is_full:
+            self._tear()
+        if self._pending is None:
+            self.stamp += 1
+        interval = self._pending or Interval()
+        self._absorb(reading, interval, ended_ms, dt_ms)
+        if dt_ms < SHORTEST_MS:
+            self._pending = interval
+            return Outcome.EARLY
+        interval.dt_ms, interval.ended_ms, interval.started_ms = dt_ms, ended_ms, ended_ms - dt_ms
+        self._mono_ms = reading.mono_ms
+        self._pending = None
+        if dt_ms > longest_gap_s(reading.interval_s) * 1000:
+            self._forget_growth(interval)
+            return Outcome.HOLE
+        self.interval = interval
+        self._rate(dt_ms)
+        return Outcome.RATE
+
+    def _rate(self, dt_ms: int) -> None:
+        """Every source's rates over the interval that ended now."""
+        per_s, stamp = 1000 / dt_ms, self.stamp
+        for flow in self.flows:
+            if flow is None:
+                continue
+            if flow.stamp == stamp:
+                grown = flow.grown
+                inner = flow.grown_octets - OUTER_L3_OCTETS * grown
+                flow.packets_per_s = grown * per_s
+                flow.inner_bits_per_s = inner * 8 * per_s if inner > 0 else 0.0
+            elif flow.torn_ms is None:
+                flow.packets_per_s = flow.inner_bits_per_s = 0.0
+            else:
+                flow.packets_per_s = flow.inner_bits_per_s = None
+
+    def forget_delays(self) -> None:
+        """The server's clock was set: what was the smallest delay says nothing any more."""
+        self._offset_ms = None
+        self._delays.clear()
+
+    # -- baselines and what is dropped
+
+    def _other_boot(self, reading: Reading) -> Outcome:
+        former, until_ms = self._former
+        if reading.boot == former and abs(reading.arrival_ms - until_ms) <= _FORMER_BOOT_MS:
+            self.late_count += 1
+            return Outcome.LATE
+        if not reading.is_full:
+            return Outcome.PARTIAL
+        return self._baseline(reading)
+
+    def _old(self, reading: Reading) -> Outcome:
+        self._old_in_a_row += 1
+        if self._old_in_a_row >= _OLD_IN_A_ROW and reading.is_full and reading.mono_ms != self._mono_ms:
+            return self._baseline(reading)  # its numbers began anew without a new boot
+        if reading.seq == self._seq:
+            self.duplicate_count += 1
+            return Outcome.DUPLICATE
+        self.late_count += 1
+        return Outcome.LATE
+
+    def _baseline(self, reading: Reading) -> Outcome:
+        if not reading.is_full:
+            return Outcome.PARTIAL
+        if reading.boot != self.boot:
+            self._former = (self.boot, reading.arrival_ms)
+        self.boot = reading.boot
+        self.boot_count += 1
+        self.read_count += 1
+        self.forget_delays()
+        self._old_in_a_row = 0
+        self.is_skewed = abs(reading.wall_ms - reading.arrival_ms) > SKEWED_MS
+        self._seq, self._mono_ms = reading.seq, reading.mono_ms
+        self._offset(reading, 0)
+        self._pending = None
+        self._torn = False
+        self.stamp += 1
+        self._values = dict(reading.host)
+        if reading.packets is not None and reading.l3_bytes is not None:
+            self._values |= {"packets": reading.packets, "l3_octets": reading.l3_bytes}
+        if reading.unattributed is not None:
+            self._values["unattributed"] = reading.unattributed[0]
+        self._direction_values = None
+        if reading.directions is not None:
+            self._absorb_directions(reading.directions)
+        self._baseline_of_sources(reading.sources or ())
+        self._unknown()
+        self.has_sources = reading.sources is not None
+        return Outcome.BASELINE
+
+    def _baseline_of_sources(self, sources: Sequence[tuple[str, int, int, int]]) -> None:
+        listed = {(address, vni) for address, vni, _, _ in sources}
+        for key in [key for key in self.by_key if key not in listed]:
+            self._remove(key, self.by_key[key])
+        for address, vni, packets, octets in sources:
+            flow = self.by_key.get((address, vni)) or self._new_flow(address, vni)
+            flow.packets, flow.octets, flow.stamp, flow.torn_ms = packets, octets, -1, None
+
+    def _forget_growth(self, interval: Interval) -> None:
+        """What grew over a hole is not told."""
+        for flow in interval.changed:
+            flow.total -= flow.grown
+        self._unknown()
+
+    def _unknown(self) -> None:
+        self.interval = None
+        for flow in self.by_key.values():
+            flow.packets_per_s = flow.inner_bits_per_s = None
+
+    # -- the increases
+
+    def _offset(self, reading: Reading, dt_ms: int) -> float:
+        """The smallest (arrival - monotonic) seen, in ms. R12."""
+        now = float(reading.arrival_ms - reading.mono_ms)
+        if self._offset_ms is None:
+            self._offset_ms = now
+            return now
+        self._delays.append(now)
+        drifted = self._offset_ms + dt_ms * _DRIFT
+        if len(self._delays) == _LATE_IN_A_ROW and min(self._delays) > drifted + _LATE_MS:
+            drifted = min(self._delays)
+        self._offset_ms = min(now, drifted)
+        return self._offset_ms
+
+    def _absorb(self, reading: Reading, interval: Interval, ended_ms: int, dt_ms: int) -> None:
+        self._absorb_host(reading, interval, dt_ms)
+        own = self._absorb_sources(reading, interval, ended_ms, dt_ms)
+        if reading.directions is not None:
+            self._absorb_directions(reading.directions)
+        if reading.unattributed is not None:
+            grown = self._step("unattributed", reading.unattributed[0], reading, dt_ms)
+            interval.unattributed = (interval.unattributed or 0) + (grown or 0)
+        elif own is not None and interval.packets is not None and not self._torn:
+            interval.unattributed = max(interval.packets - sum(flow.grown for flow in interval.changed), 0)
+
+    def _absorb_host(self, reading: Reading, interval: Interval, dt_ms: int) -> None:
+        for name, value in reading.host.items():
+            grown = self._step(name, value, reading, dt_ms)
+            if grown is not None:
+                interval.host[name] = interval.host.get(name, 0) + grown
+        if reading.packets is None or reading.l3_bytes is None:
+            return
+        before, before_octets = self._values.get("packets"), self._values.get("l3_octets")
+        if before is not None and before_octets is not None and (reading.packets < before or reading.l3_bytes < before_octets):
+            self.reset_count += 1  # both began anew, whichever of them shows it
+            before = before_octets = 0
+        self._values["packets"], self._values["l3_octets"] = reading.packets, reading.l3_bytes
+        if before is not None and before_octets is not None:
+            interval.packets = (interval.packets or 0) + reading.packets - before
+            interval.l3_octets = (interval.l3_octets or 0) + reading.l3_bytes - before_octets
+
+    def _step(self, name: str, value: int, reading: Reading, dt_ms: int) -> int | None:
+        """The increase of one counter of the host; None for its first reading."""
+        before = self._values.get(name)
+        self._values[name] = value
+        if before is None:
+            return None
+        most = reading.line_bits_per_s / 8 * dt_ms / 1000 if reading.line_bits_per_s else None
+        grown, is_reset = increase(before, value, bits=reading.counter_bits, most=most)
+        self.reset_count += is_reset
+        return grown
+
+    def _absorb_sources(self, reading: Reading, interval: Interval, ended_ms: int, dt_ms: int) -> int | None:
+        if reading.sources is None:
+            self.has_sources = False
+            return None
+        self.has_sources = True
+        stamp, find, changed = self.stamp, self.by_key.get, interval.changed
+        for address, vni, packets, octets in reading.sources:
+            flow = find((address, vni))
+            if flow is None:
+                flow = self._new_flow(address, vni)
+            grown = packets - flow.packets
+            grown_octets = octets - flow.octets
+            if grown < 0 or grown_octets < 0:
+                self.reset_count += 1
+                grown, grown_octets = packets, octets
+            flow.packets = packets
+            flow.octets = octets
+            if flow.torn_ms is not None:
+                grown, grown_octets = self._mended(flow, grown, grown_octets, reading.mono_ms, dt_ms)
+            if flow.stamp != stamp:
+                flow.stamp = stamp
+                flow.grown = grown
+                flow.grown_octets = grown_octets
+                changed.append(flow)
+            else:
+                flow.grown += grown
+                flow.grown_octets += grown_octets
+            if grown:
+                flow.total += grown
+                flow.last_ms = ended_ms
+                if not flow.first_ms:
+                    flow.first_ms = ended_ms
+        if reading.is_full:
+            self._torn = False
+            if len(self.by_key) != len(reading.sources):
+                self._remove_gone(reading.sources, interval)
+        return len(reading.sources)
+
+    def _remove_gone(self, sources: Sequence[tuple[str, int, int, int]], interval: Interval) -> None:
+        listed = {(address, vni) for address, vni, _, _ in sources}
+        for key in [key for key in self.by_key if key not in listed]:
+            flow = self.by_key[key]
+            interval.gone.append(flow)
+            self._remove(key, flow)
+
+    def _absorb_directions(self, directions: Sequence[tuple[str, int, str, int, int]]) -> None:
+        """Always the whole list: what is not in it is forgotten."""
+        before, totals = self._direction_values, self.direction_totals
+        values: dict[tuple[str, int, str], int] = {}
+        grown_totals: dict[tuple[str, str], int] = {}
+        for address, vni, mac, packets, _ in directions:
+            values[(address, vni, mac)] = packets
+            grown = increase(before.get((address, vni, mac), 0), packets)[0] if before is not None else 0
+            key = (address, mac)
+            grown_totals[key] = grown_totals.get(key, totals.get(key, 0)) + grown
+        self._direction_values, self.direction_totals = values, grown_totals
+
+    # -- what a lost partial reading leaves behind
+
+    def _tear(self) -> None:
+        """A partial reading after a lost one: what it does not list may have changed in the lost one."""
+        self._torn = True
+        for flow in self.by_key.values():
+            if flow.torn_ms is None:
+                flow.torn_ms = self._mono_ms
+
+    def _mended(self, flow: Flow, grown: int, grown_octets: int, mono_ms: int, dt_ms: int) -> tuple[int, int]:
+        """The share of this interval in what grew since the source was last known (R4)."""
+        since_ms = mono_ms - (flow.torn_ms or 0)
+        flow.torn_ms = None
+        if since_ms <= dt_ms:
+            return grown, grown_octets
+        return grown * dt_ms // since_ms, grown_octets * dt_ms // since_ms
+
+    # -- the places of the sources
+
+    def _new_flow(self, address: str, vni: int) -> Flow:
+        is_reused = bool(self._free) and abs(self._mono_ms - self._free[0][1]) > _PLACE_FREE_MS
+        flow = Flow(address, vni, self._free.popleft()[0] if is_reused else len(self.flows))
+        if is_reused:
+            self.flows[flow.index] = flow
+        else:
+            self.flows.append(flow)
+        self.by_key[(address, vni)] = flow
+        return flow
+
+    def _remove(self, key: tuple[str, int], flow: Flow) -> None:
+        del self.by_key[key]
+        self.flows[flow.index] = None
+        self._free.append((flow.index, self._mono_ms))

@@ -1,0 +1,317 @@
+"""One collector: its members summed, its sources named, its rows of the ring."""
+
+from array import array
+from collections.abc import Iterable
+from typing import Final
+
+from vtapweb.domain.attribution import UNKNOWN, Attributed, Attribution
+from vtapweb.domain.rates import Flow, Outcome
+from vtapweb.traffic.meter.member import Covered, Member, Rates
+from vtapweb.traffic.meter.moment import Moment
+from vtapweb.traffic.ring import ROWS, Ring, bits_column, packets_column
+from vtapweb.traffic.samples import CollectorNow, Counters, MemberNow, Origin, Points, SourceNow
+
+KEEP_ROWS_S: Final = 20  # rows so young are completed here; older ones are read back first
+FORGET_KNOWN_S: Final = 86_400.0  # a silent member that the inventory knows
+FORGET_OTHERS_S: Final = 3_600.0
+UNATTRIBUTED_SHARE: Final = 0.01  # H11: above it, a source that is not listed may still be there
+UNKNOWN_PACKETS: Final = 10  # H5: more than these in 60 s
+
+
+class Source:
+    """What one outer address sends here: its flows (by member and VNI) and its columns in the ring."""
+
+    __slots__ = ("address", "attributed", "bits_at", "flows", "packets_at")
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.attributed: Attributed = UNKNOWN
+        self.flows: list[tuple[Member, Flow]] = []
+        self.bits_at = self.packets_at = 0
+
+    @property
+    def source_id(self) -> str:
+        """The NIC's key; `ip:` and the address where none is known."""
+        return self.attributed.nic_key or f"ip:{self.address}"
+
+    def rates(self) -> tuple[float | None, float | None]:
+        """Inner bits/s and packets/s of all flows that are known now; None where none is."""
+        bits: float | None = None
+        packets: float | None = None
+        for member, flow in self.flows:
+            flow_bits, flow_packets = flow.inner_bits_per_s, flow.packets_per_s
+            if flow_bits is None or flow_packets is None or member.is_stale:
+                continue
+            bits = flow_bits if bits is None else bits + flow_bits
+            packets = flow_packets if packets is None else packets + flow_packets
+        return bits, packets
+
+    def now(self) -> SourceNow:
+        """For others to read."""
+        bits, packets = self.rates()
+        minute = _sum(member.packets_in(flow, is_long=False) for member, flow in self.flows)
+        quarter = _sum(member.packets_in(flow, is_long=True) for member, flow in self.flows)
+        sent, received = self._directions()
+        named = self.attributed
+        return SourceNow(
+            self.address, named.nic_key, named.tap_configuration_key, named.is_ambiguous, bits, packets, minute, quarter,
+            min((flow.first_ms for _, flow in self.flows if flow.first_ms), default=0), max((flow.last_ms for _, flow in self.flows), default=0),
+            sent, received, sorted({flow.vni for _, flow in self.flows}),
+        )  # fmt: skip
+
+    def _directions(self) -> tuple[float | None, float | None]:
+        """Packets in 60 s that the NIC sent and that it received, by the inner source MAC."""
+        own = self.attributed.mac
+        sent = received = 0
+        is_known = False
+        for member in dict.fromkeys(member for member, _ in self.flows):
+            by_mac = None if member.is_stale else member.directions_60s.get(self.address)
+            for mac, count in (by_mac or {}).items():
+                is_known = True
+                if mac == own:
+                    sent += count
+                else:
+                    received += count
+        return (float(sent), float(received)) if own and is_known else (None, None)
+
+
+class Collector:
+    """Everything of one collector that the meter knows. `ring` is where its rows go; `rows` are those that may still be completed."""
+
+    def __init__(self, key: str, ring: Ring) -> None:
+        self.key = key
+        self.ring = ring
+        self.members: dict[str, Member] = {}
+        self.sources: dict[str, Source] = {}
+        self.by_mirror: dict[str, list[Source]] = {}  # by key of the TAP configuration
+        self.rows: dict[int, array[float]] = {}
+        self.late_rows: dict[int, array[float]] = {}  # to be added to what the ring holds
+        self.new_s: set[int] = set()  # seconds in `rows` that were not written since they changed
+        self.expected: tuple[str, ...] = ()  # keys of the NICs that should receive
+        self.has_all_sources = False  # whether a source that is not listed sends nothing
+
+    # -- what comes in
+
+    def take_counters(self, sample: Counters, attribution: Attribution, now: Moment) -> Outcome:
+        """One more reading of one member."""
+        member = self._member(sample.member, sample.origin, sample.interval_s, now)
+        outcome, covered = member.take_counters(sample, now)
+        if outcome is Outcome.RATE and covered is not None:
+            interval = member.rates.interval
+            for flow in interval.changed if interval else ():
+                if flow.owner is None:
+                    self._join(member, flow, attribution, now)
+            self._write(member, covered, now)
+            if interval and interval.gone:
+                self._part(interval.gone, covered)
+        elif outcome in {Outcome.BASELINE, Outcome.HOLE}:
+            self._rejoin(member, attribution, now)
+        return outcome
+
+    def take_points(self, sample: Points, now: Moment) -> int:
+        """Ready-made rates of one member; returns how many points were new."""
+        member = self._member(sample.member, sample.origin, sample.interval_s, now)
+        covered = member.take_points(sample, now)
+        for one in covered:
+            self._write(member, one, now)
+        return len(covered)
+
+    def remember(self, known: MemberNow, now: Moment) -> None:
+        """A member that an earlier meter knew: silent until it is heard again."""
+        member = self._member(known.member, known.origin, known.interval_s, now)
+        member.nic_key, member.lag_s, member.arrived_ms = known.nic_key, known.lag_s, known.arrived_ms
+        member.version, member.interface = known.version, known.interface
+        member.heard_mono_ms = now.mono_ms - max(now.wall_ms - known.arrived_ms, 0)
+
+    def _member(self, name: str, origin: Origin, interval_s: float, now: Moment) -> Member:
+        member = self.members.get(name)
+        if member is None:
+            member = self.members[name] = Member(name, origin, interval_s, now)
+        return member
+
+    # -- sources
+
+    def _join(self, member: Member, flow: Flow, attribution: Attribution, now: Moment) -> None:
+        source = self.sources.get(flow.address)
+        if source is None:
+            source = self.sources[flow.address] = Source(flow.address)
+            self._name(source, attribution, now)
+        source.flows.append((member, flow))
+        flow.owner = source
+
+    def _rejoin(self, member: Member, attribution: Attribution, now: Moment) -> None:
+        """After a baseline or a hole: the member's flows may all be others."""
+        for source in [one for one in self.sources.values() if any(owner is member for owner, _ in one.flows)]:
+            source.flows = [(owner, flow) for owner, flow in source.flows if owner is not member]
+            self._drop_if_empty(source)
+        for flow in member.rates.by_key.values():
+            self._join(member, flow, attribution, now)
+
+    def _part(self, gone: Iterable[Flow], covered: Covered) -> None:
+        """Flows that went: one 0 in the ring, then nothing (R8)."""
+        for flow in gone:
+            source = flow.owner
+            if not isinstance(source, Source):
+                continue
+            for second in range(covered.first_s, covered.last_s + 1):
+                row = self.rows.get(second)
+                if row is not None:
+                    _add(row, source.bits_at, 0.0)
+                    _add(row, source.packets_at, 0.0)
+            source.flows = [(owner, one) for owner, one in source.flows if one is not flow]
+            self._drop_if_empty(source)
+
+    def _drop_if_empty(self, source: Source) -> None:
+        if not source.flows and self.sources.get(source.address) is source:
+            del self.sources[source.address]
+            if source.attributed.tap_configuration_key:
+                self.by_mirror[source.attributed.tap_configuration_key].remove(source)
+
+    def _name(self, source: Source, attribution: Attribution, now: Moment) -> None:
+        source.attributed = named = attribution.of(self.key, source.address)
+        source.bits_at = self.ring.place(bits_column(source.source_id), now.wall_s)
+        source.packets_at = self.ring.place(packets_column(source.source_id), now.wall_s)
+        if named.tap_configuration_key:
+            self.by_mirror.setdefault(named.tap_configuration_key, []).append(source)
+
+    def rename(self, attribution: Attribution, now: Moment) -> None:
+        """The inventory changed."""
+        self.by_mirror = {}
+        for source in self.sources.values():
+            self._name(source, attribution, now)
+        place = attribution.collectors.get(self.key)
+        self.expected = place.member_nic_keys if place else ()
+
+    # -- the ring
+
+    def _write(self, member: Member, covered: Covered, now: Moment) -> None:
+        oldest_s = now.wall_s - ROWS + 1
+        for second in range(max(covered.first_s, oldest_s), covered.last_s + 1):
+            row = self.rows.get(second)
+            if row is None:
+                row = self.ring.new_row()
+                if second > now.wall_s - KEEP_ROWS_S:
+                    self.rows[second] = row
+                else:
+                    late = self.late_rows.setdefault(second, row)
+                    row = late
+            if len(row) < self.ring.capacity:
+                row.extend(self.ring.new_row()[len(row) :])
+            if second in self.rows:
+                self.new_s.add(second)
+            add_totals(row, covered.rates)
+            if member.rates.interval is not None:
+                for flow in member.rates.flows:
+                    if flow is not None and flow.packets_per_s is not None and flow.inner_bits_per_s is not None:
+                        source = flow.owner
+                        if isinstance(source, Source):
+                            at = source.bits_at
+                            before = row[at]
+                            row[at] = flow.inner_bits_per_s if before != before else before + flow.inner_bits_per_s
+                            at = source.packets_at
+                            before = row[at]
+                            row[at] = flow.packets_per_s if before != before else before + flow.packets_per_s
+
+    def tidy(self, now: Moment) -> None:
+        """Once in a while: forget rows that are complete, and members that are gone; keep the columns of those that are there."""
+        for second in [one for one in self.rows if one <= now.wall_s - KEEP_ROWS_S and one not in self.new_s]:
+            del self.rows[second]
+        for source in self.sources.values():
+            self.ring.touch((source.bits_at, source.packets_at), now.wall_s)
+        for name, member in list(self.members.items()):
+            is_known = bool(member.nic_key) and member.nic_key in self.expected
+            if now.mono_ms - member.heard_mono_ms > (FORGET_KNOWN_S if is_known else FORGET_OTHERS_S) * 1000:
+                del self.members[name]
+                for source in list(self.sources.values()):
+                    source.flows = [(owner, flow) for owner, flow in source.flows if owner is not member]
+                    self._drop_if_empty(source)
+
+    def clock_was_set(self, by_ms: int) -> None:
+        """No row of before may be completed by a value of after."""
+        self.rows.clear()
+        self.late_rows.clear()
+        self.new_s.clear()
+        for member in self.members.values():
+            member.clock_was_set(by_ms)
+
+    # -- what is known
+
+    def now(self, now: Moment) -> CollectorNow:
+        """The sums, for others to read; ages every member."""
+        for member in self.members.values():
+            member.age(now)
+        told = [member.now(now) for member in self.members.values()]
+        live = [member for member in self.members.values() if not member.is_stale]
+        sums = [member.rates_now for member in live]
+        five = [(found[0], member.totals.wire_octets - found[1].wire_octets) for member in live if (found := member.since(5_000))]
+        sixty = [(found[0], member.totals.packets - found[1].packets) for member in live if (found := member.since(60_000))]
+        missing = self._missing(live)
+        self.has_all_sources = (
+            bool(live) and not missing and all(_lists_all(member, one) for member, one in zip(self.members.values(), told, strict=True))
+        )
+        return CollectorNow(
+            self.key, now.wall_ms, told, _sum(one.inner_bits for one in sums), _sum(one.wire_bits for one in sums),
+            _sum(octets * 8 / seconds for seconds, octets in five), _sum(one.packets for one in sums),
+            _sum(packets / seconds for seconds, packets in sixty), _sum(one.drops for one in sums),
+            any(member.rates.has_sources for member in self.members.values()), any(member.is_estimate for member in live), missing,
+        )  # fmt: skip
+
+    def _missing(self, live: list[Member]) -> int:
+        """Members that the sum lacks: silent ones, and those that the inventory knows and nobody heard.
+
+        Of a source that tells of all together (it names no NIC), only silence is known.
+        """
+        silent = len(self.members) - len(live)
+        heard = {member.nic_key for member in self.members.values()}
+        return silent if "" in heard else silent + sum(nic_key not in heard for nic_key in self.expected)
+
+    def mirror_rates(self, mirror_key: str) -> tuple[float | None, float | None]:
+        """Inner bits/s and packets/s of a mirror that leads here; 0 where it is known that nothing comes, None where that cannot be known."""
+        sources = self.by_mirror.get(mirror_key)
+        if not sources:
+            return (0.0, 0.0) if self.has_all_sources else (None, None)
+        if len(sources) == 1:
+            return sources[0].rates()
+        rates = [source.rates() for source in sources]
+        return _sum(one[0] for one in rates), _sum(one[1] for one in rates)
+
+    def unexplained(self) -> list[str]:
+        """Addresses that sent more than a few packets in the last minute and that no TAP configuration explains. H5."""
+        found = []
+        for source in self.sources.values():
+            if source.attributed.tap_configuration_key or source.attributed.is_ambiguous:
+                continue
+            mean = _sum(member.packets_in(flow, is_long=False) for member, flow in source.flows)
+            if mean is not None and mean * 60 > UNKNOWN_PACKETS:
+                found.append(source.address)
+        return found
+
+
+def add_totals(row: "array[float]", rates: Rates) -> None:
+    """Adds a member's rates to those of the others in that second, in the order of ring.TOTALS."""
+    for at, value in enumerate((rates.inner_bits, rates.wire_bits, rates.packets, rates.drops)):
+        if value is not None:
+            _add(row, at, value)
+
+
+def merged(row: "array[float]", more: "array[float]") -> None:
+    """Adds what `more` knows."""
+    for at, value in enumerate(more):
+        if value == value:
+            _add(row, at, value)
+
+
+def _add(row: "array[float]", at: int, value: float) -> None:
+    before = row[at]
+    row[at] = value if before != before else before + value
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Of those that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _lists_all(member: Member, told: MemberNow) -> bool:
+    unattributed = told.unattributed_share_60s or 0.0
+    return not member.is_stale and member.rates.has_sources and member.rates.interval is not None and unattributed <= UNATTRIBUTED_SHARE
