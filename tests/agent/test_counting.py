@@ -204,6 +204,21 @@ def test_a_table_that_is_not_there_is_an_error_of_its_own(pair: Pair) -> None:
     counting.close()
 
 
+def test_an_element_of_another_form_is_read_like_the_others(pair: Pair) -> None:
+    """One with a life of its own says so, which makes it longer than those that the kernel made."""
+    frames = [mirrored(pair.collector_mac(), address(number), inner_frame(60)) for number in range(300)]
+    with counting_at(pair) as counting:
+        send(pair, frames)
+        wait_for(counting, 300)
+        expected = {key(address(number)): (1, 96) for number in range(300)}
+        assert counting.sources() == expected
+        pair.collector.run("nft", "add", "element", "ip", "vtapweb_agent", "src", "{ 10.9.0.1 . 0x00001b counter packets 5 bytes 500 timeout 30m }")
+        assert counting.sources() == {**expected, key("10.9.0.1"): (5, 500)}
+        send(pair, frames)
+        wait_for(counting, 600)
+        assert counting.sources() == {**dict.fromkeys(expected, (2, 192)), key("10.9.0.1"): (5, 500)}
+
+
 @pytest.mark.long
 def test_half_a_million_packets_of_five_thousand_sources(pair: Pair) -> None:
     frames = [mirrored(pair.collector_mac(), address(number), inner_frame(60)) for number in range(5000)]

@@ -3,7 +3,7 @@
 import json
 import socket
 
-from vtapweb.agent.vtap_agent import Documents, Machine, Reading
+from vtapweb.agent.vtap_agent import KEPT_S, Documents, Machine, Reading, Steady
 
 MACHINE = Machine(member="m1", boot="b-1", interface="eth0")
 
@@ -54,3 +54,13 @@ def test_without_counting_it_says_why_and_names_no_source() -> None:
     document = Documents().make(machine, reading(total=None, unattributed=None), is_full=False)
     assert (document["full"], document["lacks"], document["host"]) == (True, "nft is not installed", {"rx_bytes": 1})
     assert not {"total", "unattributed", "src", "dir"} & set(document)
+
+
+def test_a_source_that_one_reading_lacks_is_kept_and_one_that_expired_is_not() -> None:
+    steady = Steady()
+    assert steady.steady({A: (1, 102), B: (5, 500)}, 0) == {A: (1, 102), B: (5, 500)}
+    assert steady.steady({A: (2, 204)}, 600) == {A: (2, 204), B: (5, 500)}, "no source expires before it was silent for 15 minutes"
+    assert steady.steady({A: (2, 204), B: (6, 600)}, 610) == {A: (2, 204), B: (6, 600)}
+    assert steady.steady({A: (3, 306)}, 620) == {A: (3, 306), B: (6, 600)}
+    assert steady.steady({A: (4, 408)}, 610 + KEPT_S) == {A: (4, 408)}
+    assert steady.steady({A: (4, 408), B: (1, 100)}, 620 + KEPT_S) == {A: (4, 408), B: (1, 100)}, "it begins at 0"

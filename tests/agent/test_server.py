@@ -4,16 +4,12 @@ import json
 import ssl
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.agent.certificates import certificate
 from tests.agent.intake import Answer, Intake
 from vtapweb.agent.vtap_agent import Backoff, CannotError, Server, Token, asked_pause_s, problem, until_next_s
 
@@ -165,30 +161,6 @@ def test_http_to_loopback_or_by_name_of_the_option() -> None:
         Server(url, Token(""))
     Server("http://10.0.0.1", Token(""), is_http_allowed=True)
     Server("vtapweb.example", Token(""))
-
-
-def certificate(folder: Path, name: str, *, signed_by: str | None = None) -> Path:
-    """A CA, or a certificate for 127.0.0.1 that a CA made before signed; certificate and key as NAME.pem and NAME.key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    issuer, issuer_key = subject, key
-    if signed_by:
-        issuer = x509.load_pem_x509_certificate((folder / f"{signed_by}.pem").read_bytes()).subject
-        loaded = serialization.load_pem_private_key((folder / f"{signed_by}.key").read_bytes(), None)
-        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
-        issuer_key = loaded
-    made = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=signed_by is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .sign(issuer_key, hashes.SHA256())
-    )  # fmt: skip
-    (folder / f"{name}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / f"{name}.key").write_bytes(private)
-    return folder / f"{name}.pem"
 
 
 def test_a_certificate_is_trusted_by_its_ca_only(tmp_path: Path, token_file: Path) -> None:
