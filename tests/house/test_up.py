@@ -9,12 +9,16 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.house.processes import ROOT, Up, kill_all, processes_named, processes_of, refusal
 from tests.waiting import eventually
+from vtapweb.traffic.keys import NOW
+from vtapweb.traffic.samples import decode_collector
 
 pytestmark = pytest.mark.stack
 
@@ -100,16 +104,36 @@ def test_a_start_works_recovers_and_leaves_nothing_behind(tmp_path: Path) -> Non
     assert "\n" not in told
 
 
+def tokens(data_dir: Path) -> dict[str, str]:
+    """The tokens of simulated agents by the ids of their machines' NICs."""
+    file = data_dir / "simulator" / "agents.json"
+    return {one["member"]: one["token"] for one in json.loads(file.read_text())["agents"]} if file.exists() else {}
+
+
+def rates(data_dir: Path) -> list[float]:
+    """What the meter said of every collector within the last seconds, in inner bits a second."""
+    with redis.Redis(unix_socket_path=str(data_dir / "run" / "valkey.sock")) as store:
+        held = [decode_collector(octets) for octets in store.hgetall(NOW).values()]
+    held = [one for one in held if one.at_ms > 1_000 * (time.time() - 5)]
+    return [one.inner_bits_per_s for one in held if one.inner_bits_per_s and not one.members_missing]
+
+
 def test_a_killed_supervisor_takes_everything_along_and_the_data_start_again(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     with Up(data_dir) as up:
         up.ready()
         assert len(processes_of(data_dir)) >= 9
+        eventually(lambda: len(rates(data_dir)) >= 2, within_s=40, why="rates of both collectors")
+        assert stat.S_IMODE((data_dir / "simulator" / "agents.json").stat().st_mode) == 0o600
+        given = tokens(data_dir)
+        assert len(given) >= 3
         up.process.kill()
         eventually(lambda: not processes_of(data_dir), within_s=5, why="the end of all processes")
     with Up(data_dir) as again:
         again.ready()
         assert not [line for line in again.lines if "sign in:" in line]
+        eventually(lambda: len(rates(data_dir)) >= 2, within_s=40, why="rates again")
+        assert tokens(data_dir) == given
 
 
 def test_a_long_path_gets_a_short_private_socket_directory(tmp_path: Path) -> None:

