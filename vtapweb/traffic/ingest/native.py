@@ -88,8 +88,8 @@ class _Seen:
         return None
 
 
-_addresses = _Seen(_ADDRESS, most=4 * SOURCES_MOST)
-_macs = _Seen(_MAC, most=4 * SOURCES_MOST)
+_addresses = _Seen(_ADDRESS, most=2 * SOURCES_MOST)
+_macs = _Seen(_MAC, most=2 * SOURCES_MOST)
 
 
 def decode(body: bytes, _media_type: str, sender: Sender) -> list[Sample]:
