@@ -131,7 +131,6 @@ def _page(
     if collector is None and not tokens:
         raise Http404
     server = request.build_absolute_uri("/").rstrip("/")
-    secret = made[1] if made else ""
     context = {
         "key": key,
         "collector": collector,
@@ -140,10 +139,10 @@ def _page(
         "tokens": tokens,
         "form": form,
         "made": made[0] if made else None,
-        "secret": secret,
+        "secret": made[1] if made else "",
         "server": server,
         "is_loopback": request.get_host().startswith(LOOPBACK),
-        "install": install_line(server, secret or "TOKEN"),
+        "install": install_line(server),
         "sha256": hashlib.sha256((AGENT_FOLDER / "vtap_agent.py").read_bytes()).hexdigest(),
         "overlaps": OVERLAPS,
         "overlap": OVERLAPS[1][0],
@@ -152,10 +151,9 @@ def _page(
     return render(request, "traffic/agent.html", context, status=400 if form is not None and form.errors else 200)
 
 
-def install_line(server: str, secret: str) -> str:
-    """The one line for a collector's shell."""
-    address = shlex.quote(server)
-    return f"curl -fsS {shlex.quote(f'{server}/agent/install.sh')} | sudo sh -s -- --server {address} --token {shlex.quote(secret)}"
+def install_line(server: str) -> str:
+    """The one line for a collector's shell. It asks for the token: on a command line everybody on the machine could read it."""
+    return f"curl -fsSO {shlex.quote(f'{server}/agent/install.sh')} && sudo sh install.sh --server {shlex.quote(server)}"
 
 
 def _collector(request: ViewerRequest, key: str) -> CollectorFacts | None:
