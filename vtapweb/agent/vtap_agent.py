@@ -685,7 +685,7 @@ class Server:
         is_kept = self._connection is not None
         try:
             return self._exchange(body, headers)
-        except (http.client.RemoteDisconnected, ConnectionError):
+        except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError):
             if not is_kept:
                 raise
             return self._exchange(body, headers)  # the server had closed the kept connection; a document that came twice is dropped by its seq
@@ -815,8 +815,8 @@ class Agent:
         is_full = is_full or self.documents.is_full_due()
         try:
             return self._read(is_full, is_small)
-        except OSError as error:
-            if self._counting is None:
+        except (FileNotFoundError, PermissionError) as error:
+            if self._counting is None or not self._is_table_ours:
                 raise
             say(f"the table {TABLE} cannot be read ({error.strerror or error}); making it anew. All counters begin at 0.")
             self.count()
@@ -848,7 +848,7 @@ class Agent:
 
 def run(agent: Agent, server: Server) -> None:
     """Sends a document a second until Stopped. After an outage only the newest."""
-    trouble = ""
+    trouble: str | None = None
     is_full_wanted = is_small = False
     pause_until_s = 0.0
     pause = threading.Event()
@@ -1017,6 +1017,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (CannotError, OSError) as error:
         say(f"{error}.")
         return 1
+    except Stopped:  # a second signal, at the very end
+        return 0
 
 
 def _main(options: argparse.Namespace) -> int:
