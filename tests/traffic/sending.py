@@ -46,6 +46,7 @@ async def send(
     path: str = SAMPLES,
     method: str = "POST",
     address: str = ADDRESS,
+    query: str = "",
     **headers: str,
 ) -> Answer:
     """One request. A body in pieces comes without a length; `headers` are named with underscores."""
@@ -64,7 +65,9 @@ async def send(
     async def take(message: Any) -> None:
         sent.append(message)
 
-    await ingest({"type": "http", "method": method, "path": path, "headers": raw, "client": (address, 40_000)}, receive, take)
+    await ingest(
+        {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": raw, "client": (address, 40_000)}, receive, take
+    )
     await ingest.state().tokens.settled()  # SQLite in memory refuses two threads at once; a file or a server lets the second one wait
     start, rest = sent
     answered = {name.decode(): value.decode() for name, value in start["headers"]}

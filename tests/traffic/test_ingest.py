@@ -17,6 +17,7 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from tests.inventory.factories import Estate, make_estate
+from tests.traffic import test_push_formats as push
 from tests.traffic.documents import octets
 from tests.traffic.sending import make_token, packed, send
 from tests.valkey import Valkey
@@ -88,6 +89,19 @@ async def test_a_document_reaches_the_stream_with_its_collector(ingest: Ingest, 
         (seq, token.destination_key, estate.collector.key, "9f3a") for seq in (12, 13, 14)
     ]
     assert counted("taken") == before + 3
+
+
+async def test_exporters_reach_the_stream_by_their_own_formats(ingest: Ingest, estate: Estate) -> None:
+    _, secret = await make_token(estate.tap.destination_id)
+    protobuf = {"content_type": "application/x-protobuf"}
+    written = push.packed(push.write_request(push.NODE))
+    assert (await send(ingest, secret, written, path="/api/ingest/v1/prometheus", content_encoding="snappy", **protobuf)).status == 202
+    exported = push.export_request(push.OTEL).SerializeToString()
+    answer = await send(ingest, secret, exported, path="/api/ingest/v1/otlp/v1/metrics", query="every_s=10", **protobuf)
+    assert (answer.status, answer.headers["content-type"]) == (202, "application/x-protobuf")
+    assert [(one.origin, one.interval_s, one.host["rx_packets"]) for one in stream()] == [("remote_write", 60.0, 66), ("otlp", 10.0, 66)]
+    unfit = await send(ingest, secret, exported, path="/api/ingest/v1/otlp/v1/metrics", query="every_s=never", **protobuf)
+    assert (unfit.status, "every_s" in unfit.detail) == (400, True)
 
 
 async def test_documents_of_one_turn_go_to_redis_together(ingest: Ingest, estate: Estate) -> None:
@@ -297,7 +311,8 @@ async def test_who_hangs_up_gets_no_answer(ingest: Ingest, estate: Estate) -> No
         sent.append(message)
 
     headers = [(b"authorization", f"Bearer {secret}".encode())]
-    await ingest({"type": "http", "method": "POST", "path": "/api/ingest/v1/samples", "headers": headers, "client": None}, receive, take)
+    path = "/api/ingest/v1/samples"
+    await ingest({"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers, "client": None}, receive, take)
     assert sent == []
 
 

@@ -6,16 +6,18 @@ for somebody without a token.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import parse_qs
 
-from vtapweb.traffic.ingest import metrics, native
+from vtapweb.traffic.ingest import metrics, native, otlp, remote_write
 from vtapweb.traffic.ingest.auth import Known, Tokens, secret_of
 from vtapweb.traffic.ingest.body import GoneError, Held, Receive, read, unpacked
-from vtapweb.traffic.ingest.formats import Format, Refused, Sample, Sender
+from vtapweb.traffic.ingest.formats import DEFAULT_INTERVAL_S, INTERVAL_LEAST_S, INTERVAL_MOST_S, Format, Refused, Sample, Sender
 from vtapweb.traffic.ingest.intake import Intake
 from vtapweb.traffic.ingest.limits import Buckets, Members
 from vtapweb.traffic.ingest.problems import Send, answer, answer_refused
@@ -27,11 +29,14 @@ logger = logging.getLogger(__name__)
 PREFIX: Final = "/api/ingest/"
 FORMATS: Final[dict[str, Format]] = {
     "/api/ingest/v1/samples": Format("native", frozenset({"application/json"}), native.decode),
+    "/api/ingest/v1/prometheus": remote_write.FORMAT,
+    "/api/ingest/v1/otlp/v1/metrics": otlp.FORMAT,
 }
 DOCUMENTS_PER_S, DOCUMENTS_BURST = 50.0, 200.0  # of one token
 MEMBER_PER_S, MEMBER_BURST = 5.0, 30.0  # of one machine that uses it
 MEMBERS_MOST = 64
 TOLD_EVERY_S = 60.0
+LARGE_OCTETS: Final = 256 * 1024  # from here on a document is decoded in a thread: screens that follow live must not wait for it
 
 
 @dataclass
@@ -73,12 +78,12 @@ class Ingest:
         state, token = self.state(), None
         try:
             if format is None:
-                raise Refused(HTTPStatus.NOT_FOUND, "address", "Samples are sent to /api/ingest/v1/samples.")
+                raise Refused(HTTPStatus.NOT_FOUND, "address", f"Samples are sent to {', '.join(FORMATS)}.")
             if scope["method"] != "POST":
                 raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method", "Samples are sent by POST.")
             headers = dict(scope["headers"])
             token = await state.tokens.find(secret_of(headers.get(b"authorization")), (scope.get("client") or ("",))[0])
-            media_type = await _take(state, format, token, headers, receive)
+            media_type = await _take(state, format, token, headers, _interval_s(scope["query_string"]), receive)
         except Refused as refused:
             metrics.documents.labels(name, refused.reason).inc()
             _tell(state, token, refused)
@@ -91,7 +96,7 @@ class Ingest:
             await answer(send, HTTPStatus.ACCEPTED, body, [(b"content-type", content_type.encode())] if content_type else ())
 
 
-async def _take(state: State, format: Format, token: Known, headers: dict[bytes, bytes], receive: Receive) -> str:
+async def _take(state: State, format: Format, token: Known, headers: dict[bytes, bytes], interval_s: float, receive: Receive) -> str:
     """Reads, decodes and hands on one document. Returns its media type. Raises Refused and GoneError."""
     now_s = state.clock()
     wait_s = state.pace.wait_s(token.pk, now_s)
@@ -103,13 +108,32 @@ async def _take(state: State, format: Format, token: Known, headers: dict[bytes,
     try:
         metrics.octets.labels(format.name).inc(octets)
         metrics.held.set(state.held.octets)
-        sender = Sender(token.collector, token.nic_key, token.name, time.time_ns() // 1_000_000)
-        samples, encoded = _decoded(format, unpacked(body) if encoding == "gzip" else body, media_type, sender)
-        await _hand_on(state, token, samples, encoded, now_s)
+        sender = Sender(token.collector, token.nic_key, token.name, time.time_ns() // 1_000_000, interval_s)
+        content = unpacked(body) if encoding == "gzip" else body
+        if len(content) < LARGE_OCTETS:
+            samples, encoded = _decoded(format, content, media_type, sender)
+        else:
+            samples, encoded = await asyncio.to_thread(_decoded, format, content, media_type, sender)
+        if samples:
+            await _hand_on(state, token, samples, encoded, now_s)
         metrics.samples.labels(format.name).inc(len(samples))
     finally:
         state.held.give_back(octets)
     return media_type
+
+
+def _interval_s(query: bytes) -> float:
+    """Of `?every_s=…`. Raises Refused for one that is no number of seconds from 0.2 to 3600."""
+    told = parse_qs(query.decode("latin-1")).get("every_s")
+    if told is None:
+        return DEFAULT_INTERVAL_S
+    try:
+        interval_s = float(told[-1])
+    except ValueError:
+        interval_s = math.nan
+    if not INTERVAL_LEAST_S <= interval_s <= INTERVAL_MOST_S:
+        raise Refused.malformed(f"`every_s` is the seconds between two documents, from {INTERVAL_LEAST_S:g} to {INTERVAL_MOST_S:g}.")
+    return interval_s
 
 
 def _media_type(headers: dict[bytes, bytes], format: Format) -> str:

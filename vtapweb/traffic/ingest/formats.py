@@ -6,18 +6,27 @@ Rule: whatever comes in, decoding ends in samples or in `Refused`; every other e
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Final
 
 from vtapweb.traffic.samples import Counters, Points
+
+DEFAULT_INTERVAL_S: Final = 60.0  # what exporters of OpenTelemetry do unless told otherwise; Prometheus' own default, too
+INTERVAL_LEAST_S: Final = 0.2
+INTERVAL_MOST_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whose token came with the document, and when (server's wall clock, ms). `nic_key` "" where the token names no member."""
+    """Whose token came with the document, and when (server's wall clock, ms). `nic_key` "" where the token names no member.
+
+    `interval_s` is what the address declares between two documents (`?every_s=15`), for formats that do not say it themselves.
+    """
 
     collector: str
     nic_key: str
     token_name: str
     arrival_ms: int
+    interval_s: float = DEFAULT_INTERVAL_S
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a mistake of ours

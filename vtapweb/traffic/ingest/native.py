@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from vtapweb.traffic.ingest.formats import Refused, Sample, Sender
+from vtapweb.traffic.ingest.formats import INTERVAL_LEAST_S, INTERVAL_MOST_S, Refused, Sample, Sender
 from vtapweb.traffic.samples import HOST_COUNTERS, Counters, Origin
 
 # Agents of this major version: from two minor versions before the newest, and newer ones.
@@ -21,7 +21,6 @@ MINORS_BACK: Final = 2
 SOURCES_MOST: Final = 65_535  # the size of the agent's set
 U64_MOST: Final = 2**64 - 1
 MILLISECONDS_MOST: Final = 2**53 - 1
-INTERVAL_MOST_S: Final = 3600.0
 
 Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]*\Z")]
 Milliseconds = Annotated[int, Meta(ge=0, le=MILLISECONDS_MOST)]
@@ -51,7 +50,7 @@ class Document(msgspec.Struct, rename={"interface": "if", "has_vxlan_device": "v
     interface: Annotated[str, Meta(max_length=64)] = ""
     gro: bool = False
     has_vxlan_device: bool = False
-    every_s: Annotated[float, Meta(ge=0.2, le=INTERVAL_MOST_S)] = 1.0
+    every_s: Annotated[float, Meta(ge=INTERVAL_LEAST_S, le=INTERVAL_MOST_S)] = 1.0
     host: Annotated[dict[HostCounter, Counter], Meta(max_length=len(HOST_COUNTERS))] = {}
     total: tuple[Counter, Counter] | None = None
     unattributed: tuple[Counter, Counter] | None = None
