@@ -66,6 +66,8 @@ class Panel:
     sections: Sequence[Section] = field(default_factory=tuple)
     selectable: bool = False
     deeds: Sequence[Deed] = ()
+    is_live: bool = False  # the page brings its numbers up to date, see docs/map.md
+    capture_filter: str = ""  # finds the mirrored packets at the collector
 
     @property
     def may_not(self) -> Sequence[str]:
@@ -179,8 +181,16 @@ def _nic(node: Node, scope: Scope) -> Panel:
         Item(name_in(one.virtual_network_tap_id), f"/tap-configurations/{one.key}", _whose(lives.get(one.key)), nodes.get(one.key, 0)) for one in rows
     ]
     return Panel(
-        node, WORDS["nic"], f"/nics/{node.key}", notes, facts, (Section("Mirrored to", mirrors, len(mirrors), "Not mirrored."),), selectable=True
-    )
+        node, WORDS["nic"], f"/nics/{node.key}", notes, facts, (Section("Mirrored to", mirrors, len(mirrors), "Not mirrored."),), selectable=True,
+        is_live=bool(mirrors), capture_filter=capture_filter(nic.private_ips) if mirrors else "",
+    )  # fmt: skip
+
+
+def capture_filter(addresses: Sequence[str]) -> str:
+    """What finds at the collector what one NIC mirrors, as tcpdump and Wireshark take it: its own address is the outer source. "" for none."""
+    hosts = " or ".join(f"src host {one}" for one in addresses if one)
+    many = f"({hosts})" if " or " in hosts else hosts
+    return f"udp port 4789 and {many}" if hosts else ""
 
 
 def _whose(life: Mirror | None) -> str:
@@ -249,7 +259,7 @@ def _collector(node: Node, scope: Scope) -> Panel:
         Section("TAPs", lines, len(taps)),
         Section("Sources", sources, node.more["mirror_count"], "No NIC is mirrored to it yet."),
     )
-    return Panel(node, WORDS["collector"], owner, notes, facts, sections)
+    return Panel(node, WORDS["collector"], owner, notes, facts, sections, is_live=True)
 
 
 def _taps(taps: Sequence[VirtualNetworkTap], scope: Scope) -> tuple[list[tuple[str, str]], list[Item]]:
@@ -294,7 +304,8 @@ def _mirror(node: Node, scope: Scope) -> Panel:
         ("Being changed", Item(f"change {one.change_id}", f"/changes/{one.change_id}", one.words))
         for one in moves_of_nic(scope, row.network_interface_id)
     ]
-    return Panel(node, WORDS["mirror"], f"/tap-configurations/{node.key}", notes, facts)
+    filter_of_it = capture_filter(row.network_interface.private_ips)
+    return Panel(node, WORDS["mirror"], f"/tap-configurations/{node.key}", notes, facts, is_live=True, capture_filter=filter_of_it)
 
 
 def _life(life: Mirror) -> list[tuple[str, Item]]:

@@ -372,7 +372,7 @@ export class MapPage {
     clearTimeout(this.secondTimer);
     const now = Date.now();
     const { items, pill, isCounting } = bannersOf({
-      graph: this.graph, failure: this.failure, line: this.line, dismissed: this.dismissed, clockOffset: this.clockOffset, now, ratesStoppedAt: this.rates.staleSince(), hasRates: this.traffic.hasRates,
+      graph: this.graph, failure: this.failure, line: this.line, dismissed: this.dismissed, clockOffset: this.clockOffset, now, ratesStoppedAt: this.rates.staleSince(), hasRates: this.traffic.hasRates, inventoryAt: inventoryAt(),
     });
     this.tell(pill.state, pill.words);
     if (isCounting) this.secondTimer = setTimeout(() => this.showBanners(), 1000);
@@ -904,6 +904,12 @@ export class MapPage {
     this.ring.dataset.kind = hasKeys ? "focus" : "open";
     putAt(this.ring, { x: on.x - 5, y: on.y - 5, w: on.w + 10, h: on.h + 10 });
   }
+}
+
+/** @returns {number | null} when the inventory was read, as the top bar says: unix ms */
+function inventoryAt() {
+  const at = Date.parse(document.querySelector("#inventory-pill time")?.getAttribute("datetime") ?? "");
+  return Number.isFinite(at) ? at : null;
 }
 
 const root = document.getElementById("map");

@@ -17,6 +17,7 @@ import { make } from "./chrome.js";
  * @property {number} clockOffset ms that the server's clock is ahead of ours
  * @property {number} now unix ms, by our clock
  * @property {number | null} ratesStoppedAt when the newest numbers came, unix ms by our clock; null while they come, or before the first
+ * @property {number | null} inventoryAt when the inventory was read, unix ms by the server's clock; null when the page does not say
  * @property {boolean} hasRates whether any number ever came
  */
 
@@ -53,7 +54,7 @@ function failureBanner({ graph, failure }) {
 }
 
 /** @param {Known} known @returns {{items: HTMLElement[], pill: Pill, isCounting: boolean}} */
-function lineBanner({ graph, line, clockOffset, now, hasRates, ratesStoppedAt }) {
+function lineBanner({ inventoryAt, line, clockOffset, now, hasRates, ratesStoppedAt }) {
   if (line.phase === "signed_out") {
     const again = make("a", "", "Sign in again");
     again.href = `/accounts/login/?next=${encodeURIComponent(location.pathname + location.search)}`;
@@ -69,7 +70,7 @@ function lineBanner({ graph, line, clockOffset, now, hasRates, ratesStoppedAt })
     retry.type = "button";
     retry.dataset.action = "reconnect";
     const stopped = make("strong", "", hasRates ? "Live numbers stopped at " : "Updates stopped at ", instant(new Date(at + clockOffset), "clock"), `, ${ago} s ago.`);
-    const item = banner("stale", "◌", "connection", stopped, ` You are seeing the last picture we trust. ${inventoryWords(graph, now + clockOffset)}${next} `, retry);
+    const item = banner("stale", "◌", "connection", stopped, ` You are seeing the last picture we trust. ${inventoryWords(inventoryAt, now + clockOffset)}${next} `, retry);
     return { items: [item], pill: { state: "stale", words: next }, isCounting: true };
   }
   const isOpen = line.phase === "open";
@@ -77,16 +78,15 @@ function lineBanner({ graph, line, clockOffset, now, hasRates, ratesStoppedAt })
 }
 
 /** The line stands, but nobody measures. @param {Known} known @param {number} at @returns {HTMLElement} */
-function stoppedBanner({ graph, clockOffset, now }, at) {
+function stoppedBanner({ inventoryAt, clockOffset, now }, at) {
   const ago = Math.max(0, Math.round((now - at) / 1000));
   const stopped = make("strong", "", "Live numbers stopped at ", instant(new Date(at + clockOffset), "clock"), `, ${ago} s ago.`);
-  return banner("stale", "◌", "rates", stopped, ` You are seeing the last picture we trust. ${inventoryWords(graph, now + clockOffset)}The map itself is up to date; vtapweb waits for the next number.`);
+  return banner("stale", "◌", "rates", stopped, ` You are seeing the last picture we trust. ${inventoryWords(inventoryAt, now + clockOffset)}The map itself is up to date; vtapweb waits for the next number.`);
 }
 
-/** @param {Graph | null} graph @param {number} now by the server's clock @returns {string} how old what stands on the map is, "" when nobody knows */
-function inventoryWords(graph, now) {
-  const at = graph ? Date.parse(graph.built_at) : NaN;
-  return Number.isFinite(at) ? `Azure inventory: ${ageWords((now - at) / 1000)} old. ` : "";
+/** @param {number | null} inventoryAt @param {number} now both by the server's clock @returns {string} how old what stands on the map is, "" when nobody knows */
+function inventoryWords(inventoryAt, now) {
+  return inventoryAt === null ? "" : `Azure inventory: ${ageWords((now - inventoryAt) / 1000)} old. `;
 }
 
 /** @param {Known} known @returns {HTMLElement[]} */

@@ -6,7 +6,7 @@
 
 import { boxAt } from "../store/graph.js";
 import { COLLECTOR_KINDS, count, isMute, UNACCOUNTED_TAP } from "../store/states.js";
-import { ageWords, rateParts, rateWords, shareWords } from "../store/units.js";
+import { ageWords, rateParts, rateWords, roundWords, shareWords } from "../store/units.js";
 import { font, px, roundBox } from "./paint.js";
 import { shortenName, widthOf } from "./text.js";
 
@@ -18,6 +18,8 @@ import { shortenName, widthOf } from "./text.js";
 export const GAUGE_END = 1.3;
 /** The bands that health, forecast, map and wall share. */
 export const BANDS = [0.75, 0.95];
+/** Cards that are narrower on the screen have no room for words. */
+export const WORDS_FROM_PX = 90;
 const START = Math.PI * 0.75;
 const SWEEP = Math.PI * 1.5;
 const SPARK = new Float32Array(60);
@@ -48,7 +50,7 @@ export function paintCard(pen, row) {
   if (isDead) ctx.setLineDash([5, 4]);
   ctx.stroke();
   ctx.setLineDash([]);
-  if (box.w * pen.k < 90) { // no room for words
+  if (box.w * pen.k < WORDS_FROM_PX) {
     paintGauge(pen, box.x + box.w / 2, box.y + box.h / 2, Math.min(box.h * 0.38, box.w / 2), card, "");
     return;
   }
@@ -68,7 +70,7 @@ function paintLarge(pen, row, box, card) {
     font(pen, 11, 10, 500);
     ctx.fillStyle = palette.ink2;
     ctx.textAlign = "center";
-    const of = facts?.capacity_bits_per_s ? `of ${rateWords(facts.capacity_bits_per_s, "bits").replace(".00", "").replace(/\.0\b/, "")}` : "capacity";
+    const of = facts?.capacity_bits_per_s ? `of ${roundWords(facts.capacity_bits_per_s)}` : "capacity";
     ctx.fillText(of, box.x + 52, box.y + 98);
     if (!facts?.capacity_bits_per_s) ctx.fillText("unknown", box.x + 52, box.y + 110);
   }

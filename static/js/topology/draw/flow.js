@@ -94,12 +94,12 @@ export function farWays(routes, graph) {
 /** @param {Strand} strand @param {Graph} graph */
 function farLine(strand, graph) {
   const card = /** @type {Box} */ (graph.boxOf(strand.collector));
-  const end = [card.x + card.w / 2, card.y + card.h / 2];
+  /** The point of the card that is nearest. @param {number} x @param {number} y */
+  const endFrom = (x, y) => [Math.min(card.x + card.w, Math.max(card.x, x)), Math.min(card.y + card.h * 0.8, Math.max(card.y + card.h * 0.2, y))];
   const { pipe } = strand;
   if (!pipe || pipe.from !== strand.vnet) {
-    const row = graph.vnets.rowOf.get(strand.vnet);
-    const box = row === undefined ? card : boxAt(graph.vnets, row);
-    return Float64Array.from([box.x + box.w / 2, box.y + box.h / 2, ...end]);
+    const from = strand.trunk;
+    return Float64Array.from([from[0], from[1], ...endFrom(from[0], from[1])]);
   }
   const steps = Math.min(12, pipe.points.length / 2 - 1);
   /** @type {number[]} */
@@ -108,7 +108,7 @@ function farLine(strand, graph) {
     const at = 2 * Math.round((step / steps) * (pipe.points.length / 2 - 1));
     line.push(pipe.points[at], pipe.points[at + 1]);
   }
-  return Float64Array.from([...line, ...end]);
+  return Float64Array.from([...line, ...endFrom(line[line.length - 2], line[line.length - 1])]);
 }
 
 /** @param {Pen} pen @param {Way[]} ways that are in the picture */
@@ -140,7 +140,7 @@ export function paintWays(pen, ways) {
 function paintFar(pen, way) {
   const { ctx, palette, graph, traffic } = pen;
   const flow = traffic.flowOf(way.mirrors);
-  const isDead = isCut(way, graph);
+  const isDead = flow.look !== "flowing" && isCut(way, graph);
   const look = isDead ? STRAND_LOOKS.stale : STRAND_LOOKS[flow.look];
   ctx.beginPath();
   trace(ctx, way.points);
@@ -163,7 +163,7 @@ export function widthOfStrand(strand, traffic) {
 export function paintStrand(pen, strand) {
   const { ctx, palette, graph, traffic } = pen;
   const flow = traffic.flowOf(strand.mirrors);
-  const isDead = isStill(strand, graph) || isCut(strand, graph);
+  const isDead = flow.look !== "flowing" && (isStill(strand, graph) || isCut(strand, graph)); // what is measured does flow, whatever was read of the way
   const look = isDead ? STRAND_LOOKS.stale : STRAND_LOOKS[flow.look];
   const flows = look.key === "flowing";
   const width = flows ? strandWidth(flow.rate, traffic.unit) : 1.3;
@@ -246,13 +246,12 @@ export class Dots {
     this.#wake();
   }
 
-  /** How many there should be where, and how fast. @param {Way[]} ways in the picture @param {Traffic} traffic @param {Graph} graph */
-  plan(ways, traffic, graph) {
+  /** How many there should be where, and how fast. @param {Way[]} ways in the picture @param {Traffic} traffic */
+  plan(ways, traffic) {
     const { k } = this.look().view;
     /** @type {Array<{way: Way, m: number, rate: number}>} */
     const flowing = [];
     for (const way of ways) {
-      if (isCut(way, graph) || (way.strand && isStill(way.strand, graph))) continue;
       const { rate, look } = traffic.flowOf(way.mirrors);
       if (look === "flowing") flowing.push({ way, m: magnitude(rate, traffic.unit), rate });
     }

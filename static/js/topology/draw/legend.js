@@ -4,7 +4,7 @@
 import { NIC } from "../store/graph.js";
 import { collectorState, GHOST, IN_FLIGHT, LIVE_STATES, NIC_MARKS, NIC_PLAIN, NIC_STATES, nicState, peeringState, PEERING_STATES, SILENT, STALE, STRAND_LOOKS, UNACCOUNTED_TAP } from "../store/states.js";
 import { SCALE } from "../store/traffic.js";
-import { rateWords } from "../store/units.js";
+import { roundWords } from "../store/units.js";
 import { make } from "./chrome.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
@@ -57,7 +57,7 @@ function strandEntries(entry, graph, traffic) {
   const [low, high] = SCALE[traffic.unit];
   for (const [key, style] of Object.entries(STRAND_LOOKS)) {
     if (!looks.has(/** @type {keyof typeof STRAND_LOOKS} */ (key))) continue;
-    const scale = key === "flowing" ? ` (${rateWords(10 ** low, traffic.unit).replace(".00", "")} to ${rateWords(10 ** high, traffic.unit).replace(/\.0+\b/, "")}, each ×10 as much wider)` : "";
+    const scale = key === "flowing" ? ` (${roundWords(10 ** low, traffic.unit)} to ${roundWords(10 ** high, traffic.unit)}, each ×10 as much wider)` : "";
     entry(`strand-${key}`, "", style.meaning + scale);
   }
 }

@@ -102,7 +102,9 @@ export class LiveLayer {
     const { graph, traffic } = pen;
     const seen = visibleBox(this.view, this.size);
     const pipes = pen.level >= 2 ? pipesIn(seen, pen.level) : null;
-    const ways = this.waysAt(graph, this.view.k).filter((way) => overlaps(way.box, seen) && (!pipes || !way.pipe || pipes.has(way.pipe)));
+    // Far away a way without a known peering is not drawn: thousands of them would hide what runs as it should.
+    const isDrawn = (/** @type {Way} */ way) => !way.pipe || (pipes ? pipes.has(way.pipe) : way.pipe.state !== "missing");
+    const ways = this.waysAt(graph, this.view.k).filter((way) => overlaps(way.box, seen) && isDrawn(way));
     paintWays(pen, ways);
     if (pen.level >= 2) {
       for (const id of traffic.silent.keys()) {
@@ -111,7 +113,7 @@ export class LiveLayer {
       }
     }
     for (let row = 0; row < graph.collectors.size; row++) if (overlaps(boxAt(graph.collectors, row), seen)) paintCard(pen, row);
-    this.dots.plan(ways, traffic, graph);
+    this.dots.plan(ways, traffic);
     this.isOld = false;
     this.isPainted = true;
     this.figures = { live_ms: performance.now() - started, live_paints: this.figures.live_paints + 1, ways: ways.length };

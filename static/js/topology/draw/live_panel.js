@@ -5,7 +5,7 @@
  */
 
 import { isMute, SILENT, STRAND_LOOKS } from "../store/states.js";
-import { ageWords, rateParts, rateWords, shareWords } from "../store/units.js";
+import { ageWords, rateParts, rateWords, roundWords, shareWords } from "../store/units.js";
 import { GAUGE_END, stateWords } from "./cards.js";
 import { make } from "./chrome.js";
 
@@ -34,7 +34,7 @@ export class LivePanel {
     const id = Number(place.dataset.mapLive);
     const row = graph.collectors.rowOf.get(id);
     if (row !== undefined) this.#collector(place, row, id);
-    else if (graph.nics.rowOf.has(id)) this.#nic(place, id);
+    else this.#mirrors(place, id);
   }
 
   /** @param {HTMLElement} place @param {number} row @param {number} id */
@@ -46,7 +46,7 @@ export class LivePanel {
       const figure = make("div", "map-live__figure", make("b", ""), make("span", "muted"));
       const state = make("div", "map-live__state");
       state.dataset.test = "live-state";
-      const tick = make("i", "map-live__tick", make("span", "", "100 %"));
+      const tick = make("div", "map-live__tick", make("span", "", "100 %"));
       tick.style.left = `${(100 / GAUGE_END).toFixed(1)}%`;
       const bar = make("div", "map-live__bar", make("div", "map-live__fill"), tick);
       const spark = make("canvas", "");
@@ -59,7 +59,7 @@ export class LivePanel {
     const { figure, unit } = rateParts(isStale ? NaN : card.rate, traffic.unit);
     const capacity = card.facts?.capacity_bits_per_s ?? null;
     put(part("b"), card.isMeasured ? `${card.facts?.is_estimate && unit ? "≈ " : ""}${figure}` : "—");
-    const of = Number.isFinite(card.share) && capacity ? ` in · ${shareWords(card.share)} of ${rateWords(capacity, "bits")} on the wire` : capacity || !card.isMeasured ? " in" : " in · capacity unknown, so it is not judged";
+    const of = Number.isFinite(card.share) && capacity ? ` in · ${shareWords(card.share)} of ${roundWords(capacity)} on the wire` : capacity || !card.isMeasured ? " in" : " in · capacity unknown, so it is not judged";
     put(part(".map-live__figure > span"), unit ? unit + of : card.isMeasured ? "no data" : "no live numbers yet");
     const bar = /** @type {HTMLElement} */ (part(".map-live__bar"));
     bar.hidden = !Number.isFinite(card.share) || isStale;
@@ -86,13 +86,14 @@ export class LivePanel {
     return `Counted by ${[facts.origin, every, lag, estimate].filter(Boolean).join(", ")}.`;
   }
 
-  /** @param {HTMLElement} place @param {number} id */
-  #nic(place, id) {
+  /** @param {HTMLElement} place @param {number} id of a NIC or of one mirror */
+  #mirrors(place, id) {
     const { traffic } = this;
     const graph = /** @type {import("../store/graph.js").Graph} */ (traffic.graph);
-    const rows = graph.mirrorsOfNic.get(id) ?? [];
+    const one = graph.mirrors.rowOf.get(id);
+    const rows = one === undefined ? (graph.mirrorsOfNic.get(id) ?? []) : [one];
     const part = this.#parts(place, () => [make("p", "map-note", make("span", "", SILENT.glyph), make("span", "")), make("div", "map-live__mirrors")]);
-    const silent = traffic.silent.get(id);
+    const silent = traffic.silent.get(one === undefined ? id : graph.mirrors.numbers.nic[one]);
     const note = /** @type {HTMLElement} */ (part(".map-note"));
     note.hidden = silent === undefined;
     put(part(".map-note > :last-child"), silent ? `${SILENT.words[0].toUpperCase()}${SILENT.words.slice(1)}. ${silent}` : "");

@@ -4,11 +4,13 @@
  * px, so always crisp. A pill keeps its width while its figures change, so that nothing jitters.
  */
 
+import { boxAt } from "../store/graph.js";
 import { placeLabels } from "../store/labels.js";
-import { count, peeringState, STRAND_LOOKS } from "../store/states.js";
+import { count, isMute, peeringState, STRAND_LOOKS } from "../store/states.js";
 import { magnitude } from "../store/traffic.js";
-import { rateParts } from "../store/units.js";
-import { toScreen } from "../store/view.js";
+import { rateParts, rateWords } from "../store/units.js";
+import { boxToScreen, toScreen } from "../store/view.js";
+import { WORDS_FROM_PX } from "./cards.js";
 import { widthOf } from "./text.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
@@ -79,6 +81,58 @@ export function pipeLabel(graph, pipe, traffic, rows) {
 }
 
 /**
+ * Far away, where a card has no room for words: what it receives, with its state where that is not well. Those in trouble first, then the largest.
+ *
+ * @param {NamePen} pen @param {number[]} rows of the collectors in the picture @returns {Array<{box: Box, text: string, id: number}>}
+ */
+export function paintCardPills(pen, rows) {
+  const { ctx, palette, graph, traffic, view, size } = pen;
+  ctx.font = `600 11px ${palette.font}`;
+  const wishes = [];
+  for (const row of rows) {
+    const box = boxToScreen(view, size, boxAt(graph.collectors, row));
+    if (box.w >= WORDS_FROM_PX) continue;
+    const { style, rate, isMeasured } = traffic.cardOf(row);
+    if (!isMeasured) continue;
+    const isWell = style.key === "ok";
+    const words = Number.isFinite(rate) && !isMute(style.key) ? rateWords(rate, traffic.unit) : "— no data";
+    const text = isWell ? words : `${style.glyph} ${words}`;
+    const w = Math.ceil(widthOf(ctx, text)) + 16;
+    const h = 22;
+    const at = { x: box.x + box.w / 2, y: box.y + box.h / 2 };
+    const off = box.h / 2 + h / 2 + 3;
+    const places = [[0, -off], [0, off], [box.w / 2 + w / 2 + 4, 0], [-box.w / 2 - w / 2 - 4, 0]].map(([dx, dy]) => ({
+      box: { x: at.x + dx - w / 2, y: at.y + dy - h / 2, w, h }, of: { text, color: isWell ? "flow" : style.color, id: graph.collectors.numbers.id[row] },
+    }));
+    wishes.push({ rank: (isWell ? 0 : 100) + magnitude(rate, traffic.unit), isNeeded: !isWell, places });
+  }
+  const placed = placeLabels(wishes, []);
+  for (const { box, of } of placed) {
+    paintPill(pen, box, of.color, pen.alphaOf(of.id));
+    ctx.fillStyle = of.color === "flow" ? palette.ink : palette[of.color];
+    ctx.fillText(of.text, box.x + box.w / 2, box.y + 15);
+    ctx.globalAlpha = 1;
+  }
+  return placed.map(({ box, of }) => ({ box, text: of.text, id: of.id }));
+}
+
+/** @param {NamePen} pen @param {Box} box px @param {string} color @param {number} alpha */
+function paintPill({ ctx, palette }, box, color, alpha) {
+  ctx.beginPath();
+  ctx.roundRect(box.x, box.y, box.w, box.h, Math.min(12, box.h / 2));
+  ctx.globalAlpha = 1; // nothing shines through
+  ctx.fillStyle = palette.panel;
+  ctx.fill();
+  ctx.globalAlpha = alpha;
+  ctx.strokeStyle = palette[color];
+  ctx.lineWidth = 1.25;
+  if (color === "stale") ctx.setLineDash([4, 3]);
+  ctx.stroke();
+  ctx.setLineDash([]);
+  ctx.textAlign = "center";
+}
+
+/**
  * Places and paints the pills of the pipes given.
  *
  * @param {NamePen} pen @param {Pipe[]} pipes @param {MirrorsOfPipe} mirrors @param {Box[]} obstacles px @param {Box[]} words of them what is worst to hide, px
@@ -110,20 +164,7 @@ export function paintPipeLabels(pen, pipes, mirrors, obstacles, words) {
   }
   const placed = placeLabels(wishes, obstacles, words);
   for (const { box, of } of placed) {
-    ctx.globalAlpha = pen.alphaOf(of.label.id);
-    ctx.beginPath();
-    ctx.roundRect(box.x, box.y, box.w, box.h, Math.min(12, box.h / 2));
-    ctx.save();
-    ctx.globalAlpha = 1; // nothing shines through
-    ctx.fillStyle = palette.panel;
-    ctx.fill();
-    ctx.restore();
-    ctx.strokeStyle = palette[of.label.color];
-    ctx.lineWidth = 1.25;
-    if (of.label.color === "stale") ctx.setLineDash([4, 3]);
-    ctx.stroke();
-    ctx.setLineDash([]);
-    ctx.textAlign = "center";
+    paintPill(pen, box, of.label.color, pen.alphaOf(of.label.id));
     of.lines.forEach((line, index) => {
       ctx.font = `600 11px ${palette.font}`;
       ctx.fillStyle = ["flow", "flow2", "pipeln"].includes(of.label.color) ? palette.ink : palette[of.label.color];

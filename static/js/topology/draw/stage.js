@@ -21,7 +21,7 @@ import { LiveLayer } from "./live.js";
 import { paintRegionName, paintSubnetName, paintVnetName } from "./names.js";
 import { hatchTile, paintChip, paintDots, paintInFlight, paintPipe, paintPorts, paintRegion, paintSelected, paintSubnet, paintVnet, trace } from "./paint.js";
 import { readPalette } from "./palette.js";
-import { mirrorsOfPipes, paintPipeLabels } from "./pills.js";
+import { mirrorsOfPipes, paintCardPills, paintPipeLabels } from "./pills.js";
 import { forgetWidths, widthsKept } from "./text.js";
 
 /** @typedef {import("../store/graph.js").Graph} Graph */
@@ -639,8 +639,9 @@ export class Stage {
     const alphaOf = (/** @type {number} */ id) => (!lit || lit.has(id) ? 1 : 0.35);
     const pen = { ctx, palette: this.palette, graph, view: this.view, size: this.size, level, alphaOf, traffic: this.traffic };
     for (let row = 0; row < graph.regions.size; row++) if (overlaps(boxAt(graph.regions, row), seen)) paintRegionName(pen, row);
+    const cards = Array.from({ length: graph.collectors.size }, (_, row) => row).filter((row) => overlaps(boxAt(graph.collectors, row), seen));
     if (level === 0) {
-      this.labels = [];
+      this.labels = paintCardPills(pen, cards);
       return;
     }
     const vnets = index.vnetRows(seen);
@@ -671,6 +672,8 @@ export class Stage {
       words.push(boxToScreen(this.view, this.size, boxAt(graph.collectors, row)));
     }
     const pipes = this.isFew ? this.#visiblePipes(seen, level) : level < 2 ? [] : this.#visiblePipes(seen, level).filter((pipe) => pipe.state !== "missing" && (pipe.mirrors > 0 || pipe.state !== "Connected"));
-    this.labels = paintPipeLabels(pen, pipes, this.mirrorsOfPipes, obstacles, words);
+    const far = level < 2 ? paintCardPills(pen, cards) : [];
+    for (const { box } of far) obstacles.push(box);
+    this.labels = [...far, ...paintPipeLabels(pen, pipes, this.mirrorsOfPipes, obstacles, words)];
   }
 }

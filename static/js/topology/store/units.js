@@ -29,6 +29,12 @@ export function rateWords(value, unit) {
   return words ? `${figure} ${words}` : figure;
 }
 
+/** A round figure without the noughts behind it. @param {number} value per second @param {Unit} [unit] @returns {string} "10 Gb/s", "2.5 Gb/s" */
+export function roundWords(value, unit = "bits") {
+  const { figure, unit: words } = rateParts(value, unit);
+  return `${figure.includes(".") ? figure.replace(/\.?0+$/, "") : figure} ${words}`;
+}
+
 /** @param {number} seconds @returns {string} "41 s", "6 min", "3 h", "2 days" */
 export function ageWords(seconds) {
   const s = Math.max(0, Math.round(seconds));
