@@ -20,6 +20,7 @@ NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
         "subscriptions", "vnets", "subnets", "nics", "peerings", "virtual-machines", "load-balancers", "taps", "tap-configurations",
         "network-security-groups", "availability-sets", "scale-sets", "resource-groups",
     )))),
+    ("Collectors", "/collectors", "collector", False, ("/collectors",)),
     ("Coverage", "/coverage", "coverage", False, ("/coverage",)),
     ("Changes", "/changes", "changes", False, ("/changes", "/mirror")),
     ("Ledger", "/unaccounted", "ledger", False, ("/unaccounted", "/drift", "/expiring", "/preparation", "/evidence")),

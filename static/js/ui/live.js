@@ -2,7 +2,7 @@
 /**
  * A listening socket for pages without a canvas: tells the top bar whether this page is live, and the parts of the page what moved on, as
  * events on the document: `vtap:sync`, `vtap:change` for any change to Azure, `vtap:change-N` for change N. Without a socket those parts poll
- * by themselves.
+ * by themselves. Frames of rates come as `vtap:frame` with their octets (see live/page_rates.js).
  */
 
 /** Milliseconds until the next try: doubling, up to half a minute, spread so that a restarted server is not stormed.
@@ -47,7 +47,10 @@ export function startLive(page) {
     if (attempt === 0) say("connecting", "Connecting…");
     socket.addEventListener("message", (event) => {
       heardAt = Date.now();
-      if (typeof event.data !== "string") return;
+      if (typeof event.data !== "string") {
+        page.dispatchEvent(new CustomEvent("vtap:frame", { detail: event.data }));
+        return;
+      }
       attempt = 0;
       say("live", "Live");
       for (const name of eventsOf(JSON.parse(event.data))) page.dispatchEvent(new CustomEvent(name));

@@ -8,6 +8,7 @@ from vtapweb.access.viewer import ViewerRequest
 from vtapweb.inventory.views import detail_context
 from vtapweb.taps.page_parts import needs_operator
 from vtapweb.taps.resource_page import about_of
+from vtapweb.traffic.pages import RANGES, nic_traffic
 
 TEMPLATES = {"nics": "taps/detail_nic.html", "taps": "taps/detail_tap.html", "load-balancers": "taps/detail_balancer.html"}
 
@@ -17,4 +18,11 @@ def resource(request: ViewerRequest, slug: str, key: str) -> HttpResponse:
     """One of the kinds of TEMPLATES; a removed one shows the inventory's part alone."""
     viewer = request.viewer
     context = detail_context(viewer.scope, slug, key)
-    return render(request, TEMPLATES[slug], {**context, "about": about_of(viewer.scope, slug, context["row"]), "why_not": needs_operator(viewer)})
+    row = context["row"]
+    shown = {
+        "about": about_of(viewer.scope, slug, row),
+        "why_not": needs_operator(viewer),
+        "traffic": nic_traffic(viewer.scope, key) if slug == "nics" and row.removed_at is None else [],
+        "ranges": RANGES,
+    }
+    return render(request, TEMPLATES[slug], {**context, **shown})

@@ -171,7 +171,8 @@ def collectors(request: ViewerRequest) -> HttpResponse:
                 request=request,
             )
             messages.success(request, f"Kept what you said about {visible(str(row))}.")
-            return redirect("taps_collectors")
+            is_from_page = request.POST.get("back") == "collector"
+            return redirect("collector", key=row.destination_key) if is_from_page else redirect("taps_collectors")
         except ValidationError as error:
             errors_take(form, error)
     context = {"form": form, "rows": known_destinations(request.viewer.scope)}

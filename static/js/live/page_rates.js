@@ -1,0 +1,76 @@
+// @ts-check
+/**
+ * Live rates for pages without a map: frames of the page's own socket (ui/live.js) into the store of rates, and from there into every element with
+ * `data-rate="KEY" data-unit="bits|packets"` and every canvas with `data-spark="KEY"`. What is not known keeps what the server wrote last.
+ */
+import { decodeFrame } from "../topology/wire/frames.js";
+import { rateWords } from "../topology/store/units.js";
+import { drawSpark } from "../charts/spark.js";
+import { Rates, SPARK_S } from "./rates.js";
+
+/**
+ * @param {Document} page
+ * @param {{onFrame?: (rates: Rates) => void}} [handlers]
+ * @returns {Rates}
+ */
+export function startPageRates(page, { onFrame } = {}) {
+  const rates = new Rates();
+  const spark = new Float32Array(SPARK_S);
+  let isAsking = false;
+
+  /** The order of the series, as the snapshot tells it. */
+  const ask = async () => {
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      const answer = await fetch("/api/v1/topology", { headers: { Accept: "application/json" } });
+      if (!answer.ok) return;
+      const { series_revision, series } = await answer.json();
+      rates.setSeries(series_revision, series);
+    } catch {
+      // Not reachable now: frames go on being foreign, and it is asked again.
+    } finally {
+      isAsking = false;
+    }
+  };
+
+  const paint = () => {
+    if (page.visibilityState !== "visible") return;
+    for (const element of page.querySelectorAll("[data-rate]")) {
+      if (!(element instanceof HTMLElement)) continue;
+      const key = element.dataset.rate ?? "";
+      const unit = element.dataset.unit === "packets" ? "packets" : "bits";
+      const value = unit === "packets" ? rates.packetsOf(key) : rates.bitsOf(key);
+      const words = value === null ? null : rateWords(value, unit);
+      if (words !== null && element.textContent !== words) element.textContent = words;
+    }
+    for (const canvas of page.querySelectorAll("canvas[data-spark]")) {
+      if (canvas instanceof HTMLCanvasElement) drawSpark(canvas, rates.sparkOf(canvas.dataset.spark ?? "", "bits", spark));
+    }
+  };
+
+  const words = page.getElementById("rates-words");
+  const say = () => {
+    if (!words) return;
+    const state = rates.state();
+    const since = rates.staleSince();
+    const text = state === "live" ? "" : state === "none" || since === null ? "" : `Live numbers stopped at ${new Date(since).toISOString().slice(11, 19)} UTC`;
+    if (words.textContent !== text) words.textContent = text;
+  };
+
+  page.addEventListener("vtap:frame", (event) => {
+    const frame = decodeFrame(/** @type {CustomEvent<ArrayBuffer>} */ (event).detail);
+    if (!frame) return;
+    if (!rates.take(frame)) {
+      if (rates.series_revision === null || rates.isSnapshotOld) void ask();
+      return;
+    }
+    paint();
+    onFrame?.(rates);
+  });
+  page.addEventListener("vtap:live", (event) => rates.setLine(/** @type {CustomEvent<{state: string}>} */ (event).detail.state === "live"));
+  page.addEventListener("htmx:afterSettle", paint);
+  setInterval(say, 1000);
+  void ask();
+  return rates;
+}

@@ -1,0 +1,166 @@
+"""The pages of collectors: state in glyph and words, rates with unit and age, what is not known said as such; nothing of another scope."""
+
+import time
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from tests.inventory.factories import SUBSCRIPTION, make_nic, make_tap
+from tests.taps.people import person
+from tests.traffic.estate import OTHER, Pool, make_pool
+from tests.traffic.played_ring import member_now, source_now, tell_collector
+from tests.valkey import Valkey
+from vtapweb.access.role import Role
+from vtapweb.inventory.models import Subnet
+from vtapweb.traffic.models import Alarm, CollectorAssignment
+from vtapweb.traffic.samples import Origin
+from vtapweb.traffic.store import store
+from vtapweb.traffic.words import rate_words, share_words
+
+pytestmark = pytest.mark.django_db
+
+
+def signed_in(client: Client, role: Role = Role.VIEWER, *subscription_ids: str) -> Client:
+    client.force_login(person(role, name=f"{role.value}-{len(subscription_ids)}-{'-'.join(subscription_ids)[:2]}", subscription_ids=subscription_ids))
+    return client
+
+
+def page(client: Client, path: str, status: int = 200) -> str:
+    answer = client.get(path)
+    assert answer.status_code == status
+    return answer.content.decode()
+
+
+def play(pool: Pool, *, is_slow: bool = False) -> None:
+    now_ms = int(time.time() * 1000)
+    members = [
+        member_now(member=f"m-{nic.name}", nic_key=nic.key, arrived_ms=now_ms, measured_ms=now_ms, inner_bits_per_s=4e6) for nic in pool.members
+    ]
+    if is_slow:
+        members = [member_now(origin=Origin.AZURE_MONITOR, interval_s=60.0, lag_s=95.0, arrived_ms=now_ms, measured_ms=now_ms - 95_000)]
+    sources = [
+        source_now(pool.source.key, tap_configuration_key=pool.mirror, first_ms=now_ms - 60_000, last_ms=now_ms, address="10.0.1.80"),
+        source_now("", first_ms=now_ms, last_ms=now_ms, address="10.9.9.9"),
+    ]
+    rates = {"inner_bits_per_s": 8.74e9, "wire_bits_per_s": 9e9, "wire_bits_per_s_5s": 9e9, "packets_per_s": 12_400.0, "drops_per_s": 2.0}
+    tell_collector(store(), pool.key, *members, at_ms=now_ms, sources=None if is_slow else sources, **rates, is_estimate=is_slow)
+
+
+def test_rates_have_three_figures_and_a_unit() -> None:
+    assert [rate_words(value) for value in (8.74e9, 999.4, 999.6, 12.3, 0, None, float("nan"))] == [
+        "8.74 Gb/s", "999 b/s", "1.00 kb/s", "12 b/s", "0 b/s", "—", "—",
+    ]  # fmt: skip
+    assert rate_words(12_400, "packets") == "12.4 k pkt/s"
+    assert (share_words(0.874), share_words(None)) == ("87 %", "not evaluated")
+
+
+def test_the_list_says_what_each_is_and_since_when(client: Client, valkey: Valkey) -> None:
+    signed_in(client)
+    assert "No collector yet" in page(client, "/collectors")
+    pool = make_pool()
+    silent = page(client, "/collectors")
+    assert "no live numbers yet" in silent
+    assert "nothing has reported" in silent
+    play(pool)
+    shown = page(client, "/collectors")
+    for words in ("ilb-collector", "8.74 Gb/s", "12.4 k pkt/s", "2 pkt/s", "s old", "2 of 2 members report", "36 %", "agent on the collector"):
+        assert words in shown, words
+    assert "1 of 1 collectors" in page(client, "/collectors?part")
+    assert "Nothing fits" in page(client, "/collectors?q=nothing")
+    assert 'aria-current="page" data-test="nav-collector"' in shown
+
+
+def test_a_collector_with_its_members_sources_and_alarms(client: Client, valkey: Valkey) -> None:
+    pool = make_pool()
+    play(pool)
+    Alarm.objects.create(
+        number=117, cause_key="x", severity="alarm", subject_kind="collector", collector_key=pool.key, title="drops packets", sentence="It drops.",
+        subject_subscription_ids=[SUBSCRIPTION], opened_at="2026-11-20T12:00:00Z", changed_at="2026-11-20T12:00:00Z",
+    )  # fmt: skip
+    shown = page(signed_in(client), f"/collectors/{pool.key}")
+    for words in (
+        "8.74 Gb/s",
+        "tool-0-nic",
+        "tool-1-nic",
+        "web-01-nic",
+        "10.9.9.9",
+        "no NIC has this address",
+        "A-117",
+        "drops packets",
+        "lost by the collector",
+    ):
+        assert words in shown, words
+    assert f'data-chart="/api/v1/collectors/{pool.key}/series"' in shown
+    assert "an admin says what a collector takes" in shown
+    part = page(client, f"/collectors/{pool.key}?part")
+    assert "tool-0-nic" in part
+    assert "<html" not in part
+
+
+def test_what_cannot_be_seen_is_said(client: Client, valkey: Valkey) -> None:
+    pool = make_pool()
+    signed_in(client)
+    assert "No numbers yet" in page(client, f"/collectors/{pool.key}")
+    play(pool, is_slow=True)
+    slow = page(client, f"/collectors/{pool.key}")
+    assert "Rates of single sources are not available here" in slow
+    assert "Azure Monitor, every 1 min, 1 min 35 s late, an estimate" in slow
+    old = int(time.time() * 1000) - 60_000
+    tell_collector(store(), pool.key, member_now(arrived_ms=old, measured_ms=old), inner_bits_per_s=5e6)
+    stale = page(client, f"/collectors/{pool.key}")
+    assert "No report since" in stale
+    assert "5.00 Mb/s" not in stale.split('data-test="members"')[0]
+    page(client, f"/collectors/{'a' * 26}", 404)
+
+
+def test_an_admin_says_what_it_takes_and_comes_back(client: Client, settings: Settings, valkey: Valkey) -> None:
+    settings.CLOUD = "simulator"
+    pool = make_pool()
+    play(pool)
+    shown = page(signed_in(client, Role.ADMIN), f"/collectors/{pool.key}")
+    assert 'data-test="capacity-form"' in shown
+    answer = client.post("/settings/collectors", {"destination_id": pool.frontend_id, "capacity": "10", "back": "collector"})
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/collectors/{pool.key}")
+    assert CollectorAssignment.objects.get().capacity_bits_per_s == 10_000_000_000
+    assert "90 %" in page(client, f"/collectors/{pool.key}")
+
+
+def test_a_scope_sees_that_it_is_there_and_nothing_of_what_it_measures(client: Client, valkey: Valkey) -> None:
+    theirs = make_pool(OTHER)
+    make_tap("tap-mine", destination_id=theirs.frontend_id, subscription_id=SUBSCRIPTION)
+    play(theirs)
+    signed_in(client, Role.VIEWER, SUBSCRIPTION)
+    listed = page(client, "/collectors")
+    assert "outside what you may see" in listed
+    one = page(client, f"/collectors/{theirs.key}")
+    for words in ("8.74", "tool-0-nic", "web-01-nic", "data-chart="):
+        assert words not in listed + one, words
+    assert "you may not read the subscription" in one
+
+
+@pytest.mark.parametrize("members", [1, 12])
+def test_the_number_of_queries_does_not_grow(client: Client, valkey: Valkey, django_assert_num_queries: DjangoAssertNumQueries, members: int) -> None:
+    pool = make_pool(members=members)
+    play(pool)
+    signed_in(client)
+    page(client, "/collectors")
+    with django_assert_num_queries(18):
+        page(client, "/collectors")
+    with django_assert_num_queries(21):
+        page(client, f"/collectors/{pool.key}")
+
+
+def test_a_nic_shows_where_its_traffic_goes(client: Client, valkey: Valkey) -> None:
+    pool = make_pool()
+    signed_in(client)
+    silent = page(client, f"/nics/{pool.source.key}")
+    assert "Nothing reports from that collector" in silent
+    play(pool, is_slow=True)
+    assert "What it sends is not available here" in page(client, f"/nics/{pool.source.key}")
+    play(pool)
+    shown = page(client, f"/nics/{pool.source.key}")
+    assert f'href="/collectors/{pool.key}"' in shown
+    assert f'data-mirror="{pool.mirror}"' in shown
+    plain = make_nic("db-01-nic", subnet=Subnet.objects.first(), address="10.0.1.99")
+    assert "data-chart=" not in page(client, f"/nics/{plain.key}")
