@@ -96,6 +96,7 @@ def test_a_collector_with_its_members_sources_and_alarms(client: Client, valkey:
     part = page(client, f"/collectors/{pool.key}?part")
     assert "tool-0-nic" in part
     assert "<html" not in part
+    assert 'id="collector-below" hx-swap-oob="true"' in part
 
 
 def test_what_cannot_be_seen_is_said(client: Client, valkey: Valkey) -> None:

@@ -25,6 +25,7 @@ from vtapweb.inventory.models import SyncRun
 from vtapweb.inventory.selectors import MODELS, resources
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.traffic.keys import METER, METER_KEPT_S
+from vtapweb.traffic.metrics import traffic_gauges
 from vtapweb.web.problem import ProblemError
 
 QUEUES = ("work", "clock", "writes")
@@ -156,6 +157,7 @@ def metrics(*, now: datetime) -> bytes:
             present.labels(kind).set(resources(Scope.everything(), kind).count())
         sequence = Gauge("vtapweb_event_sequence", "The number of the newest event", registry=registry)
         sequence.set(OutboxEvent.objects.aggregate(newest=Max("seq"))["newest"] or 0)
+        traffic_gauges(registry, now=now)
     return generate_latest(REGISTRY) + generate_latest(registry)
 
 

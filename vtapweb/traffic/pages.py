@@ -58,7 +58,8 @@ def source_words(one: Shown) -> str:
     """Where the numbers are from, how often, how late."""
     if one.now is None:
         return "nothing reports"
-    words = f"{one.origin_words}, every {span(one.interval_s or 1)}"
+    interval_s = one.interval_s or 1
+    words = f"{one.origin_words}, every {'second' if interval_s == 1 else span(interval_s)}"
     if one.lag_s is not None:
         words += f", {span(one.lag_s)} late"
     return words + (", an estimate" if one.is_estimate else "")
@@ -290,7 +291,7 @@ def collector(request: ViewerRequest, key: str) -> HttpResponse:
         "may_token": request.viewer.may(Role.OPERATOR),
     }
     if "part" in request.GET:
-        return render(request, "traffic/collector_part.html", context)
+        return render(request, "traffic/collector_part.html", {**context, "is_part": True})
     capacity = one.capacity.bits_per_s
     context |= {
         "taps": tap_links(scope, one.facts.tap_keys),

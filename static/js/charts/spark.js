@@ -40,6 +40,7 @@ export function drawSpark(canvas, values) {
     for (let at = from; at < to; at++) ctx.lineTo(x(at), y(at));
     if (to - from === 1) ctx.lineTo(x(from) + dpr, y(from));
     ctx.stroke();
+    if (to - from === 1) continue;
     ctx.lineTo(x(to - 1), height);
     ctx.lineTo(x(from), height);
     ctx.globalAlpha = 0.16;
