@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.architecture.source import ROOT
 from vtapweb.domain.health import (
     GRACE_S,
     KEPT_UNSEEN_S,
@@ -229,3 +230,9 @@ def test_what_cannot_be_seen_stands_for_a_while() -> None:
 def test_every_rule_is_written_down_once() -> None:
     assert list(RULES) == [f"H{number}" for number in range(1, 15)]
     assert GRACE_S == 30
+
+
+def test_the_document_has_every_rule_with_its_thresholds() -> None:
+    text = (ROOT / "docs" / "health.md").read_text(encoding="utf-8")
+    for rule in RULES.values():
+        assert f"| {rule.id} | {rule.name} | {rule.raised} | {rule.cleared} | {rule.clear_after_s:g} s |" in text, rule.id

@@ -62,6 +62,17 @@ WRITES_PER_S = env_count("VTAPWEB_WRITES_PER_S", "10")
 OWNER_TAG = env("VTAPWEB_OWNER_TAG", "owner")
 TRAFFIC_HISTORY_HOURS = env_count("VTAPWEB_TRAFFIC_HISTORY_HOURS", "24")
 TRAFFIC_HISTORY_DAYS = env_count("VTAPWEB_TRAFFIC_HISTORY_DAYS", "30")
+# Alarms leave the house only to hosts that are named here, and by e-mail only where a mail server and receivers are.
+TRAFFIC_WEBHOOK_HOSTS = env_list("VTAPWEB_TRAFFIC_WEBHOOK_HOSTS", "")
+TRAFFIC_ALARM_EMAIL_TO = env_list("VTAPWEB_TRAFFIC_ALARM_EMAIL_TO", "") if env("VTAPWEB_EMAIL_HOST", "") else []
+EMAIL_HOST = env("VTAPWEB_EMAIL_HOST", "")
+EMAIL_PORT = env_count("VTAPWEB_EMAIL_PORT", "587")
+EMAIL_HOST_USER = env("VTAPWEB_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env("VTAPWEB_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = EMAIL_PORT != 465 and not env_flag("VTAPWEB_EMAIL_PLAIN")
+EMAIL_USE_SSL = EMAIL_PORT == 465
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env("VTAPWEB_EMAIL_FROM", "vtapweb@localhost")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -180,6 +191,7 @@ CELERY_BEAT_SCHEDULE = {
     "history": {"task": "traffic.store_minute", "schedule": 60.0, "options": {"expires": 50}},
     "history_days": {"task": "traffic.merge_history", "schedule": 1800.0, "options": {"expires": 1700}},
     "history_end": {"task": "traffic.trim_history", "schedule": 3600.0, "options": {"expires": 3500}},
+    "deliveries": {"task": "traffic.deliver", "schedule": 15.0, "options": {"expires": 15}},
     "sync": {"task": "inventory.sync_scheduled", "schedule": SYNC_INTERVAL_S, "options": {"expires": SYNC_INTERVAL_S}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")

@@ -124,8 +124,9 @@ class Cause:
 
     @property
     def sources(self) -> list[Finding]:
-        """Those about single sources."""
-        return [one for one in self.findings if one.subject in {Subject.SOURCE, Subject.ADDRESS}]
+        """Those about single sources, the worst of each."""
+        found = {(one.collector_key, one.subject_key): one for one in reversed(self.findings) if one.subject in {Subject.SOURCE, Subject.ADDRESS}}
+        return list(reversed(found.values()))
 
 
 def first_broken(path: Iterable[Hop]) -> Hop | None:
@@ -181,7 +182,7 @@ def fold(findings: Collection[Finding], *, together_s: float | None = None, kept
     unexplained: list[Finding] = []
     for one in findings:
         is_silence = one.rule_id == "H1" and one.subject is Subject.COLLECTOR
-        if is_silence and (together_s is not None or one.key in kept_in_intake):
+        if one.subject is Subject.INTAKE or (is_silence and (together_s is not None or one.key in kept_in_intake)):
             groups.setdefault(INTAKE_KEY, []).append(one)
             continue
         hop = _hop_of(one)

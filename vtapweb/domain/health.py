@@ -206,6 +206,7 @@ def h05_unknown_source(packets_60s: float | None, *, is_explained: bool) -> Verd
 
 
 def h06_ambiguous_source(*, is_ambiguous: bool) -> Level:
+    """Whether two NICs claim one outer source address."""
     return Level.WARNING if is_ambiguous else Level.FINE
 
 
@@ -235,10 +236,12 @@ def h09_dropping(saturated_in_last_5: int, drop_share_10s: float | None, *, was:
 
 
 def h10_nobody_listens(no_ports_share_30s: float | None, *, was: Level) -> Verdict:
+    """The share of packets in 30 s that met no open UDP port; None: not known."""
     return _above(no_ports_share_30s, NO_PORTS_SHARE, NO_PORTS_UNTIL, Level.NOTICE, was)
 
 
 def h11_unattributed(unattributed_share_60s: float | None, *, was: Level) -> Verdict:
+    """The share of packets in 60 s that the total counts and no source has; None: not known."""
     return _above(unattributed_share_60s, UNATTRIBUTED_SHARE, UNATTRIBUTED_UNTIL, Level.WARNING, was)
 
 
@@ -252,6 +255,7 @@ def h12_merged(nic_packets_per_s: float | None, set_packets_per_s: float | None,
 
 
 def h13_samples_lost(seq_gap_share_60s: float | None, *, was: Level) -> Verdict:
+    """The share of samples in 60 s whose numbers are missing; None: not known."""
     return _above(seq_gap_share_60s, GAP_SHARE, GAP_UNTIL, Level.NOTICE, was)
 
 

@@ -3,8 +3,10 @@
 import time
 
 from celery import shared_task
+from django.utils import timezone
 
 from vtapweb.traffic.actions import history
+from vtapweb.traffic.actions.deliveries import deliveries_send
 from vtapweb.traffic.store import store
 
 
@@ -21,3 +23,8 @@ def merge_history() -> None:
 @shared_task(name="traffic.trim_history", time_limit=600)
 def trim_history() -> None:
     history.history_trim(now_s=time.time())
+
+
+@shared_task(name="traffic.deliver", time_limit=300)
+def deliver() -> None:
+    deliveries_send(now=timezone.now())

@@ -1,4 +1,4 @@
-"""`manage.py up`: the whole product in the foreground. Order: queue and simulator, database, web, workers and meter, first sync, ready."""
+"""`manage.py up`: the whole product in the foreground. Order: queue and simulator, database, web, workers, meter and watch, first sync, ready."""
 
 import asyncio
 import base64
@@ -130,6 +130,7 @@ async def bring_up(supervisor: Supervisor, decided: Launch, listener: socket.soc
     await supervisor.start(Child("writer", lambda: worker("writes", "--concurrency=1")))
     await supervisor.start(Child("beat", beat))
     await supervisor.start(Child("meter", lambda: command("meter")))
+    await supervisor.start(Child("watch", lambda: command("watch")))
     password = await asyncio.to_thread(make_first_admin, decided.data_dir)
     address = address_of(decided, listener)
     await supervisor.until("The web process", lambda: web_answers(address), timeout_s=START_TIMEOUT_S)

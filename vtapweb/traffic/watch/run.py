@@ -1,0 +1,237 @@
+"""The watch: a turn every five seconds while it leads. Its lease and everything it writes are rows; a second process waits for its turn.
+
+Rule 1: a Redis or a database that is away raises no alarm; that we cannot see is said once. Rule 2: a clock that was set is noticed, and what is
+remembered is moved with it. Rule 3: a turn that fails loses nothing: the next one sees for itself.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+
+import msgspec
+import redis
+import structlog
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db.models import F, Q
+
+from vtapweb.domain.causes import INTAKE_KEY
+from vtapweb.domain.scope import Scope
+from vtapweb.events.outage import Outage
+from vtapweb.traffic import keys
+from vtapweb.traffic.actions.alarms import CollectorRow, LeadershipLostError, alarms_reconcile
+from vtapweb.traffic.alarm_words import state_sentence
+from vtapweb.traffic.models import Alarm, CollectorToken, HealthLease
+from vtapweb.traffic.samples import CollectorNow, MeterNow, SourceNow, decode_collector, decode_meter, decode_sources
+from vtapweb.traffic.selectors.health import running_maintenance
+from vtapweb.traffic.store import NoStoreError, store
+from vtapweb.traffic.watch.estate import Estate, Fingerprint, fingerprint, read_estate
+from vtapweb.traffic.watch.judge import Judged, Seen, at, judge
+from vtapweb.traffic.watch.memory import Memory, decode, encode
+
+EVERY_S: Final = 5.0
+LEASE: Final = timedelta(seconds=20)
+ESTATE_KEPT_S: Final = 60.0  # ages of lists move on though nothing changed
+MEMORY_KEPT_S: Final = 60.0
+CLOCK_STEP_S: Final = 2.0
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+Live = tuple[MeterNow | None, dict[str, CollectorNow], dict[str, list[SourceNow]]]
+
+
+class Watch:
+    """One process's part. `wall_s` and `steady_s` are its clocks: unix seconds, and seconds that nobody sets."""
+
+    def __init__(self, *, wall_s: Callable[[], float] = time.time, steady_s: Callable[[], float] = time.monotonic) -> None:
+        self.owner = f"{socket.gethostname()}:{os.getpid()}"[:120]
+        self.fence: int | None = None
+        self._wall_s = wall_s
+        self._steady_s = steady_s
+        self._offset_s = wall_s() - steady_s()
+        self._looking_since_s = wall_s()
+        self._is_blind = False
+        self._memory: Memory | None = None
+        self._memory_kept_s = float("-inf")
+        self._estate: tuple[Fingerprint, float, Estate] | None = None
+        self._meter: tuple[int, float] | None = None  # its fence, and since when it works
+        self._redis = Outage("Redis")
+        self._database = Outage("the database")
+
+    def run(self, is_over: threading.Event) -> None:
+        """Turns until it is told to end; then the lease is given back, so that another one leads at once."""
+        while not is_over.is_set():
+            started_s = self._steady_s()
+            self.turn()
+            is_over.wait(max(0.5, EVERY_S - (self._steady_s() - started_s)))
+        self.let_go()
+
+    def turn(self) -> Judged | None:
+        """One turn; None where another one leads, or something is away."""
+        try:
+            close_old_connections()
+            if not self.lead():
+                return None
+            judged = self._look()
+        except DatabaseError as problem:
+            self._database.failed("watch.database_away", problem=str(problem))
+            connection.close()
+            return None
+        except LeadershipLostError:
+            log.warning("watch.lost_the_lead", fence=self.fence)
+            self.fence = None
+            return None
+        self._database.worked()
+        return judged
+
+    # -- who leads
+
+    def lead(self) -> bool:
+        """Takes or renews the lease; whether it is ours. One query while it is; raises DatabaseError."""
+        now = self._now()
+        if self.fence is not None and HealthLease.objects.filter(pk=1, fence=self.fence).update(until=now + LEASE):
+            return True
+        HealthLease.objects.bulk_create([HealthLease(pk=1)], ignore_conflicts=True)
+        free = Q(until=None) | Q(until__lt=now) | Q(until__gt=now + 2 * LEASE)  # the last: the clock was set back since
+        with transaction.atomic():
+            if not HealthLease.objects.filter(free, pk=1).update(owner=self.owner, until=now + LEASE, fence=F("fence") + 1):
+                self.fence = None
+                return False
+            lease = HealthLease.objects.get(pk=1)
+        self.fence, self._memory = lease.fence, decode(bytes(lease.memory))
+        log.info("watch.leads", fence=self.fence)
+        return True
+
+    def let_go(self) -> None:
+        """Gives the lease back, with all that is remembered."""
+        if self.fence is None:
+            return
+        try:
+            kept = {"memory": encode(self._memory)} if self._memory is not None else {}
+            HealthLease.objects.filter(pk=1, fence=self.fence).update(until=None, owner="", **kept)
+        except DatabaseError as problem:
+            log.warning("watch.lease_not_given_back", problem=str(problem))
+        self.fence = None
+
+    # -- one look
+
+    def _look(self) -> Judged | None:
+        assert self.fence is not None and self._memory is not None  # noqa: S101, PT018 - for the type checker: it leads
+        self._notice_the_clock()
+        now_s = self._wall_s()
+        live = self._live()
+        if live is None:
+            return None
+        meter, collectors, sources = live
+        estate = self._expected(now_s)
+        now = at(now_s)
+        tokens = CollectorToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+        seen = Seen(
+            now_s=now_s,
+            looking_since_s=self._looking_since_s,
+            meter=meter,
+            meter_since_s=self._meter_since_s(meter, now_s),
+            collectors=collectors,
+            sources=sources,
+            with_token=frozenset(tokens.values_list("destination_key", flat=True)),
+        )
+        intake = Alarm.objects.filter(state=Alarm.State.OPEN, cause_key=INTAKE_KEY).values_list("finding_keys", flat=True).first()
+        work = running_maintenance(Scope.everything(), now=now)
+        judged = judge(seen, estate, self._memory, maintenance=work, intake_findings=intake or ())
+        self._keep(judged, estate, now_s)
+        return judged
+
+    def _keep(self, judged: Judged, estate: Estate, now_s: float) -> None:
+        assert self.fence is not None and self._memory is not None  # noqa: S101, PT018 - for the type checker: it leads
+        is_due = judged.memory.standings.keys() != self._memory.standings.keys() or now_s - self._memory_kept_s > MEMORY_KEPT_S
+        rows = [
+            CollectorRow(
+                key=key,
+                subscription_id=estate.collectors[key].subscription_id,
+                name=estate.name_of(key),
+                state=one.state.value,
+                rule_ids=one.rule_ids,
+                sentence=state_sentence(estate.name_of(key), one.state, one.facts),
+                heard_at=None if one.heard_s is None else at(one.heard_s),
+            )
+            for key, one in judged.states.items()
+        ]
+        alarms_reconcile(
+            fence=self.fence,
+            causes=judged.causes,
+            rows=rows,
+            all_subscription_ids=estate.subscription_ids,
+            memory=encode(judged.memory) if is_due else None,
+            now=at(now_s),
+        )
+        if is_due:
+            self._memory_kept_s = now_s
+        self._memory = judged.memory
+
+    def _notice_the_clock(self) -> None:
+        offset_s = self._wall_s() - self._steady_s()
+        step_s = offset_s - self._offset_s
+        self._offset_s = offset_s
+        if abs(step_s) <= CLOCK_STEP_S:
+            return
+        log.warning("watch.clock_was_set", by_s=round(step_s, 1))
+        self._looking_since_s = self._wall_s()
+        if self._memory is not None:
+            self._memory = self._memory.moved(step_s)
+        if self._meter is not None:
+            self._meter = (self._meter[0], self._meter[1] + step_s)
+
+    def _meter_since_s(self, meter: MeterNow | None, now_s: float) -> float:
+        """Since when the meter works, by our own clock: its own may have been set since it started."""
+        if meter is None:
+            self._meter = None
+            return now_s
+        if self._meter is None or self._meter[0] != meter.fence:
+            self._meter = (meter.fence, min(meter.started_ms / 1000, now_s))
+        return self._meter[1]
+
+    def _live(self) -> Live | None:
+        """The live numbers in one round trip, None while Redis is away (which the lease then says)."""
+        try:
+            pipeline = store().pipeline(transaction=False)
+            pipeline.get(keys.METER)
+            pipeline.hgetall(keys.NOW)
+            pipeline.hgetall(keys.SOURCES)
+            meter, collectors, sources = pipeline.execute()
+        except (redis.RedisError, NoStoreError, OSError) as problem:
+            self._redis.failed("watch.redis_away", problem=str(problem))
+            if not self._is_blind:
+                self._is_blind = True
+                HealthLease.objects.filter(pk=1, owner=self.owner).update(blind_since=self._now(), blind_reason="Redis does not answer.")
+            return None
+        self._redis.worked()
+        if self._is_blind:
+            self._is_blind = False
+            self._looking_since_s = self._wall_s()
+        found = decoded(meter and {b"meter": meter}, decode_meter)
+        return found.get("meter"), decoded(collectors, decode_collector), decoded(sources, decode_sources)
+
+    def _expected(self, now_s: float) -> Estate:
+        """The inventory's part, read again when something in it moved, and once a minute."""
+        mark = fingerprint()
+        if self._estate is None or self._estate[0] != mark or not 0 <= now_s - self._estate[1] < ESTATE_KEPT_S:
+            self._estate = (mark, now_s, read_estate())
+        return self._estate[2]
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._wall_s(), UTC)
+
+
+def decoded(values: Mapping[bytes, bytes] | None, decode_one: Callable[[bytes], T]) -> dict[str, T]:
+    """Values of a hash by their field; what another release wrote and cannot be read is left out."""
+    found = {}
+    for name, octets in (values or {}).items():
+        try:
+            found[name.decode()] = decode_one(octets)
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+            log.warning("watch.not_understood", field=repr(name), problem=str(problem))
+    return found
