@@ -1,0 +1,324 @@
+"""The rules of rates, R1 to R14, each by its name; and what holds for any readings in any order."""
+
+from dataclasses import dataclass, field, replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vtapweb.domain.rates import Flow, Interval, MemberRates, Outcome, increase, inner_octets, longest_gap_s, wire_octets
+
+ARRIVED_MS = 1_800_000_000_000
+Sources = list[tuple[str, int, int, int]]
+A, B = "10.0.2.4", "10.0.2.5"
+
+
+@dataclass(frozen=True)
+class Doc:
+    """One reading with everything that a sender may leave out at its default."""
+
+    seq: int
+    mono_ms: int
+    sources: Sources | None = None
+    boot: str = "b"
+    wall_ms: int = ARRIVED_MS
+    arrival_ms: int = ARRIVED_MS
+    interval_s: float = 1.0
+    is_full: bool = True
+    packets: int | None = None
+    l3_bytes: int | None = None
+    host: dict[str, int] = field(default_factory=dict)
+    directions: list[tuple[str, int, str, int, int]] | None = None
+    unattributed: tuple[int, int] | None = None
+    counter_bits: int = 64
+    line_bits_per_s: int = 0
+
+
+def doc(seq: int, mono_ms: int, *, boot: str = "b", is_full: bool = True, late_ms: int = 0, wall_ms: int | None = None, **packets: int) -> Doc:
+    """`a` and `b` are packets of 1,000 inner octets from two sources, cumulative; it arrives as it was read, unless late."""
+    sources = [({"a": A, "b": B}[name], 27, count, 1_036 * count) for name, count in packets.items()]
+    total = sum(packets.values())
+    arrival_ms = ARRIVED_MS + mono_ms + late_ms
+    return Doc(seq, mono_ms, sources, boot, arrival_ms if wall_ms is None else wall_ms, arrival_ms, 1.0, is_full, total, 1_036 * total)
+
+
+def played(*docs: Doc) -> tuple[MemberRates, list[Outcome]]:
+    rates = MemberRates()
+    return rates, [rates.take(one) for one in docs]
+
+
+def flow(rates: MemberRates, address: str = A) -> Flow:
+    return rates.by_key[(address, 27)]
+
+
+def interval(rates: MemberRates) -> Interval:
+    assert rates.interval is not None
+    return rates.interval
+
+
+def test_r01_the_first_reading_of_a_boot_is_a_baseline() -> None:
+    rates, outcomes = played(doc(1, 1_000, a=10**12))
+    assert outcomes == [Outcome.BASELINE]
+    assert rates.interval is None
+    assert flow(rates).packets_per_s is None
+
+
+def test_r01_a_partial_reading_is_no_baseline() -> None:
+    """It lacks sources that would later seem to come from nowhere with all their packets."""
+    rates, outcomes = played(doc(1, 1_000, is_full=False, a=5), doc(2, 2_000, a=5, b=10**9), doc(3, 3_000, a=6, b=10**9))
+    assert outcomes == [Outcome.PARTIAL, Outcome.BASELINE, Outcome.RATE]
+    assert (flow(rates).packets_per_s, flow(rates, B).packets_per_s) == (1.0, 0.0)
+
+
+def test_r02_the_senders_monotonic_clock_is_what_counts() -> None:
+    rates, _ = played(doc(1, 1_000, a=0), doc(2, 3_500, late_ms=6_500, wall_ms=7, a=2_500))
+    assert flow(rates).packets_per_s == 1_000.0
+    assert interval(rates).dt_ms == 2_500
+
+
+def test_r03_what_is_not_newer_is_dropped_and_counted() -> None:
+    rates, outcomes = played(doc(1, 1_000, a=0), doc(3, 3_000, a=20), doc(3, 3_000, a=20), doc(2, 2_000, a=10), doc(4, 4_000, a=30))
+    assert outcomes[2:] == [Outcome.DUPLICATE, Outcome.LATE, Outcome.RATE]
+    assert (rates.duplicate_count, rates.late_count) == (1, 1)
+    assert flow(rates).packets_per_s == 10.0
+
+
+def test_r03_a_sender_that_counts_anew_is_not_dropped_for_ever() -> None:
+    rates, outcomes = played(doc(900, 1_000, a=0), *(doc(seq, 1_000 + 1_000 * seq, a=seq) for seq in range(1, 8)))
+    assert outcomes[1:] == [Outcome.LATE] * 4 + [Outcome.BASELINE, Outcome.RATE, Outcome.RATE]
+    assert flow(rates).packets_per_s == 1.0
+
+
+def test_r04_lost_readings_average_over_the_gap_and_are_counted() -> None:
+    rates, _ = played(doc(1, 0, a=0), doc(4, 3_000, a=300))
+    assert flow(rates).packets_per_s == 100.0
+    assert rates.lost_count == 2
+
+
+def test_r04_what_a_lost_partial_reading_may_have_told_is_unknown_and_then_averaged() -> None:
+    rates = MemberRates()
+    rates.take(doc(1, 0, a=0, b=0))
+    rates.take(doc(3, 2_000, is_full=False, b=20))
+    assert (flow(rates).packets_per_s, flow(rates, B).packets_per_s) == (None, 10.0)
+    rates.take(doc(4, 3_000, is_full=False, b=30))
+    assert flow(rates).packets_per_s is None
+    rates.take(doc(5, 4_000, a=400, b=40))
+    assert (flow(rates).packets_per_s, flow(rates, B).packets_per_s) == (100.0, 10.0), "no spike: 400 in 4 s"
+
+
+def test_r05_a_new_boot_is_a_baseline_never_a_spike() -> None:
+    rates, outcomes = played(doc(9, 9_000, a=10**9), doc(10, 10_000, a=10**9 + 7), doc(1, 100, boot="c", a=5), doc(2, 1_100, boot="c", a=15))
+    assert outcomes == [Outcome.BASELINE, Outcome.RATE, Outcome.BASELINE, Outcome.RATE]
+    assert flow(rates).packets_per_s == 10.0
+    assert (rates.boot_count, rates.reset_count) == (2, 0)
+
+
+def test_r05_a_reading_of_the_boot_before_comes_late() -> None:
+    rates, outcomes = played(doc(9, 9_000, a=10), replace(doc(1, 100, boot="c", a=0), arrival_ms=ARRIVED_MS + 9_500), doc(10, 10_000, a=20))
+    assert outcomes == [Outcome.BASELINE, Outcome.BASELINE, Outcome.LATE]
+    assert rates.boot == "c"
+
+
+def test_r06_a_counter_that_fell_began_anew() -> None:
+    rates, _ = played(doc(1, 0, a=1_000), doc(2, 1_000, a=7))
+    assert flow(rates).packets_per_s == 7.0
+    assert interval(rates).packets == 7
+    assert rates.reset_count == 2, "the source's and the total"
+
+
+def test_r07_a_source_first_seen_later_starts_at_zero() -> None:
+    rates, _ = played(doc(1, 0), doc(2, 1_000, a=50))
+    assert flow(rates).packets_per_s == 50.0
+
+
+def test_r08_a_source_that_went_is_zero_once_and_then_nothing() -> None:
+    rates, _ = played(doc(1, 0, a=5), doc(2, 1_000))
+    assert [one.address for one in interval(rates).gone] == [A]
+    rates.take(doc(3, 2_000))
+    assert (interval(rates).gone, rates.by_key) == ([], {})
+
+
+def test_r08_what_a_partial_reading_does_not_list_has_not_changed() -> None:
+    rates, _ = played(doc(1, 0, a=5, b=5), doc(2, 1_000, is_full=False, a=6))
+    assert (flow(rates).packets_per_s, flow(rates, B).packets_per_s) == (1.0, 0.0)
+    assert interval(rates).gone == []
+
+
+def test_r09_a_long_gap_is_a_hole() -> None:
+    rates, outcomes = played(doc(1, 0, a=0), doc(2, 10_001, a=600), doc(3, 11_001, a=610))
+    assert outcomes == [Outcome.BASELINE, Outcome.HOLE, Outcome.RATE]
+    assert flow(rates).packets_per_s == 10.0
+    assert flow(rates).total == 10, "nobody knows when the 600 came"
+    rates.take(doc(4, 30_000, a=0))
+    assert flow(rates).packets_per_s is None
+
+
+def test_r09_a_slow_source_has_its_own_measure() -> None:
+    assert (longest_gap_s(1.0), longest_gap_s(60.0)) == (10.0, 180.0)
+    slow = [replace(doc(seq, 60_000 * seq, a=6_000 * seq), interval_s=60.0) for seq in range(1, 4)]
+    rates, outcomes = played(*slow, replace(doc(5, 360_000, a=0), interval_s=60.0))
+    assert outcomes == [Outcome.BASELINE, Outcome.RATE, Outcome.RATE, Outcome.RATE]
+    rates.take(replace(doc(6, 541_000, a=0), interval_s=60.0))
+    assert rates.interval is None
+
+
+def test_r10_two_readings_in_a_moment_are_one() -> None:
+    rates, outcomes = played(doc(1, 0, a=0), doc(2, 50, a=500), doc(3, 1_000, a=1_000))
+    assert outcomes == [Outcome.BASELINE, Outcome.EARLY, Outcome.RATE]
+    assert flow(rates).packets_per_s == 1_000.0
+
+
+def test_r10_what_only_the_early_one_lists_is_kept() -> None:
+    rates, _ = played(doc(1, 0, a=0, b=0), doc(2, 50, is_full=False, a=500), doc(3, 1_000, is_full=False, b=7))
+    assert (flow(rates).packets_per_s, flow(rates, B).packets_per_s) == (500.0, 7.0)
+
+
+def test_r11_only_small_counters_wrap_and_only_where_it_is_possible() -> None:
+    most = 1 << 32
+    assert increase(most - 10, 20, bits=32, most=12.5e9) == (30, False)
+    assert increase(3 * 10**9, 5, bits=32, most=10**6) == (5, True)
+    assert increase(most - 10, 20, bits=32) == (20, True), "an unknown line is no reason to believe in a wrap"
+    assert increase((1 << 64) - 10, 20, most=1e30) == (20, True)
+
+
+def test_r11_the_host_counters_of_a_sender_with_small_ones_wrap() -> None:
+    first = Doc(1, 0, host={"rx_bytes": (1 << 32) - 1_000}, counter_bits=32, line_bits_per_s=10**9)
+    rates, _ = played(first, replace(first, seq=2, mono_ms=1_000, host={"rx_bytes": 500}))
+    assert interval(rates).host == {"rx_bytes": 1_500}
+    rates, _ = played(first, replace(first, seq=2, mono_ms=1_000, host={"rx_bytes": 500}, counter_bits=64))
+    assert interval(rates).host == {"rx_bytes": 500}
+
+
+def test_r12_a_late_delivery_does_not_move_the_point() -> None:
+    rates, _ = played(doc(1, 1_000, a=0), doc(2, 2_000, late_ms=900, a=1))
+    assert interval(rates).ended_ms == ARRIVED_MS + 2_001, "1 ms of drift"
+    rates.take(doc(3, 3_000, late_ms=-40, a=2))
+    assert interval(rates).ended_ms == ARRIVED_MS + 2_960, "a smaller delay is believed at once"
+    assert interval(rates).started_ms == ARRIVED_MS + 1_960
+
+
+def test_r12_a_clock_that_was_set_is_followed() -> None:
+    hour = 3_600_000
+    for by_ms in (hour, -hour):
+        rates, _ = played(doc(1, 0, a=0), doc(2, 1_000, a=1))
+        for seq in range(3, 9):
+            rates.take(doc(seq, 1_000 * (seq - 1), late_ms=by_ms, a=seq))
+        assert abs(interval(rates).ended_ms - (ARRIVED_MS + 7_000 + by_ms)) < 20
+        assert flow(rates).packets_per_s == 1.0
+    rates, _ = played(doc(1, 0, a=0), doc(2, 1_000, a=1))
+    rates.forget_delays()
+    rates.take(doc(3, 2_000, late_ms=hour, a=2))
+    assert interval(rates).ended_ms == ARRIVED_MS + 2_000 + hour, "at once where somebody noticed"
+
+
+def test_r13_wall_clocks_that_differ_are_a_notice_only() -> None:
+    rates, outcomes = played(doc(1, 0, wall_ms=5, a=0), doc(2, 1_000, wall_ms=5, a=9))
+    assert rates.is_skewed
+    assert outcomes[-1] is Outcome.RATE
+    assert flow(rates).packets_per_s == 9.0
+    rates.take(doc(3, 2_000, a=9))
+    assert not rates.is_skewed
+
+
+def test_r14_the_bits_shown_are_inner_bits() -> None:
+    """The real Azure frame: 102 octets at layer 3, 66 of them the mirrored frame, 116 on the wire."""
+    assert (inner_octets(102, 1), wire_octets(102, 1)) == (66, 116)
+    first = Doc(1, 0, [(A, 27, 0, 0)])
+    rates, _ = played(first, replace(first, seq=2, mono_ms=1_000, sources=[(A, 27, 1_000, 102_000)]))
+    assert flow(rates).inner_bits_per_s == 66_000 * 8
+    rates.take(replace(first, seq=3, mono_ms=2_000, sources=[(A, 27, 3_000, 102_010)]))
+    assert flow(rates).inner_bits_per_s == 0.0, "never negative, whatever a sender says"
+
+
+def test_unattributed_packets_are_told_or_reckoned() -> None:
+    told = replace(doc(1, 0, a=0), unattributed=(0, 0))
+    rates, _ = played(told, replace(doc(2, 1_000, a=10), unattributed=(4, 400)))
+    assert interval(rates).unattributed == 4
+    rates, _ = played(doc(1, 0, a=0), replace(doc(2, 1_000, a=10), packets=13, l3_bytes=13_468))
+    assert interval(rates).unattributed == 3
+
+
+def test_directions_are_counted_from_the_first_list_on() -> None:
+    lists = [[(A, 27, "aa", 100, 0), (A, 27, "bb", 50, 0)], None, [(A, 27, "aa", 130, 0), (A, 27, "bb", 50, 0), (A, 28, "aa", 5, 0)]]
+    rates, _ = played(*(replace(doc(seq, 1_000 * seq, a=seq), directions=one) for seq, one in enumerate(lists, 1)))
+    assert rates.direction_totals == {(A, "aa"): 35, (A, "bb"): 0}
+
+
+def test_a_source_without_numbers_per_source_has_none() -> None:
+    rates, _ = played(Doc(1, 0, None, host={"rx_bytes": 5}), Doc(2, 1_000, None, host={"rx_bytes": 105, "new": 7}))
+    assert not rates.has_sources
+    assert (interval(rates).packets, interval(rates).host) == (None, {"rx_bytes": 100})
+
+
+def test_a_monotonic_clock_that_runs_backwards_begins_anew() -> None:
+    rates, outcomes = played(doc(1, 50_000, a=10), doc(2, 1_000, a=20), doc(3, 2_000, a=25))
+    assert outcomes == [Outcome.BASELINE, Outcome.BASELINE, Outcome.RATE]
+    assert flow(rates).packets_per_s == 5.0
+
+
+# -- whatever comes
+
+STEPS = st.lists(st.tuples(st.integers(0, 4_000), st.integers(0, 50), st.integers(0, 50), st.booleans()), min_size=2, max_size=30)
+
+
+def sent(steps: list[tuple[int, int, int, bool]]) -> list[Doc]:
+    """What an honest agent sends: cumulative, partial or full; a partial one lists what changed since the last one sent."""
+    docs, mono_ms, a, b = [], 0, 0, 0
+    for seq, (later_ms, more_a, more_b, is_full) in enumerate(steps, 1):
+        mono_ms, a, b = mono_ms + later_ms, a + more_a, b + more_b
+        is_whole = is_full or seq == 1
+        listed = [(address, 27, count, 1_036 * count) for address, count, more in ((A, a, more_a), (B, b, more_b)) if more or is_whole]
+        docs.append(replace(doc(seq, mono_ms, is_full=is_whole, a=a, b=b), sources=listed))
+    return docs
+
+
+@given(STEPS)
+def test_nothing_is_lost_and_nothing_is_made(steps: list[tuple[int, int, int, bool]]) -> None:
+    """The sum of rate × time is what the counters grew since the baseline, for every source and in all."""
+    docs = sent(steps)
+    rates = MemberRates()
+    by_source = {A: 0.0, B: 0.0}
+    total = told = 0
+    for one in docs:
+        outcome = rates.take(one)
+        if outcome is Outcome.RATE:
+            told = one.packets or 0
+            total += interval(rates).packets or 0
+            for address in by_source:
+                by_source[address] += (flow(rates, address).packets_per_s or 0.0) * interval(rates).dt_ms / 1_000
+    baseline = docs[0].packets or 0
+    if told:
+        assert total == told - baseline
+        assert abs(sum(by_source.values()) - total) < 1e-6 * (1 + total)
+
+
+@given(STEPS, st.randoms(use_true_random=False), st.lists(st.sampled_from(["keep", "lose", "twice", "swap"]), min_size=30, max_size=30))
+def test_no_order_loss_or_repetition_makes_a_negative_or_impossible_rate(
+    steps: list[tuple[int, int, int, bool]], random: object, fates: list[str]
+) -> None:
+    docs = sent(steps)
+    fastest = max((max(more_a, more_b) for _, more_a, more_b, _ in steps), default=0) * len(steps) * 1_000 / 200
+    rates = MemberRates()
+    arriving: list[Doc] = []
+    for one, fate in zip(docs, fates, strict=False):
+        arriving += {"keep": [one], "lose": [], "twice": [one, one], "swap": [one]}[fate]
+        if fate == "swap" and len(arriving) > 1:
+            arriving[-1], arriving[-2] = arriving[-2], arriving[-1]
+    for one in arriving:
+        rates.take(one)
+        for found in rates.by_key.values():
+            for value in (found.packets_per_s, found.inner_bits_per_s):
+                assert value is None or value >= 0
+            assert found.packets_per_s is None or found.packets_per_s <= fastest
+            assert found.total >= 0
+        if rates.interval is not None:
+            assert rates.interval.packets is None or rates.interval.packets >= 0
+    assert rates.reset_count == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from("pqr"), st.integers(0, 20), st.integers(0, 60_000), st.integers(0, 10**6), st.booleans()), max_size=40))
+def test_whatever_a_sender_says_no_rate_is_negative(said: list[tuple[str, int, int, int, bool]]) -> None:
+    rates = MemberRates()
+    for boot, seq, mono_ms, packets, is_full in said:
+        rates.take(doc(seq, mono_ms, boot=boot, is_full=is_full, a=packets))
+        assert all((found.inner_bits_per_s or 0.0) >= 0 and (found.packets_per_s or 0.0) >= 0 for found in rates.by_key.values())
+        assert len(rates.flows) >= len(rates.by_key)
