@@ -32,6 +32,7 @@ from vtapweb.traffic.ticks import Tick, table_of, unpack
 
 START_MS = 1_800_000_000_000
 KEY = "c" * 26
+LONG_MS = 600_000  # of a lease, as this machine may be busy
 
 
 class Clock:
@@ -113,7 +114,7 @@ class Stage:
 
     def another(self) -> Service:
         """One more meter process."""
-        return Service(self.client, self.tables, clock=self.clock)
+        return Service(self.client, self.tables, clock=self.clock, lease_ms=LONG_MS)
 
     def agent(self, **given: Any) -> Agent:
         return Agent(self.client, self.clock, **given)

@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
-from tests.traffic.meter_stage import KEY, Listener, Stage
+from tests.traffic.meter_stage import KEY, START_MS, Listener, Stage, send
 from tests.valkey import Valkey
+from vtapweb.traffic import keys
+from vtapweb.traffic.samples import Origin, Point, Points
+
+MAC, OTHER_MAC = "000d3a000002", "aabbccddeeff"
 
 
 @pytest.fixture
@@ -45,3 +50,209 @@ def test_from_the_stream_to_the_tick(stage: Stage, listener: Listener) -> None:
     assert stage.ring_of("total:inner_bits") == {1: 880_000, 2: 880_000, 3: 880_000}
     assert stage.ring_of("ip:10.0.1.4:packets") == {1: 100, 2: 100, 3: 100}
     assert {address: one.packets_per_s for address, one in stage.sources().items()} == {"10.0.1.4": pytest.approx(100), "10.0.1.5": pytest.approx(10)}
+
+
+def test_who_falls_silent_is_stale_after_five_seconds_and_then_unknown(stage: Stage, listener: Listener) -> None:
+    agent = stage.agent()
+    for _ in range(3):
+        agent.count(s4=100)
+        agent.send()
+        stage.tick()
+    rates = []
+    for _ in range(7):
+        stage.tick()
+        rates.append(stage.known().packets_per_s)
+    assert rates == [pytest.approx(100)] * 4 + [None] * 3, "the last value holds for 5 s"
+    assert [one.packets_per_s for one in stage.known().members] == [None]
+    last, _ = listener.ticks()[-1]
+    assert all(value != value for value in (*last.collector_bits, *last.collector_packets)), "unknown is NaN, not 0"
+    assert stage.ring_of("total:packets") == {1: 100, 2: 100}, "the ring holds what was measured, nothing that was held"
+
+
+def test_what_was_lost_averages_over_its_seconds_in_the_ring(stage: Stage) -> None:
+    agent = stage.agent()
+    for second in range(8):
+        agent.count(s4=100 + 30 * (second == 4))
+        if second in {3, 4}:
+            agent.seq += 1
+        else:
+            agent.send()
+        stage.tick()
+    assert stage.ring_of("total:packets") == {1: 100, 2: 100, 3: 110, 4: 110, 5: 110, 6: 100, 7: 100}
+    assert stage.ring_of("ip:10.0.1.4:bits") == {second: value * 8_000 for second, value in stage.ring_of("total:packets").items()}
+
+
+def test_a_source_that_went_is_zero_once_and_a_restarted_agent_makes_no_spike(stage: Stage) -> None:
+    agent = stage.agent()
+    for second in range(4):
+        agent.count(s4=100, s5=10)
+        if second == 3:
+            del agent.packets["10.0.1.5"]
+        agent.send()
+        stage.tick()
+    assert stage.ring_of("ip:10.0.1.5:packets") == {1: 10, 2: 10, 3: 0}
+    assert set(stage.sources()) == {"10.0.1.4"}
+    agent.restart("boot-2")
+    for _ in range(3):
+        agent.count(s4=1_000_000 if agent.seq == 0 else 100)
+        agent.send()
+        stage.tick()
+    assert stage.ring_of("total:packets") == {1: 110, 2: 110, 3: 90, 5: 100, 6: 100}
+    assert stage.known().members[0].boots_10min == 1
+    assert set(stage.sources()) == {"10.0.1.4"}
+
+
+def test_two_members_are_summed_and_a_missing_one_is_counted(stage: Stage) -> None:
+    """Two machines behind a load balancer: one source spreads over both; no restart loop."""
+    one, two = stage.agent(member="m-1", nic_key="n1", boot="x"), stage.agent(member="m-2", nic_key="n2", boot="y")
+    for _ in range(4):
+        one.count(s4=60, s5=5)
+        two.count(s4=40)
+        one.send()
+        two.send()
+        stage.tick()
+    known = stage.known()
+    assert known.packets_per_s == pytest.approx(105)
+    assert {member.member: round(member.packets_per_s or 0) for member in known.members} == {"m-1": 65, "m-2": 40}
+    assert [member.boots_10min for member in known.members] == [0, 0]
+    assert stage.sources()["10.0.1.4"].packets_per_s == pytest.approx(100)
+    assert stage.ring_of("ip:10.0.1.4:packets") == {1: 100, 2: 100, 3: 100}
+    for _ in range(6):
+        one.count(s4=60, s5=5)
+        one.send()
+        stage.tick()
+    known = stage.known()
+    assert known.packets_per_s == pytest.approx(65)
+    assert known.members_missing == 1
+    assert stage.sources()["10.0.1.4"].packets_per_s == pytest.approx(60)
+
+
+def test_a_source_of_sixty_seconds_has_rates_and_is_not_stale(stage: Stage) -> None:
+    agent = stage.agent(interval_s=60.0)
+    missing = []
+    for second in range(240):
+        agent.count(s4=10)
+        if second % 60 == 0:
+            agent.send()
+        stage.tick()
+        missing.append(stage.known().members_missing)
+    assert set(missing) == {0}
+    assert stage.known().packets_per_s == pytest.approx(10)
+    assert stage.ring_of("total:packets", last_s=300) == dict.fromkeys(range(1, 181), 10)
+
+
+def points(stage: Stage, *points: Point, lag_s: float = 90.0, member: str = "appliance") -> Points:
+    return Points(KEY, member, Origin.AZURE_MONITOR, 60.0, stage.clock.wall_ms, lag_s, list(points))
+
+
+def test_points_hold_for_their_interval_and_lag_and_fill_the_ring_late(stage: Stage) -> None:
+    """Azure Monitor: one point a minute, 90 s late, of everything that the NIC receives."""
+    for minute in range(4):
+        for _ in range(60):
+            stage.tick()
+        end_ms = START_MS + minute * 60_000 - 30_000
+        again = Point(end_ms - 60_000, 99.0, 99.0)  # told before
+        send(stage.client, points(stage, *([again] if minute else []), Point(end_ms, 100.0, 105_000.0 + minute)))
+    stage.tick()
+    known = stage.known()
+    assert known.wire_bits_per_s == pytest.approx(105_003 * 8)
+    assert known.inner_bits_per_s == pytest.approx((105_003 - 50 * 100) * 8)
+    assert (known.is_estimate, known.has_sources, known.members[0].lag_s, known.members_missing) == (True, False, 90.0, 0)
+    packets = stage.ring_of("total:packets", last_s=400)
+    assert packets == dict.fromkeys(range(-89, 151), 100)
+    held_s = 0
+    while stage.known().packets_per_s is not None:
+        stage.tick()
+        held_s += 1
+        assert held_s < 300
+    assert 265 <= held_s <= 275, "three intervals and the lag"
+    assert stage.ring_of("total:packets", last_s=700) == packets
+
+
+def test_members_with_different_sources_of_numbers_are_summed_second_by_second(stage: Stage) -> None:
+    agent = stage.agent()
+    for _ in range(100):
+        agent.count(s4=10)
+        agent.send()
+        stage.tick()
+    assert stage.ring_of("total:packets", last_s=100)[30] == 10
+    send(stage.client, points(stage, Point(START_MS + 60_000, 5.0, 5_000.0)))
+    stage.tick()
+    ring = stage.ring_of("total:packets", last_s=120)
+    assert [ring[second] for second in (1, 60, 61)] == [15, 15, 10]
+
+
+def test_means_and_shares_of_the_last_minutes(stage: Stage) -> None:
+    agent = stage.agent(host={"rx_dropped": 0, "udp_no_ports": 0})
+    for second in range(130):
+        agent.count(s4=100, s5=20 if second >= 100 else 0)
+        agent.host["rx_dropped"] += 1 if second in {125, 127} else 0
+        agent.host["udp_no_ports"] += 50
+        if second == 90:
+            agent.seq += 6
+        total = sum(agent.packets.values()) + 10 * second
+        agent.given = {"packets": total, "l3_bytes": total * 1036}
+        agent.send()
+        stage.tick()
+        if second == 20:
+            assert stage.known().packets_per_s_60s is None, "not half a minute is known"
+    stage.tick()
+    known, (member,) = stage.known(), stage.known().members
+    assert known.packets_per_s_60s == pytest.approx(120, abs=2)
+    assert known.wire_bits_per_s_5s == pytest.approx(130 * 1_050 * 8)
+    assert member.saturated_in_last_5 == 2
+    assert member.drops_per_s["rx_dropped"] == 0
+    assert member.drop_share_10s == pytest.approx(2 / 1_302, rel=0.1)
+    assert member.no_ports_share_30s == pytest.approx(50 / 130, rel=0.01)
+    assert member.unattributed_share_60s == pytest.approx(10 / 120, rel=0.1)
+    assert member.seq_gap_share_60s == pytest.approx(6 / 66, rel=0.1)
+    sources = stage.sources()
+    assert sources["10.0.1.4"].packets_per_s_60s == pytest.approx(100)
+    assert sources["10.0.1.5"].packets_per_s_60s == pytest.approx(10, abs=1)
+    assert sources["10.0.1.5"].packets_per_s_900s is None
+    assert sources["10.0.1.5"].first_packet_ms - START_MS == pytest.approx(100_000, abs=1_000)
+    assert sources["10.0.1.5"].last_packet_ms - START_MS == pytest.approx(129_000, abs=1_000)
+
+
+def test_a_member_without_numbers_per_source_is_an_estimate_of_all_that_it_receives(stage: Stage) -> None:
+    agent = stage.agent(host={"rx_bytes": 0, "rx_packets": 0}, given={"packets": None, "l3_bytes": None, "sources": None})
+    for _ in range(3):
+        agent.host["rx_bytes"] += 100_000
+        agent.host["rx_packets"] += 100
+        agent.send()
+        stage.tick()
+    known = stage.known()
+    assert (known.is_estimate, known.has_sources) == (True, False)
+    assert known.wire_bits_per_s == pytest.approx(800_000)
+    assert known.inner_bits_per_s == pytest.approx(800_000 - 50 * 100 * 8)
+    assert stage.sources() == {}
+
+
+def test_who_is_asked_for_a_full_document(stage: Stage) -> None:
+    """The field in BOOTS is what ingest asks; it is gone where the meter has no baseline."""
+    agent = stage.agent(collector="k", member="m")
+    agent.count(s4=1)
+    agent.send(is_full=False)
+    stage.tick()
+    assert stage.client.hgetall(keys.BOOTS) == {}
+    agent.send()
+    stage.tick()
+    assert stage.client.hgetall(keys.BOOTS) == {b"k/m": b"boot-1"}
+    agent.restart("boot-2")
+    agent.send(is_full=False)
+    stage.tick()
+    assert stage.client.hgetall(keys.BOOTS) == {}
+
+
+def test_what_is_no_sample_stops_nothing(stage: Stage) -> None:
+    agent = stage.agent()
+    for _ in range(3):
+        agent.count(s4=10)
+        agent.send()
+        stage.client.xadd(keys.SAMPLES, {keys.FIELD: b"\xc1"})
+        stage.client.xadd(keys.SAMPLES, {"other": b"x"})
+        send(stage.client, msgspec.structs.replace(points(stage), interval_s=float("inf"), points=[Point(1, 1.0, 1.0)]))
+        stage.tick()
+    assert stage.known().packets_per_s == pytest.approx(10)
+    assert int(stage.client.hget(keys.METER_COUNTS, "samples_not_understood_total") or 0) > 6
+    assert int(stage.client.hget(keys.METER_COUNTS, "samples_rate_total") or 0) == 2

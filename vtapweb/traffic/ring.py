@@ -195,7 +195,7 @@ class Ring:
         is_due = abs(now_s - self._touched_s) > KEPT_S // 4
         if self._is_wider or self._is_head_new or is_due:
             if self._is_wider:
-                pipe.set(rows_key, self._rebuilt(client))
+                self._rebuild(client, pipe)
             pipe.set(_head_key(self.collector_key), msgspec.msgpack.encode(RingHead(self._names, self.capacity, self.version + 1)))
         for second, row in rows.items():
             if len(row) < self.capacity:
@@ -205,12 +205,17 @@ class Ring:
             pipe.expire(rows_key, KEPT_S)
             pipe.expire(_head_key(self.collector_key), KEPT_S)
 
-    def _rebuilt(self, client: "redis.Redis") -> bytes:
+    def _rebuild(self, client: "redis.Redis", pipe: "redis.client.Pipeline") -> None:
+        """The rows in their new form. Where there are none, the first one that is written makes room for itself."""
+        rows = self.read_rows(client, range(1 << 32))
+        if not rows:
+            pipe.delete(_rows_key(self.collector_key))
+            return
         stride = (self.capacity + 1) * _WORD
         whole = bytearray(ROWS * stride)
-        for second, row in self.read_rows(client, range(1 << 32)).items():
+        for second, row in rows.items():
             whole[(second % ROWS) * stride : (second % ROWS + 1) * stride] = _octets(second, row)
-        return bytes(whole)
+        pipe.set(_rows_key(self.collector_key), bytes(whole))
 
     def written(self, *, now_s: int) -> None:
         """The transaction was carried out."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from vtapweb.domain.attribution import UNKNOWN, Attributed, Attribution
 from vtapweb.domain.rates import Flow, Outcome
-from vtapweb.traffic.meter.member import Covered, Member, Rates
+from vtapweb.traffic.meter.member import Covered, Member, Rates, mean_since
 from vtapweb.traffic.meter.moment import Moment
 from vtapweb.traffic.ring import ROWS, Ring, bits_column, packets_column
 from vtapweb.traffic.samples import CollectorNow, Counters, MemberNow, Origin, Points, SourceNow
@@ -47,16 +47,23 @@ class Source:
         return bits, packets
 
     def now(self) -> SourceNow:
-        """For others to read."""
-        bits, packets = self.rates()
-        minute = _sum(member.packets_in(flow, is_long=False) for member, flow in self.flows)
-        quarter = _sum(member.packets_in(flow, is_long=True) for member, flow in self.flows)
-        sent, received = self._directions()
+        """For others to read; the members have looked back."""
         named = self.attributed
+        bits, packets = self.rates()
+        if len(self.flows) == 1:  # as nearly always
+            member, flow = self.flows[0]
+            minute, quarter = mean_since(member.minute, flow), mean_since(member.quarter, flow)
+            first_ms, last_ms, vnis = flow.first_ms, flow.last_ms, [flow.vni]
+        else:
+            minute = _sum(mean_since(member.minute, flow) for member, flow in self.flows)
+            quarter = _sum(mean_since(member.quarter, flow) for member, flow in self.flows)
+            first_ms = min((flow.first_ms for _, flow in self.flows if flow.first_ms), default=0)
+            last_ms = max((flow.last_ms for _, flow in self.flows), default=0)
+            vnis = sorted({flow.vni for _, flow in self.flows})
+        sent, received = self._directions() if named.mac else (None, None)
         return SourceNow(
-            self.address, named.nic_key, named.tap_configuration_key, named.is_ambiguous, bits, packets, minute, quarter,
-            min((flow.first_ms for _, flow in self.flows if flow.first_ms), default=0), max((flow.last_ms for _, flow in self.flows), default=0),
-            sent, received, sorted({flow.vni for _, flow in self.flows}),
+            self.address, named.nic_key, named.tap_configuration_key, named.is_ambiguous, bits, packets, minute, quarter, first_ms, last_ms, sent,
+            received, vnis,
         )  # fmt: skip
 
     def _directions(self) -> tuple[float | None, float | None]:
@@ -64,7 +71,7 @@ class Source:
         own = self.attributed.mac
         sent = received = 0
         is_known = False
-        for member in dict.fromkeys(member for member, _ in self.flows):
+        for member in {id(member): member for member, _ in self.flows}.values():
             by_mac = None if member.is_stale else member.directions_60s.get(self.address)
             for mac, count in (by_mac or {}).items():
                 is_known = True
@@ -72,7 +79,7 @@ class Source:
                     sent += count
                 else:
                     received += count
-        return (float(sent), float(received)) if own and is_known else (None, None)
+        return (float(sent), float(received)) if is_known else (None, None)
 
 
 class Collector:
@@ -88,6 +95,8 @@ class Collector:
         self.late_rows: dict[int, array[float]] = {}  # to be added to what the ring holds
         self.new_s: set[int] = set()  # seconds in `rows` that were not written since they changed
         self.expected: tuple[str, ...] = ()  # keys of the NICs that should receive
+        self.unexplained: list[str] = []  # addresses that send more than a few packets, and no TAP configuration explains them (H5)
+        self.ambiguous_count = self.unknown_count = 0
         self.has_all_sources = False  # whether a source that is not listed sends nothing
 
     # -- what comes in
@@ -275,16 +284,19 @@ class Collector:
         rates = [source.rates() for source in sources]
         return _sum(one[0] for one in rates), _sum(one[1] for one in rates)
 
-    def unexplained(self) -> list[str]:
-        """Addresses that sent more than a few packets in the last minute and that no TAP configuration explains. H5."""
-        found = []
-        for source in self.sources.values():
-            if source.attributed.tap_configuration_key or source.attributed.is_ambiguous:
-                continue
-            mean = _sum(member.packets_in(flow, is_long=False) for member, flow in source.flows)
-            if mean is not None and mean * 60 > UNKNOWN_PACKETS:
-                found.append(source.address)
-        return found
+    def sources_now(self) -> list[SourceNow]:
+        """All sources, for others to read; counts what is known of them."""
+        for member in self.members.values():
+            member.look_back()
+        told = [source.now() for source in self.sources.values()]
+        self.unexplained = [
+            one.address
+            for one in told
+            if not one.tap_configuration_key and not one.is_ambiguous and (one.packets_per_s_60s or 0.0) * 60 > UNKNOWN_PACKETS
+        ]
+        self.ambiguous_count = sum(one.is_ambiguous for one in told)
+        self.unknown_count = sum(not one.nic_key for one in told) - self.ambiguous_count
+        return told
 
 
 def add_totals(row: "array[float]", rates: Rates) -> None:

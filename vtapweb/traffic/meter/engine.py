@@ -16,6 +16,7 @@ from vtapweb.traffic.ticks import Tick, pack
 
 TIDY_EVERY: Final = 30  # ticks
 SOURCES_EVERY: Final = 2  # ticks: each collector's sources are told so often
+LONGEST_INTERVAL_S: Final = 86_400.0
 TABLE_AGAIN_EVERY: Final = 600  # ticks: long before it is forgotten
 
 
@@ -75,7 +76,9 @@ class Meter:
     # -- what comes in
 
     def take(self, sample: Counters | Points, now: Moment) -> None:
-        """One sample of any kind."""
+        """One sample of any kind. Raises ValueError for one that nobody could have meant, and what `ring_of` raises."""
+        if not 0 < sample.interval_s <= LONGEST_INTERVAL_S:
+            raise ValueError(f"an interval of {sample.interval_s} s")
         collector = self.collectors.get(sample.collector) or self.add(sample.collector, now)
         if isinstance(sample, Points):
             self.counts.points += collector.take_points(sample, now)
@@ -153,8 +156,8 @@ class Meter:
         sources: dict[str, bytes] = {}
         for place, (key, collector) in enumerate(self.collectors.items()):
             if (self._seq + place) % SOURCES_EVERY == 0:
-                sources[key] = encode([source.now() for source in collector.sources.values()])
-                unexplained += [(key, address) for address in collector.unexplained() if (key, address) not in self._asked]
+                sources[key] = encode(collector.sources_now())
+                unexplained += [(key, address) for address in collector.unexplained if (key, address) not in self._asked]
         return Told(
             seq=self._seq,
             meter=encode(MeterNow(self._seq, now.wall_ms, self.started_ms, self._table, self.fence)),
@@ -231,12 +234,10 @@ class Meter:
 
     def source_counts(self) -> dict[str, int]:
         """How many sources there are, by what is known of them."""
-        counts = {"sources": 0, "sources_unknown": 0, "sources_ambiguous": 0, "sources_unexplained": 0}
-        for collector in self.collectors.values():
-            for source in collector.sources.values():
-                counts["sources"] += 1
-                named = source.attributed
-                counts["sources_ambiguous"] += named.is_ambiguous
-                counts["sources_unknown"] += not named.nic_key and not named.is_ambiguous
-                counts["sources_unexplained"] += bool(named.nic_key) and not named.tap_configuration_key
-        return counts
+        collectors = self.collectors.values()
+        return {
+            "sources": sum(len(one.sources) for one in collectors),
+            "sources_unknown": sum(one.unknown_count for one in collectors),
+            "sources_ambiguous": sum(one.ambiguous_count for one in collectors),
+            "sources_unexplained": sum(len(one.unexplained) for one in collectors),
+        }

@@ -22,8 +22,9 @@ class LeaseLostError(Exception):
 class Lease:
     """`fence` is 0 before the first time it was ours."""
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: "redis.Redis", *, lease_ms: int = LEASE_MS) -> None:
         self._client = client
+        self._lease_ms = lease_ms
         self.fence = 0
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
@@ -43,7 +44,7 @@ class Lease:
                 is_unbroken = self.fence > 0 and highest in {0, self.fence}
                 fence = max(highest, self.fence) + 1
                 pipe.multi()
-                pipe.set(METER_LEASE, f"{fence}:{self.owner}", px=LEASE_MS)
+                pipe.set(METER_LEASE, f"{fence}:{self.owner}", px=self._lease_ms)
                 pipe.set(METER_FENCE, fence)
                 pipe.execute()
             except redis.WatchError:
@@ -60,7 +61,7 @@ class Lease:
         if pipe.get(METER_LEASE) != self._value:
             raise LeaseLostError
         pipe.multi()
-        pipe.pexpire(METER_LEASE, LEASE_MS)
+        pipe.pexpire(METER_LEASE, self._lease_ms)
 
     def release(self) -> None:
         """So that the next one need not wait. Raises redis.RedisError."""

@@ -47,6 +47,13 @@ class Covered(NamedTuple):
     rates: Rates
 
 
+class Past(NamedTuple):
+    """Where the counts of all flows stood, by the index of the flow."""
+
+    seconds: float  # ago
+    totals: "array[float]"
+
+
 NOTHING: Final = Rates()
 
 
@@ -77,6 +84,8 @@ class Member:
         self.long_flow_marks: Marks[array[float]] = Marks(step_ms=60_000, count=18)
         self.direction_marks: Marks[dict[tuple[str, str], int]] = Marks(step_ms=5_000, count=16)
         self.directions_60s: dict[str, dict[str, int]] = {}  # packets by outer address and inner source MAC
+        self.minute: Past | None = None  # see look_back
+        self.quarter: Past | None = None
         self._saturated: deque[bool] = deque(maxlen=5)
         self._boots: deque[int] = deque(maxlen=60)
         self._lost_before = self._read_before = 0
@@ -244,14 +253,14 @@ class Member:
         found = None if self.is_stale else self.marks.before(self.known_ms, window_ms)
         return None if found is None else (found[0] / 1000, found[1])
 
-    def packets_in(self, flow: Flow, *, is_long: bool) -> float | None:
-        """The mean packets/s of a source over 60 s or 900 s; None while that is not known."""
-        marks, window_ms = (self.long_flow_marks, 900_000) if is_long else (self.flow_marks, 60_000)
+    def look_back(self) -> None:
+        """Where the sources' counts stood 60 s and 900 s ago, before their means are asked for."""
+        self.minute = self._flows_before(self.flow_marks, 60_000)
+        self.quarter = self._flows_before(self.long_flow_marks, 900_000)
+
+    def _flows_before(self, marks: "Marks[array[float]]", window_ms: int) -> Past | None:
         found = None if self.is_stale else marks.before(self.known_ms, window_ms)
-        if found is None:
-            return None
-        age_ms, totals = found
-        return (flow.total - (totals[flow.index] if flow.index < len(totals) else 0)) * 1000 / age_ms
+        return None if found is None else Past(found[0] / 1000, found[1])
 
     def now(self, now: Moment) -> MemberNow:
         """For others to read."""
@@ -282,6 +291,14 @@ def rates_of(point: Point) -> Rates:
     octets, packets = point.bytes_per_s, point.packets_per_s
     inner = None if octets is None else max(octets - OUTER_OCTETS * (packets or 0.0), 0.0) * 8
     return Rates(inner, None if octets is None else octets * 8, packets, packets, point.drops_per_s)
+
+
+def mean_since(past: Past | None, flow: Flow) -> float | None:
+    """The mean packets/s of a flow since then; None where that is not known."""
+    if past is None:
+        return None
+    seconds, totals = past
+    return (flow.total - (totals[flow.index] if flow.index < len(totals) else 0.0)) / seconds
 
 
 def share(part: float, of: float) -> float | None:

@@ -15,7 +15,7 @@ import structlog
 from vtapweb.traffic import keys
 from vtapweb.traffic.meter.collector import merged
 from vtapweb.traffic.meter.engine import Meter, Told
-from vtapweb.traffic.meter.lease import Lease, LeaseLostError
+from vtapweb.traffic.meter.lease import LEASE_MS, Lease, LeaseLostError
 from vtapweb.traffic.meter.moment import Moment, moment
 from vtapweb.traffic.meter.tables import Tables
 from vtapweb.traffic.ring import Ring, drop_rings, load_rings
@@ -38,11 +38,11 @@ log = structlog.get_logger(__name__)
 class Service:
     """One meter process. `clock` is asked for the time everywhere; `run` is the loop, the other methods are its parts."""
 
-    def __init__(self, client: "redis.Redis", tables: Tables, *, clock: Callable[[], Moment] = moment) -> None:
+    def __init__(self, client: "redis.Redis", tables: Tables, *, clock: Callable[[], Moment] = moment, lease_ms: int = LEASE_MS) -> None:
         self._client = client
         self._tables = tables
         self._clock = clock
-        self._lease = Lease(client)
+        self._lease = Lease(client, lease_ms=lease_ms)
         self._is_over = threading.Event()
         self._difference_ms: int | None = None
         self._last_tick_mono_ms = 0

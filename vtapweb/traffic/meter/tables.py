@@ -67,15 +67,20 @@ class Tables:
             self._is_sync_wanted.clear()
             log.info("meter.sync_asked", run=run.pk)
 
+    def look_if_possible(self, *, mono_s: float) -> None:
+        """The same; a database that does not answer is logged once and asked again the next time."""
+        try:
+            self.look(mono_s=mono_s)
+            self.is_database_away = False
+        except DatabaseError as error:
+            if not self.is_database_away:
+                log.warning("meter.database_away", error=type(error).__name__)
+            self.is_database_away = True
+
     def _run(self) -> None:
         while not self._is_over.is_set():
-            try:
-                self.look(mono_s=time.monotonic())
-                self.is_database_away = False
-            except DatabaseError as error:
-                if not self.is_database_away:
-                    log.warning("meter.database_away", error=type(error).__name__)
-                self.is_database_away = True
+            self.look_if_possible(mono_s=time.monotonic())
+            if self.is_database_away:
                 connection.close()
             self._is_over.wait(LOOK_EVERY_S)
         connection.close()
