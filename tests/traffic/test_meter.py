@@ -97,7 +97,7 @@ def test_a_source_that_went_is_zero_once_and_a_restarted_agent_makes_no_spike(st
         agent.count(s4=1_000_000 if agent.seq == 0 else 100)
         agent.send()
         stage.tick()
-    assert stage.ring_of("total:packets") == {1: 110, 2: 110, 3: 90, 5: 100, 6: 100}
+    assert stage.ring_of("total:packets") == {1: 110, 2: 110, 3: 70, 5: 100, 6: 100}, "the agent of this test counts in all what it lists"
     assert stage.known().members[0].boots_10min == 1
     assert set(stage.sources()) == {"10.0.1.4"}
 
