@@ -14,6 +14,7 @@ from vtapweb.agent import vtap_agent
 
 AGENT = Path(vtap_agent.__file__)
 NOBODY = 65534
+SECRET = "a-token"
 # The Python of the system where there is one: that of an environment may be out of reach for another user.
 PYTHON = shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable
 
@@ -26,7 +27,7 @@ def as_nobody(*capabilities: str) -> list[str]:
 
 
 @contextmanager
-def readable_by_all() -> Iterator[tuple[Path, Path]]:
+def readable_by_all(secret: str) -> Iterator[tuple[Path, Path]]:
     """A copy of the agent and a token file that any user can read."""
     with tempfile.TemporaryDirectory(prefix="vtap-agent-") as name:
         folder = Path(name)
@@ -34,7 +35,7 @@ def readable_by_all() -> Iterator[tuple[Path, Path]]:
         agent, token = folder / "vtap_agent.py", folder / "token"
         shutil.copy(AGENT, agent)
         agent.chmod(0o755)
-        token.write_text("a-token", encoding="ascii")
+        token.write_text(secret, encoding="ascii")
         token.chmod(0o644)
         yield agent, token
 
@@ -60,9 +61,9 @@ class Running:
 
 
 @contextmanager
-def running(machine: Namespace, *arguments: str, rights: Sequence[str] = ()) -> Iterator[Running]:
+def running(machine: Namespace, *arguments: str, rights: Sequence[str] = (), secret: str = SECRET) -> Iterator[Running]:
     """The agent with a readable token, killed at the end of the block if a test did not end it."""
-    with readable_by_all() as (agent, token):
+    with readable_by_all(secret) as (agent, token):
         token_of = () if {"--once", "--remove-table"}.intersection(arguments) else ("--token-file", str(token))
         one = Running(machine, [*rights, PYTHON, "-I", "-W", "error", str(agent), *token_of, *arguments])
         try:
