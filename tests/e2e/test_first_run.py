@@ -32,7 +32,7 @@ def test_a_page_opened_before_the_first_sync_ended_teaches_and_becomes_the_map(
         empty = page.locator("[data-test=empty-subscriptions]")
         expect(empty).to_contain_text("The first sync is on its way.")
         assert answer_of(f"{simulator}_control/faults/clear", body={})[0] == 200
-        until(page, "window.vtap?.graph?.ready && vtap.graph.stats().counts.mirrors === 15")
+        until(page, "window.vtap?.graph?.ready && vtap.graph.stats().counts.mirrors === 17")
         expect(empty).to_be_hidden()
         assert up.ready() == address
         expect(page.locator("[data-test=inventory-pill]")).to_contain_text(re.compile("Inventory"))

@@ -79,7 +79,7 @@ def test_the_map_shows_the_estate_that_the_api_tells(admin_page: Page, admin_cli
         "mirrors": "tap-configurations",
     }.items():
         assert counts[name] == len(admin_client.items(slug)), name
-    assert counts["mirrors"] == 15
+    assert counts["mirrors"] == 17
     assert counts["ghosts"] == 2
     assert all(box["w"] > 0 and box["h"] > 0 for box in shown.values())
 
@@ -158,7 +158,7 @@ def test_what_changes_behind_the_products_back_changes_on_the_open_map(
     order(stack, "tap-configurations/delete", nic="mq-01")
     admin_client.sync()
     until(page, f"!({strand})")
-    assert page.evaluate("vtap.graph.stats().counts.mirrors") == 14
+    assert page.evaluate("vtap.graph.stats().counts.mirrors") == 16
     order(stack, "tap-configurations/create", nic="mq-01", tap="tap-ilb-uks")
     admin_client.sync()
     until(page, strand)

@@ -39,7 +39,7 @@ def test_subscriptions_and_tenants() -> None:
 def test_size_and_regions() -> None:
     azure = make_caller()
     nics = [nic for subscription_id in READABLE for nic in azure.network(subscription_id, "networkInterfaces")]
-    assert len(nics) == 57
+    assert len(nics) == 58
     assert {nic["location"] for nic in nics} == {"uksouth", "germanywestcentral"}
 
 
@@ -74,6 +74,7 @@ def test_collectors() -> None:
         pools = nics[member]["properties"]["ipConfigurations"][0]["properties"]["loadBalancerBackendAddressPools"]
         assert pools == [{"id": f"{balancer['id']}/backendAddressPools/pool"}]
     assert nics["nic-packetlog-01"]["properties"]["ipConfigurations"][0]["properties"]["privateIPAddress"] == "10.0.1.9"
+    assert nics["nic-ndr-01"]["tags"]["agent"] == "none", "a closed appliance"
 
 
 def test_taps_and_mirrors_agree_from_both_ends() -> None:
@@ -83,9 +84,9 @@ def test_taps_and_mirrors_agree_from_both_ends() -> None:
     }
     from_taps = {(source["id"], tap["id"]) for tap in taps.values() for source in tap["properties"].get("networkInterfaceTapConfigurations", ())}
     assert from_nics == from_taps
-    assert len(from_nics) == 15
+    assert len(from_nics) == 17
     counts = {name: len(tap["properties"].get("networkInterfaceTapConfigurations", ())) for name, tap in taps.items()}
-    assert counts == {"tap-ilb-uks": 8, "tap-packetlog-uks": 6, "tap-destination-gone": 1, "tap-corp-audit": 0}
+    assert counts == {"tap-ilb-uks": 8, "tap-packetlog-uks": 6, "tap-destination-gone": 1, "tap-corp-audit": 0, "tap-ndr-uks": 2}
     assert "resourceGuid" not in taps["tap-corp-audit"]["properties"]
     gone = taps["tap-destination-gone"]["properties"]["destinationNetworkInterfaceIPConfiguration"]["id"]
     assert make_caller().error(gone.partition("/ipConfigurations/")[0])[0] == 404

@@ -3,6 +3,7 @@
 web-02, web-05, sql-01, ing-01..03, spk-01 --mirrors--> ilb-collector-uks --+-- nic-collector-01
                                 mq-01 --x (peering)                         +-- nic-collector-02
 web-01, api-01, api-02, api-05, hsm-01 --mirrors--> nic-packetlog-01        edg-02 --x (peering)
+ing-04, spk-03 --mirrors--> nic-ndr-01, which takes no agent
 """
 
 import json
@@ -75,6 +76,7 @@ def test_only_whole_routes_flow() -> None:
     assert _flowing(azure, NOON) == {
         *("web-02", "web-05", "sql-01", "ing-01", "ing-02", "ing-03", "spk-01"),
         *("web-01", "api-01", "api-02", "api-05-already-mirrored", "hsm-01"),
+        *("ing-04", "spk-03"),
     }
     why = {flow.mirror.nic_key.rsplit("/", 1)[1]: flow.broken for flow in azure.server.flows.flows.values() if flow.broken}
     assert {name: text.split()[-1] for name, text in why.items()} == {"mq-01": "sides", "edg-02": "sides"}
@@ -151,7 +153,8 @@ def test_when_a_member_stops_the_other_carries_all() -> None:
     flows = azure.server.flows
     changes.power_set(azure.server.estate, "nic-collector-02", "deallocated", at_unix_s=NOON)
     flows.refresh(NOON + 30)
-    assert {arrival.member_key for arrival in flows.arrivals(NOON + 30) if "/rg-data/" in arrival.source.nic_key} == {fold(MEMBERS[0])}
+    balanced = {arrival.member_key for arrival in flows.arrivals(NOON + 30) if "/loadbalancers/" in arrival.destination_key}
+    assert balanced == {fold(MEMBERS[0])}
     first, second = (flows.mirrored(fold(member), MINUTE)[0] for member in MEMBERS)
     assert first > second > 0
     assert first + second == flows.mirrored(fold(BALANCER), MINUTE)[0] == _azure().server.flows.mirrored(fold(BALANCER), MINUTE)[0]

@@ -36,7 +36,8 @@ def _write(path: Path, url: str, tokens: dict[tuple[str, str], str]) -> Path:
     return path
 
 
-ALL = {(FRONTEND, MEMBERS[0]): "one", (FRONTEND.upper(), MEMBERS[1].lower()): "two", (PACKETLOG, ""): "log"}
+NDR = f"{HUB}/networkInterfaces/nic-ndr-01/ipConfigurations/ipconfig1"
+ALL = {(FRONTEND, MEMBERS[0]): "one", (FRONTEND.upper(), MEMBERS[1].lower()): "two", (PACKETLOG, ""): "log", (NDR, ""): "never used"}
 
 
 async def _tick(player: Player, azure: Caller, receiver: Receiver, more: int) -> list[tuple[str, Any]]:
@@ -69,6 +70,8 @@ async def test_every_member_posts_once_a_second_on_a_kept_connection_and_adds_up
     expected: Counter[str] = Counter()
     for second in range(NOON, NOON + 11):
         for arrival in azure.server.flows.arrivals(second):
+            if arrival.member_key.endswith("/nic-ndr-01"):
+                continue  # a closed appliance
             packets = arrival.received + arrival.sent
             expected[arrival.source.address] += packets
             expected[f"{arrival.source.address} octets"] += (

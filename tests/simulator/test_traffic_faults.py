@@ -62,7 +62,7 @@ def _wrong(azure: Caller) -> str:
 @pytest.mark.parametrize(
     ("target", "hit"),
     [
-        ("", {*COLLECTORS, "nic-packetlog-01"}),
+        ("", {*COLLECTORS, "nic-packetlog-01", "nic-ndr-01"}),
         ("ilb-collector-uks", COLLECTORS),
         ("tap-ilb-uks", COLLECTORS),
         ("nic-collector-02", {"nic-collector-02"}),
@@ -218,6 +218,7 @@ def test_the_page_shows_agents_and_breaks_the_hub_at_a_touch() -> None:
     page = azure.call("/").body.decode()
     assert "nic-packetlog-01" in page.partition('data-test="agents"')[2]
     assert "Break hub-uks/to-spoke-crm" in page
+    assert "takes no agent" in page
     assert {agent["name"]: agent["has_token"] for agent in azure.get("/_control/agents")["value"]} == dict.fromkeys(
-        ["nic-packetlog-01", *sorted(COLLECTORS)], False
+        ["nic-packetlog-01", "nic-ndr-01", *sorted(COLLECTORS)], False
     )

@@ -192,7 +192,7 @@ def test_who_may_write_where() -> None:
     assert "virtualNetworkTaps/join/action" in json.loads(joined.body)["error"]["message"]
     assert azure.send("PUT", SPARE, _tap()).status == 403
     azure.play("access", subscription="contoso-prod", access="allow")
-    shared = azure.items(f"/subscriptions/{PROD}/providers/Microsoft.Network/virtualNetworkTaps")[-1]["properties"]
+    shared = azure.get(f"{HUB}/virtualNetworkTaps/tap-corp-audit")["properties"]
     assert azure.send("PUT", SPARE, _tap(shared["destinationNetworkInterfaceIPConfiguration"]["id"])).status == 403
 
 

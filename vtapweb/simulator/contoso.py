@@ -4,7 +4,8 @@
     spoke-crm ----------+   hub-uks                    +---- spoke-data     spoke-gwc
     spoke-payments -----+== ilb-collector-uks (2 VMs)  |                      |
     spoke-iot --(hub's  |   nic-packetlog-01           +---- spoke-vault      | global peering
-     side Disconnected)-+   dc-01, dc-02, jump, dns ---+----------------------+
+     side Disconnected)-+   nic-ndr-01 (no agent)      |                      |
+                        |   dc-01, dc-02, jump, dns ---+----------------------+
     spoke-dmz -- spoke-crm (two hops)                  +-- corp-shared-uks (unreadable), fabrikam-uks (another tenant)
 
 One NIC stands for each rule that refuses, and its name says which.
@@ -45,6 +46,7 @@ def build() -> Estate:
     _mirrors(builder, taps)
     _other_places(builder, hub, crm, data)
     _refused(builder, crm, payments, data, taps)
+    _closed_appliance(builder, hub)
     return builder.finish()
 
 
@@ -242,6 +244,22 @@ def _refused(builder: Builder, crm: Vnet, payments: Vnet, data: Vnet, taps: dict
     builder.interfaces[nic_id("rg-data", "spk-02")]["properties"]["workloadType"] = None  # a field that is there and empty
     builder.interfaces[nic_id("rg-data", "spk-02")]["properties"]["futureProperty"] = {"isNew": True}  # and one that nobody knows yet
     _scale_set(builder, crm)
+
+
+def _closed_appliance(builder: Builder, hub: Vnet) -> None:
+    """A partner's sensor that takes no agent, as its tag tells the simulator: only Azure Monitor sees what it receives."""
+    sensor = builder.nic(
+        hub,
+        "snet-collector",
+        "nic-ndr-01",
+        address="10.0.1.20",
+        vm={"size": "Standard_D8s_v5", "image": ("northsea-ndr", "sensor", "byol"), "plan": ("northsea-ndr", "sensor", "byol")},
+        nic={"security_group_id": documents.resource_id(PROD, "rg-hub-uks", Kind.NETWORK_SECURITY_GROUPS, "nsg-collector")},
+        tags=SOC | {"agent": "none", "purpose": "closed appliance"},
+    )
+    tap = builder.tap(hub, "tap-ndr-uks", ip_configuration_id=f"{sensor}/ipConfigurations/ipconfig1", tags=SOC)
+    for name in ("ing-04", "spk-03"):
+        builder.mirror(nic_id("rg-data", name), tap)
 
 
 def _scale_set(builder: Builder, crm: Vnet) -> None:
