@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
+import cramjam
+
 from tests.traffic.sending import packed
 
 HOSTILE: list[Any] = [
@@ -61,7 +63,10 @@ def requests(seeds: list[tuple[bytes, dict[str, str]]], chance: random.Random) -
     while True:
         seed, headers = chance.choice(seeds)
         is_json = headers.get("content_type") == "application/json"
-        body = of_json(json.loads(seed), chance) if is_json and chance.random() < 0.5 else of_octets(seed, chance)
+        if headers.get("content_encoding") == "snappy" and chance.random() < 0.7:
+            body = bytes(cramjam.snappy.compress_raw(of_octets(bytes(cramjam.snappy.decompress_raw(seed)), chance)))
+        else:
+            body = of_json(json.loads(seed), chance) if is_json and chance.random() < 0.5 else of_octets(seed, chance)
         headers = dict(headers)
         how = chance.random()
         if how < 0.15 and "content_encoding" not in headers:

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from prometheus_client import REGISTRY
 
 from tests.inventory.factories import make_estate
+from tests.traffic import test_push_formats as push
 from tests.traffic.documents import document
 from tests.traffic.mutants import requests
 from tests.traffic.sending import make_token, send
@@ -22,12 +23,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 DIRECTIONS = [["10.0.2.4", 27, "7c1e525639cb", 60, 6_000]]
 JSON = {"content_type": "application/json"}
+PROTOBUF = {"content_type": "application/x-protobuf"}
 # A good body or two of each format, with the headers it comes with: a format without is not tested, and the test below says so.
 SEEDS: dict[str, list[tuple[bytes, dict[str, str]]]] = {
     "native": [
         (json.dumps(document(dir=DIRECTIONS)).encode(), JSON),
         (json.dumps(document(full=False, src=[["10.0.2.4", 27, 61, 6_100]])).encode(), JSON),
         (json.dumps(document(total=..., src=..., unattributed=..., lacks="nft is not installed")).encode(), JSON),
+    ],
+    "remote_write": [(push.packed(push.write_request(push.NODE)), {**PROTOBUF, "content_encoding": "snappy"})],
+    "otlp": [
+        (push.export_request(push.OTEL).SerializeToString(), PROTOBUF),
+        (push.export_json(push.OTEL), JSON),
+        (push.export_request(push.OTEL, temporality=1, started_ms=push.AT_MS - 10_000).SerializeToString(), PROTOBUF),
     ],
 }
 REFUSALS = {400, 401, 409, 413, 415, 429}

@@ -10,6 +10,7 @@ import cramjam
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from vtapweb.domain.rates import MemberRates, Outcome
 from vtapweb.traffic.ingest import otlp, remote_write
 from vtapweb.traffic.ingest.formats import Refused, Sample, Sender
 from vtapweb.traffic.ingest.limits import OCTETS_MOST
@@ -59,6 +60,19 @@ def export_request(series: Mapping[tuple[str, str], float], *, temporality: int 
     return request
 
 
+def export_json(series: Mapping[tuple[str, str], float]) -> bytes:
+    point = {
+        "attributes": [{"key": "device", "value": {"stringValue": "eth0"}}, {"key": "direction", "value": {"stringValue": "receive"}}],
+        "timeUnixNano": str(AT_MS * 1_000_000),
+    }
+    metrics = [
+        {"name": name, "sum": {"aggregationTemporality": 2, "isMonotonic": True, "dataPoints": [{**point, "asInt": str(int(value))}]}}
+        for (name, _), value in series.items()
+    ]
+    resource = {"attributes": [{"key": "host.name", "value": {"stringValue": "sensor-1"}}]}
+    return json.dumps({"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"scope": {"name": "x"}, "metrics": metrics}]}]}).encode()
+
+
 OTEL = {("system.network.io", "eth0"): 6_600.0, ("system.network.packets", "eth0"): 66.0, ("system.network.dropped", "eth0"): 3.0}
 
 
@@ -75,7 +89,7 @@ def test_the_table_names_counters_that_a_sample_has() -> None:
 def test_a_write_request_becomes_counters() -> None:
     sample = only(remote_write.decode(packed(write_request(NODE)), "application/x-protobuf", SENDER))
     assert sample == Counters(
-        collector="c" * 26, member="sensor-1:9100", origin=Origin.REMOTE_WRITE, interval_s=15.0, arrival_ms=AT_MS + 500, boot="remote_write",
+        collector="c" * 26, member="sensor-1:9100", origin=Origin.REMOTE_WRITE, interval_s=15.0, arrival_ms=AT_MS + 500, boot=sample.boot,
         seq=AT_MS, mono_ms=AT_MS, wall_ms=AT_MS, is_full=True, packets=None, l3_bytes=None, host=HOST, sources=None, nic_key="n" * 26,
     )  # fmt: skip
     assert decode_sample(encode(sample)) == sample
@@ -104,6 +118,19 @@ def test_a_request_without_anything_of_ours_is_taken_and_holds_nothing() -> None
     assert remote_write.decode(packed(remote_write.WriteRequest()), "", SENDER) == []
     assert otlp.decode(b"", otlp.PROTOBUF, SENDER) == []
     assert otlp.decode(b"{}", otlp.JSON, SENDER) == []
+
+
+def test_sums_of_other_series_are_never_compared() -> None:
+    """A device more, or a read that came in two documents: the first sample after it is a baseline, not a spike."""
+    more = {**NODE, ("node_network_receive_bytes_total", "eth1"): 9e15}
+    before, with_more, again = (
+        only(remote_write.decode(packed(write_request(series, at_ms=AT_MS + 15_000 * number)), "", SENDER))
+        for number, series in enumerate((NODE, more, more))
+    )
+    assert before.boot != with_more.boot == again.boot
+    rates = MemberRates()
+    assert [rates.take(one) for one in (before, with_more, again)] == [Outcome.BASELINE, Outcome.BASELINE, Outcome.RATE]
+    assert rates.lost_count == 0
 
 
 def test_a_machine_without_a_name_has_the_tokens() -> None:
@@ -143,17 +170,7 @@ def test_an_export_request_becomes_the_same_counters_as_protobuf_and_as_json() -
     by_protobuf = only(otlp.decode(export_request(OTEL).SerializeToString(), otlp.PROTOBUF, SENDER))
     assert (by_protobuf.member, by_protobuf.origin) == ("sensor-1", Origin.OTLP)
     assert by_protobuf.host == {"rx_bytes": 6_600, "rx_packets": 66, "rx_dropped": 3}
-    point = {
-        "attributes": [{"key": "device", "value": {"stringValue": "eth0"}}, {"key": "direction", "value": {"stringValue": "receive"}}],
-        "timeUnixNano": str(AT_MS * 1_000_000),
-    }
-    metrics = [
-        {"name": name, "sum": {"aggregationTemporality": 2, "isMonotonic": True, "dataPoints": [{**point, "asInt": str(int(value))}]}}
-        for (name, _), value in OTEL.items()
-    ]
-    resource = {"attributes": [{"key": "host.name", "value": {"stringValue": "sensor-1"}}]}
-    text = json.dumps({"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"scope": {"name": "x"}, "metrics": metrics}]}]})
-    assert only(otlp.decode(text.encode(), otlp.JSON, SENDER)) == by_protobuf
+    assert only(otlp.decode(export_json(OTEL), otlp.JSON, SENDER)) == by_protobuf
 
 
 def test_what_is_sent_is_not_what_is_received() -> None:

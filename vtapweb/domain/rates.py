@@ -72,6 +72,8 @@ class Reading(Protocol):
     def counter_bits(self) -> int: ...
     @property
     def line_bits_per_s(self) -> int: ...
+    @property
+    def is_numbered(self) -> bool: ...
 
 
 class Outcome(StrEnum):
@@ -192,7 +194,7 @@ class MemberRates:
         if reading.seq <= self._seq:
             return self._old(reading)
         self._old_in_a_row = 0
-        lost = reading.seq - self._seq - 1
+        lost = reading.seq - self._seq - 1 if reading.is_numbered else 0
         dt_ms = reading.mono_ms - self._mono_ms
         if dt_ms < 0:  # a monotonic clock that runs backwards is another machine's, or one that was restored from a snapshot
             return self._baseline(reading)
@@ -245,7 +247,7 @@ class MemberRates:
 
     def _other_boot(self, reading: Reading) -> Outcome:
         former, until_ms = self._former
-        if reading.boot == former and abs(reading.arrival_ms - until_ms) <= _FORMER_BOOT_MS:
+        if reading.is_numbered and reading.boot == former and abs(reading.arrival_ms - until_ms) <= _FORMER_BOOT_MS:
             self.late_count += 1
             return Outcome.LATE
         if not reading.is_full:

@@ -55,6 +55,11 @@ class Counters(msgspec.Struct, tag="counters", array_like=True, frozen=True):
     counter_bits: int = 64  # of the counters of the host
     line_bits_per_s: int = 0  # of its network interface; 0: not known, then counters of 32 bits are taken as reset, never as wrapped
 
+    @property
+    def is_numbered(self) -> bool:
+        """Whether `seq` counts samples, as the agent's does. An exporter's says only which came later, and its `boot` which series were summed."""
+        return self.origin is Origin.AGENT
+
 
 class Point(msgspec.Struct, array_like=True, frozen=True):
     """A rate over one interval that ended at `end_ms`, as the source itself made it."""

@@ -7,6 +7,7 @@ what the whole machine receives, never what one mirror brings.
 
 import math
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -77,6 +78,14 @@ class Value:
     value: float
 
 
+@dataclass(slots=True)
+class _Sum:
+    """What one machine counted at one instant, and the series it was summed of."""
+
+    host: dict[str, int] = field(default_factory=dict)
+    series: list[str] = field(default_factory=list)
+
+
 def counter_of(name: str, labels: Mapping[str, str]) -> str:
     """The host counter that a series adds to; "" for one that is not ours."""
     meaning = MEANINGS.get(name)
@@ -95,10 +104,13 @@ def member_of(machine: str, sender: Sender) -> str:
 def counters_of(values: Iterable[Value], *, origin: Origin, sender: Sender) -> list[Counters]:
     """One sample for each machine and instant at which something of the table was read, oldest first.
 
+    Its `boot` names the series that were summed: with one more or one less, or a read that came in two documents, the sums cannot be compared, so the
+    sample is a baseline (R5) and the chart has a hole instead of a wrong number.
+
     Values that are not finite (Prometheus' mark of a series that ended is one), negative or beyond 64 bits are passed over. At most MEMBERS_MOST
     machines and INSTANTS_MOST of the newest instants each.
     """
-    sums: dict[str, dict[int, dict[str, int]]] = {}
+    sums: dict[str, dict[int, _Sum]] = {}
     for one in values:
         counter = counter_of(one.name, one.labels)
         if not counter or not math.isfinite(one.value) or not 0 <= one.value <= _U64 or one.at_ms <= 0:
@@ -106,14 +118,16 @@ def counters_of(values: Iterable[Value], *, origin: Origin, sender: Sender) -> l
         member = member_of(one.machine, sender)
         if member not in sums and len(sums) >= MEMBERS_MOST:
             continue
-        at = sums.setdefault(member, {}).setdefault(one.at_ms, {})
-        at[counter] = min(at.get(counter, 0) + int(one.value), _U64)
+        sum_ = sums.setdefault(member, {}).setdefault(one.at_ms, _Sum())
+        sum_.host[counter] = min(sum_.host.get(counter, 0) + int(one.value), _U64)
+        sum_.series.append(f"{one.name} {sorted(one.labels.items())}")
     return [
         Counters(
             collector=sender.collector, member=member, origin=origin, interval_s=sender.interval_s, arrival_ms=sender.arrival_ms,
-            boot=origin.value, seq=at_ms, mono_ms=at_ms, wall_ms=at_ms, is_full=True, packets=None, l3_bytes=None, host=host, sources=None,
+            boot=f"{origin}-{zlib.crc32(repr(sorted(sum_.series)).encode()):08x}", seq=at_ms,
+            mono_ms=at_ms, wall_ms=at_ms, is_full=True, packets=None, l3_bytes=None, host=sum_.host, sources=None,
             nic_key=sender.nic_key,
         )
         for member, instants in sums.items()
-        for at_ms, host in sorted(instants.items())[-INSTANTS_MOST:]
+        for at_ms, sum_ in sorted(instants.items())[-INSTANTS_MOST:]
     ]  # fmt: skip

@@ -102,7 +102,7 @@ class Member:
         self.version, self.interface = sample.version, sample.interface
         self.is_gro, self.has_vxlan_device = sample.is_gro, sample.has_vxlan_device
         self.is_estimate = sample.packets is None or sample.l3_bytes is None
-        if outcome is Outcome.BASELINE and self.rates.boot_count > 1:
+        if outcome is Outcome.BASELINE and self.rates.boot_count > 1 and sample.is_numbered:
             self._boots.append(now.mono_ms)
         if outcome is Outcome.RATE:
             return outcome, self._measured(now)
