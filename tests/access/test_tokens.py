@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -11,9 +12,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from vtapweb.access.actions import token_create, token_revoke
-from vtapweb.access.authentication import viewer_of_scope
+from vtapweb.access.authentication import viewer_of_scope, viewers_of_scopes
 from vtapweb.access.models import ApiToken, AuditEntry, Role, SubscriptionGrant, User
 from vtapweb.access.selectors import scope_of
 from vtapweb.domain.scope import Scope
@@ -144,8 +146,19 @@ def test_a_socket_shows_who_opens_it_as_a_request_does(client: Client) -> None:
     assert ask({"headers": [(b"cookie", cookie.replace(b"=", b"=x"))]}) is None
     assert ask({"headers": [(b"cookie", b"\x00=;;=")]}) is None
 
+    scopes: list[dict[str, Any]] = [
+        {"headers": [(b"authorization", f"Bearer {secret}".encode())]}, {"headers": [(b"cookie", cookie)]},
+        {"headers": [(b"authorization", b"Bearer wrong"), (b"cookie", cookie)]}, {"headers": [(b"authorization", secret.encode())]},
+        {"headers": [(b"cookie", cookie.replace(b"=", b"=x"))]}, {"headers": [(b"cookie", b"\x00=;;=")]}, {"headers": []},
+        {"headers": [(b"cookie", cookie)]},
+    ]  # fmt: skip
+    assert async_to_sync(viewers_of_scopes)(scopes) == [by_token, by_session, None, None, None, None, None, by_session]
+    assert [ask(one) for one in scopes] == [by_token, by_session, None, None, None, None, None, by_session]
+
     User.objects.update(is_active=False)
+    ApiToken.objects.update(revoked_at=timezone.now())
     assert ask({"headers": [(b"cookie", cookie)]}) is None
+    assert async_to_sync(viewers_of_scopes)(scopes) == [None] * len(scopes)
 
 
 def test_the_page_makes_shows_once_and_revokes(client: Client) -> None:

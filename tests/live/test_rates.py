@@ -21,7 +21,7 @@ from tests.valkey import Valkey
 from vtapweb.access.models import ApiToken
 from vtapweb.domain.topology import Snapshot, decode
 from vtapweb.inventory.models import TapConfiguration, VirtualNetworkTap
-from vtapweb.live import consumers, hub, rates
+from vtapweb.live import door, hub, rates
 from vtapweb.topology.actions import topology_refresh
 from vtapweb.traffic.keys import RATES
 
@@ -267,7 +267,7 @@ async def test_what_is_no_tick_or_of_an_unknown_table_is_passed_over(valkey: Val
 
 
 async def test_other_grants_mean_other_frames(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumers, "LOOK_AGAIN_S", 0.02)
+    monkeypatch.setattr(door, "LOOK_AGAIN_S", 0.02)
     two = await in_thread(two_estates)()
     mine, theirs = [await in_thread(bearer)(one) for one in (SUBSCRIPTION, OTHER)]
     before, after = [await in_thread(picture)(headers) for headers in (mine, theirs)]

@@ -18,7 +18,7 @@ from vtapweb.access.models import ApiToken
 from vtapweb.events.bus import EVENTS_CHANNEL, announce, record_event
 from vtapweb.events.models import OutboxEvent
 from vtapweb.events.types import ChangeEvent, ChangeProgress, StepProgress, SyncEvent, SyncProgress, TopologyEvent
-from vtapweb.live import consumers, hub
+from vtapweb.live import consumers, door, hub
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -142,7 +142,7 @@ async def test_another_address_is_refused() -> None:
 
 
 async def test_a_revoked_token_closes_the_socket_and_other_grants_mean_another_picture(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumers, "LOOK_AGAIN_S", 0.02)
+    monkeypatch.setattr(door, "LOOK_AGAIN_S", 0.02)
     async with opened(await in_thread(bearer)(MINE)) as socket:
         await socket.hears_event()
         await in_thread(ApiToken.objects.update)(subscription_ids=[THEIRS])

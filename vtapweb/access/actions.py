@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from vtapweb.access.models import ApiToken, AuditEntry, User, subscription_id_validator
 from vtapweb.access.role import Role
-from vtapweb.access.selectors import token_digest
+from vtapweb.access.selectors import KEYS_A_QUERY, token_digest
 from vtapweb.access.viewer import Viewer
 from vtapweb.domain.plain_text import storable, storable_json
 
@@ -79,12 +79,13 @@ def audit_record(
     )
 
 
-def token_touch(*, token: ApiToken) -> None:
-    """Notes that the token is in use, at most once a minute: reading an API must not mean writing for each request."""
+def tokens_touch(*, tokens: Iterable[ApiToken]) -> None:
+    """Notes that they are in use, each at most once a minute: reading an API must not mean writing for each request."""
     now = timezone.now()
-    if token.last_used_at is None or now - token.last_used_at >= TOKEN_TOUCH_INTERVAL:
-        stale = Q(last_used_at=None) | Q(last_used_at__lte=now - TOKEN_TOUCH_INTERVAL)
-        ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+    due = [token.pk for token in tokens if token.last_used_at is None or now - token.last_used_at >= TOKEN_TOUCH_INTERVAL]
+    stale = Q(last_used_at=None) | Q(last_used_at__lte=now - TOKEN_TOUCH_INTERVAL)
+    for start in range(0, len(due), KEYS_A_QUERY):
+        ApiToken.objects.filter(stale, pk__in=due[start : start + KEYS_A_QUERY]).update(last_used_at=now)
 
 
 def export_record(*, request: HttpRequest, what: str, detail: Mapping[str, Any] | None = None) -> AuditEntry:

@@ -2,32 +2,27 @@
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.db import DatabaseError
 from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 from django.utils.http import is_same_domain
 
 from vtapweb.access.authentication import viewer_of_scope
+from vtapweb.access.viewer import Viewer
 from vtapweb.live.hub import Hub, hub_here
 from vtapweb.live.mailbox import Client
 from vtapweb.live.messages import refetch, text_of
 from vtapweb.topology.picture import current_revision
 
 SIGNED_OUT = 4401
-LOOK_AGAIN_S = 20.0
 MOST_OCTETS_HEARD = 4096
-
-log = structlog.get_logger(__name__)
 
 
 def is_origin_allowed(headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -70,7 +65,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         self.hub, self.client = hub_here(), Client(viewer.scope)
         revision = (await database_sync_to_async(current_revision)()).name
-        self.tasks = (asyncio.create_task(self.send_what_waits(self.client)), asyncio.create_task(self.stay_signed_in(self.client)))
+        self.tasks = (asyncio.create_task(self.send_what_waits(self.client)),)
+        self.hub.door.enter(self)
         await self.hub.join(
             self.client, revision, lambda seq: text_of({"kind": "hello", "revision": revision, "seq": seq, "server_time": timezone.now().isoformat()})
         )
@@ -89,6 +85,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         if self.client is not None:
+            self.hub.door.leave(self)
             await self.hub.leave(self.client)
 
     async def send_what_waits(self, client: Client) -> None:
@@ -97,22 +94,17 @@ class LiveConsumer(AsyncWebsocketConsumer):
             for one in client.mailbox.take():
                 await (self.send(bytes_data=one) if isinstance(one, bytes) else self.send(text_data=one))
 
-    async def stay_signed_in(self, client: Client) -> None:
+    def seen(self, viewer: Viewer | None) -> None:
         """A session that ended or a token that was revoked closes the socket within half a minute; other grants mean another picture."""
-        while True:
-            await asyncio.sleep(LOOK_AGAIN_S * random.uniform(0.8, 1.2))  # noqa: S311 - so that not all ask at once
-            try:
-                viewer = await viewer_of_scope(self.scope)
-            except DatabaseError as problem:  # cannot be asked now: ask again, nobody is signed out by an outage
-                log.warning("live.viewer_unknown", problem=str(problem))
-                continue
-            if viewer is None:
-                await self.close(SIGNED_OUT)
-                return
-            if viewer.scope != client.scope:
-                client.scope = viewer.scope
-                text = refetch(self.hub.seq)
-                client.mailbox.put(text, overflow=text)
+        if self.client is None:
+            return
+        if viewer is None:
+            self.hub.door.leave(self)
+            self.tasks = (*self.tasks, asyncio.create_task(self.close(SIGNED_OUT)))
+        elif viewer.scope != self.client.scope:
+            self.client.scope = viewer.scope
+            text = refetch(self.hub.seq)
+            self.client.mailbox.put(text, overflow=text)
 
 
 class NothingHere(AsyncWebsocketConsumer):

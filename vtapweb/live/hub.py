@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 from vtapweb.events.bus import EVENTS_CHANNEL, PROGRESS_CHANNEL, current_seq
 from vtapweb.events.models import OutboxEvent
+from vtapweb.live.door import Door
 from vtapweb.live.mailbox import Client
 from vtapweb.live.messages import Numbered, is_for, refetch, text_of, tick
 from vtapweb.live.rates import Rates
@@ -52,6 +53,7 @@ class Hub:
         self.seq = 0
         self.clients: set[Client] = set()
         self.rates = Rates(self.clients)
+        self.door = Door()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ready = asyncio.Event()
         self._catching_up = asyncio.Lock()
@@ -67,7 +69,7 @@ class Hub:
         if not self._tasks:
             self._is_ready.clear()
             self.rates.begin()
-            self._tasks = [asyncio.create_task(work()) for work in (self._listen, self._tick, self.rates.run)]
+            self._tasks = [asyncio.create_task(work()) for work in (self._listen, self._tick, self.rates.run, self.door.run)]
             for task in self._tasks:
                 task.add_done_callback(_tell_of_an_end)
         await self._is_ready.wait()
