@@ -14,6 +14,8 @@ from channels.db import database_sync_to_async
 
 from tests.valkey import Valkey
 from vtapweb.config.asgi import application
+from vtapweb.config.request_id import with_request_id
+from vtapweb.config.wire import WiredWebSocket
 from vtapweb.events.bus import EVENTS_CHANNEL
 
 in_thread = database_sync_to_async
@@ -112,9 +114,11 @@ async def until(condition: Callable[[], Awaitable[Any]]) -> None:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[str]:
+async def served(*, is_compressing: bool = False) -> AsyncIterator[str]:
     """uvicorn as in production, in this event loop; the address of its live socket."""
-    config = uvicorn.Config(application, port=0, lifespan="off", ws="websockets-sansio", ws_per_message_deflate=False, log_config=None)
+    config = uvicorn.Config(
+        with_request_id(application), port=0, lifespan="off", ws=WiredWebSocket, ws_per_message_deflate=is_compressing, log_config=None
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     await until(lambda: asyncio.sleep(0, server.started))

@@ -22,6 +22,7 @@ from vtapweb.access.models import ApiToken
 from vtapweb.domain.topology import Snapshot, decode
 from vtapweb.inventory.models import TapConfiguration, VirtualNetworkTap
 from vtapweb.live import door, hub, rates
+from vtapweb.live.mailbox import Frame as MailboxFrame
 from vtapweb.topology.actions import topology_refresh
 from vtapweb.traffic.keys import RATES
 
@@ -311,6 +312,31 @@ async def test_over_a_real_server_a_client_that_does_not_read_gets_the_newest_fr
                 late.append(frame)
             assert len(late) < 10
         await until(lambda: asyncio.sleep(0, not hub.hub_here().clients))
+
+
+@pytest.mark.parametrize("is_compressing", [False, True])
+async def test_the_short_way_and_the_usual_one_bring_the_same(valkey: Valkey, is_compressing: bool) -> None:
+    """A connection that compresses has no short way; a frame of more than 125 octets has a longer head."""
+    two = await in_thread(two_estates)()
+    headers = await in_thread(bearer)()
+    snapshot = await in_thread(picture)(headers)
+    async with served(is_compressing=is_compressing) as url, websockets.connect(url, additional_headers=headers) as socket:
+        meter = await begins(valkey, two)
+        frames: list[Frame] = []
+        while len(frames) < 3:
+            await in_thread(meter.ticks)(two.rates)
+            if frame := await next_frame(socket, within_s=0.2):
+                frames.append(frame)
+        (client,) = hub.hub_here().clients
+        assert client.write_framed is not None
+        assert [by_key(frame, snapshot) for frame in frames] == [two.rates] * 3
+        assert client.write_framed(MailboxFrame.of(b"x" * 200).framed) is not is_compressing
+        assert client.write_framed(MailboxFrame.of(b"x" * 70_000).framed) is not is_compressing
+        if not is_compressing:
+            async with asyncio.timeout(10):
+                while (sent := await socket.recv()) != b"x" * 200:
+                    assert isinstance(sent, str) or len(sent) == len(frames[0].bits) * 8 + 16
+                assert await socket.recv() == b"x" * 70_000
 
 
 async def next_frame(socket: ClientConnection, *, within_s: float) -> Frame | None:

@@ -20,6 +20,7 @@ def main() -> None:
     from vtapweb.config.asgi import application
     from vtapweb.config.environment import require_cloud
     from vtapweb.config.request_id import with_request_id
+    from vtapweb.config.wire import WiredWebSocket
 
     require_cloud(settings.CLOUD)
     config = uvicorn.Config(
@@ -28,7 +29,7 @@ def main() -> None:
         port=options.port,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=WiredWebSocket,
         ws_per_message_deflate=False,  # measured: compressing per client costs more than all the rest of a message
         ws_max_size=1 << 20,
         lifespan="off",

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -63,7 +63,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if viewer is None:
             await self.close(SIGNED_OUT)
             return
-        self.hub, self.client = hub_here(), Client(viewer.scope)
+        write_framed = cast("Callable[[bytes], bool] | None", self.scope.get("vtapweb.write_framed"))
+        self.hub, self.client = hub_here(), Client(viewer.scope, write_framed=write_framed)
         revision = (await database_sync_to_async(current_revision)()).name
         self.tasks = (asyncio.create_task(self.send_what_waits(self.client)),)
         self.hub.door.enter(self)
@@ -91,8 +92,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def send_what_waits(self, client: Client) -> None:
         while True:
             await client.mailbox.wake.wait()
+            client.is_sending = True
             for one in client.mailbox.take():
                 await (self.send(bytes_data=one) if isinstance(one, bytes) else self.send(text_data=one))
+            client.is_sending = False
 
     def seen(self, viewer: Viewer | None) -> None:
         """A session that ended or a token that was revoked closes the socket within half a minute; other grants mean another picture."""

@@ -4,7 +4,9 @@ Pure: no socket, no clock. A client that does not read in time loses its queue a
 """
 
 import asyncio
+import struct
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vtapweb.domain.scope import Scope
@@ -12,6 +14,7 @@ from vtapweb.domain.scope import Scope
 MOST_WAITING = 256
 MOST_OCTETS_WAITING = 4 * 1024 * 1024
 MOST_LATEST = 64
+RATES_PLACE = "rates"  # the key under which frames, or the word that there are none, wait
 
 
 @dataclass(slots=True)
@@ -75,13 +78,48 @@ class Mailbox:
         return taken
 
     @property
+    def is_idle(self) -> bool:
+        """Nothing waits, and what comes may go at once."""
+        return self._held is None and not self._queue and not self._latest
+
+    @property
     def waiting(self) -> int:
         return len(self._queue) + len(self._latest) + len(self._held or [])
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A second of rates for one scope: as a message, and as all connections carry it (RFC 6455, 5.2: one binary frame, not masked)."""
+
+    octets: bytes
+    framed: bytes
+
+    @classmethod
+    def of(cls, octets: bytes) -> "Frame":
+        length = len(octets)
+        if length < 126:
+            head = struct.pack(">BB", 0x82, length)
+        elif length < 1 << 16:
+            head = struct.pack(">BBH", 0x82, 126, length)
+        else:
+            head = struct.pack(">BBQ", 0x82, 127, length)
+        return cls(octets, head + octets)
+
+
 @dataclass(slots=True, eq=False)
 class Client:
-    """One socket as the hub knows it: what it may see, and what waits for it."""
+    """One socket as the hub knows it: what it may see, and what waits for it.
+
+    `write_framed` is the server's short way to the connection, if it has one; it says whether it took the octets (vtapweb.config.wire).
+    """
 
     scope: Scope
     mailbox: Mailbox = field(default_factory=Mailbox)
+    write_framed: Callable[[bytes], bool] | None = None
+    is_sending: bool = False  # what was taken out of the mailbox is still on its way
+
+    def offer(self, frame: Frame) -> bool:
+        """Send it now if nothing is before it, else let it wait as the newest. Returns whether one that waited was replaced."""
+        if self.write_framed is not None and not self.is_sending and self.mailbox.is_idle and self.write_framed(frame.framed):
+            return False
+        return self.mailbox.put_latest(RATES_PLACE, frame.octets)

@@ -1,8 +1,8 @@
 """Rates on their way from the meter to clients: one frame a second for each scope that somebody looks with, made once and shared by all of them.
 
-Rule 1: newest wins. A frame waits in its client's mailbox until the client reads or the next one takes its place. Rule 2: a frame is made after the
-very picture that the reader's page is made from, and names it; while a newer picture is looked up, frames of the one before go on. Rule 3: without
-ticks nothing is sent, and that is said once.
+Rule 1: newest wins. A frame goes at once, or waits in its client's mailbox until the client reads or the next one takes its place. Rule 2: a frame is
+made after the very picture that the reader's page is made from, and names it; while a newer picture is looked up, frames of the one before go on.
+Rule 3: without ticks nothing is sent, and that is said once.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from vtapweb.domain.scope import Scope
 from vtapweb.live.frames import Order, Places, frame_of, order_of, places_of, values_of
-from vtapweb.live.mailbox import Client
+from vtapweb.live.mailbox import RATES_PLACE, Client, Frame
 from vtapweb.live.messages import rates_stopped
 from vtapweb.topology.picture import current_revision
 from vtapweb.topology.series import Series, series_kept, series_of
@@ -30,7 +30,6 @@ STOPPED_AFTER_S = 3.0
 LOOK_S = 1.0  # between two looks at whether ticks still come
 LOOK_AGAIN_S = 5.0  # between two looks at whether somebody has a newer picture
 MADE_AFTER_S = 1.0
-PLACE = "rates"  # in a mailbox
 
 log = structlog.get_logger(__name__)
 frames_total = Counter("vtapweb_live_frames_total", "Frames of rates given to clients")
@@ -60,7 +59,7 @@ class Rates:
         self._places: Places | None = None
         self._series: dict[Scope, Series] = {}
         self._orders: dict[Scope, Order] = {}
-        self._frames: dict[Scope, bytes] = {}  # of the newest tick, made when first wanted
+        self._frames: dict[Scope, Frame] = {}  # of the newest tick, made when first wanted
         self._changed: set[Scope] = set()  # whose picture is another one than that of `_series`
         self._missing_since: dict[Scope, float] = {}
         self._looked_at = 0.0
@@ -82,7 +81,7 @@ class Rates:
         if client.scope in self._series and self._series[client.scope].revision != revision:
             self.look_again([client.scope])
         if self._stopped is not None:
-            client.mailbox.put_latest(PLACE, self._stopped)
+            client.mailbox.put_latest(RATES_PLACE, self._stopped)
         else:
             self._tell([client])
 
@@ -119,7 +118,7 @@ class Rates:
             frame = self._frames.get(client.scope)
             if frame is not None:
                 given += 1
-                replaced += client.mailbox.put_latest(PLACE, frame)
+                replaced += client.offer(frame)
         frames_total.inc(given)
         replaced_total.inc(replaced)
 
@@ -137,7 +136,7 @@ class Rates:
                 log.warning("live.tick_does_not_fit", problem=str(problem))
                 self._tick, self._places = None, None
                 return
-            self._frames |= {scope: frame_of(values, self._orders[scope]) for scope in wanted}
+            self._frames |= {scope: Frame.of(frame_of(values, self._orders[scope])) for scope in wanted}
 
     def _stop_if_silent(self) -> None:
         if self._stopped is None and self._heard_at is not None and _now() - self._heard_at > STOPPED_AFTER_S:
@@ -145,7 +144,7 @@ class Rates:
             self._tick, self._places, self._frames = None, None, {}  # a meter that begins anew may number its tables anew
             self._stopped = rates_stopped(since)
             for client in self._clients:
-                client.mailbox.put_latest(PLACE, self._stopped)
+                client.mailbox.put_latest(RATES_PLACE, self._stopped)
 
     # --- looking up --------------------------------------------------------------------------------------------------------------------------
 
