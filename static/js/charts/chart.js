@@ -25,7 +25,6 @@ export class Chart {
     this.points = points;
     /** @type {Unit} */
     this.unit = "bits";
-    this.isZoomed = false;
     const font = `11px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke: () => colour("--ink3"), font, grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line2"), width: 1 } };
     this.plot = new uPlot(
@@ -37,8 +36,8 @@ export class Chart {
         cursor: { drag: { x: true, y: false, setScale: false }, y: false, points: { size: 7, fill: () => colour("--flow") } },
         scales: { x: { time: true }, y: { range: (_, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
         axes: [
-          { ...axis, values: "{HH}:{mm}", space: 70 },
-          { ...axis, size: 84, values: (_, splits) => splits.map((value) => rateWords(value, this.unit)) },
+          { ...axis, values: "{HH}:{mm}", space: 70, size: 36 },
+          { ...axis, size: 84, values: (_, splits) => splits.map((value) => (this.isEmpty() ? "" : rateWords(value, this.unit))) },
         ],
         series: [{}, { stroke: () => colour("--flow"), fill: () => `${colour("--flow")}22`, width: 1.5, spanGaps: false, points: { show: false } }],
         hooks: {
@@ -63,6 +62,11 @@ export class Chart {
     this.themes = new MutationObserver(() => this.plot.redraw(false));
     this.themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.plot.redraw(false));
+  }
+
+  /** Whether nothing was measured in this time. */
+  isEmpty() {
+    return this.points.values[this.unit].every((value) => value === null);
   }
 
   /** The points have changed. */

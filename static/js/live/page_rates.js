@@ -8,6 +8,8 @@ import { rateWords } from "../topology/store/units.js";
 import { drawSpark } from "../charts/spark.js";
 import { Rates, SPARK_S } from "./rates.js";
 
+const SEEDED = 30; // sparklines that begin with the minute before
+
 /**
  * @param {Document} page
  * @param {{onFrame?: (rates: Rates) => void}} [handlers]
@@ -16,7 +18,36 @@ import { Rates, SPARK_S } from "./rates.js";
 export function startPageRates(page, { onFrame } = {}) {
   const rates = new Rates();
   const spark = new Float32Array(SPARK_S);
+  /** The minute before the page was opened, by series, for sparklines. @type {Map<string, {start_s: number, values: (number | null)[]}>} */
+  const before = new Map();
   let isAsking = false;
+
+  const seed = async () => {
+    const canvases = [...page.querySelectorAll("canvas[data-spark]")].slice(0, SEEDED);
+    for (const canvas of canvases) {
+      const key = (canvas instanceof HTMLElement && canvas.dataset.spark) || "";
+      try {
+        const answer = await fetch(`/api/v1/collectors/${key}/series?from=-${SPARK_S}&step_s=1`);
+        if (!answer.ok) continue;
+        const { start_at, step_s, bits_per_s } = await answer.json();
+        if (step_s === 1) before.set(key, { start_s: Math.round(Date.parse(start_at) / 1000), values: bits_per_s });
+      } catch {
+        return; // the server is not reachable: the line grows with the frames
+      }
+    }
+  };
+
+  /** The last minute of a series: the frames, and before them what the server knew. @param {string} key @param {number} now_s */
+  const minuteOf = (key, now_s) => {
+    const values = rates.sparkOf(key, "bits", spark);
+    const old = before.get(key);
+    if (!old) return values;
+    for (let place = 0; place < SPARK_S; place++) {
+      const known = old.values[Math.floor(now_s) - (SPARK_S - 1 - place) - old.start_s];
+      if (Number.isNaN(values[place]) && known !== null && known !== undefined) values[place] = known;
+    }
+    return values;
+  };
 
   /** The order of the series, as the snapshot tells it. */
   const ask = async () => {
@@ -45,7 +76,7 @@ export function startPageRates(page, { onFrame } = {}) {
       if (words !== null && element.textContent !== words) element.textContent = words;
     }
     for (const canvas of page.querySelectorAll("canvas[data-spark]")) {
-      if (canvas instanceof HTMLCanvasElement) drawSpark(canvas, rates.sparkOf(canvas.dataset.spark ?? "", "bits", spark));
+      if (canvas instanceof HTMLCanvasElement) drawSpark(canvas, minuteOf(canvas.dataset.spark ?? "", rates.unix_s));
     }
   };
 
@@ -72,5 +103,6 @@ export function startPageRates(page, { onFrame } = {}) {
   page.addEventListener("htmx:afterSettle", paint);
   setInterval(say, 1000);
   void ask();
+  void seed();
   return rates;
 }
