@@ -31,6 +31,7 @@ class Doc:
     unattributed: tuple[int, int] | None = None
     counter_bits: int = 64
     line_bits_per_s: int = 0
+    is_numbered: bool = True
 
 
 def doc(seq: int, mono_ms: int, *, boot: str = "b", is_full: bool = True, late_ms: int = 0, wall_ms: int | None = None, **packets: int) -> Doc:
