@@ -127,6 +127,13 @@ def test_what_is_no_document_is_refused(body: bytes) -> None:
         decode_native(body, SENDER)
 
 
+def test_what_stands_in_a_document_is_told_short_and_harmless() -> None:
+    with pytest.raises(Refused) as refused:
+        decoded(host={"a\nforged line" + "x" * 1_000_000: 1})
+    assert len(refused.value.detail) < 400
+    assert refused.value.detail.isprintable()
+
+
 def test_texts_of_another_encoding_are_refused() -> None:
     with pytest.raises(Refused):
         decode_native(octets(member="m-1").replace(b"m-1", b"\xc3\x28x"), SENDER)

@@ -9,6 +9,9 @@ from http import HTTPStatus
 from typing import Final
 
 from vtapweb.traffic.samples import Counters, Points
+from vtapweb.web.text import visible
+
+DETAIL_LENGTH_MOST = 300
 
 DEFAULT_INTERVAL_S: Final = 60.0  # what exporters of OpenTelemetry do unless told otherwise; Prometheus' own default, too
 INTERVAL_LEAST_S: Final = 0.2
@@ -30,13 +33,16 @@ class Sender:
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a mistake of ours
-    """The document is not taken. `reason` is one word for the metrics, `detail` a sentence for whoever sent it, without anything of the token."""
+    """The document is not taken. `reason` is one word for the metrics, `detail` a sentence for whoever sent it, without anything of the token.
+
+    Parts of a document may stand in `detail`, so it is cut, and what is no plain sign is made visible.
+    """
 
     def __init__(self, status: HTTPStatus, reason: str, detail: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(detail)
+        self.detail = visible(detail[:DETAIL_LENGTH_MOST])
+        super().__init__(self.detail)
         self.status = status
         self.reason = reason
-        self.detail = detail
         self.retry_after_s = retry_after_s
 
     @classmethod
