@@ -180,17 +180,20 @@ class Player:
     def tick(self) -> None:
         """One second's work: the estate, the counters, the documents."""
         self.settle(self.unix_s())
-        self.step(round(self.unix_s()))
-        if self.agents_file is not None:
+        has_passed = self.step(round(self.unix_s()))
+        if has_passed and self.agents_file is not None:
             self._read_file(self.agents_file)
             self.post()
 
-    def step(self, now_s: int) -> None:
-        """Let the time until `now_s` pass for every agent: the seconds that went by on the monotonic clock, told as those before `now_s`."""
+    def step(self, now_s: int) -> bool:
+        """Let the time until `now_s` pass for every agent: the seconds that went by on the monotonic clock, told as those before `now_s`.
+
+        Whether any did: a timer may fire a moment before its second, and then again.
+        """
         monotonic_s = self.monotonic_s()
         passed = 1 if self._played_s is None else round(monotonic_s - self._played_s)
         if passed < 1:
-            return
+            return False
         self._played_s = monotonic_s if self._played_s is None or passed > CATCH_UP_S else self._played_s + passed
         self.flows.refresh(now_s)
         self._follow()
@@ -208,6 +211,7 @@ class Player:
             self.agents[key].drop(self.agents[key].host["rx_packets"] - packets)
         for agent in self.agents.values():
             agent.pass_time(passed)
+        return True
 
     def post(self) -> None:
         """Have every agent that has a token post its next document, each at its own moment of this second."""
