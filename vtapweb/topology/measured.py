@@ -1,38 +1,20 @@
 """What the map says of the collectors' numbers beyond the frames: state, capacity, drops, who counts and how late, and NICs of which nothing arrives.
 
 Rule 1: one short answer, a fixed number of queries; the figures themselves come with the frames. Rule 2: of a collector whose subscription is not in
-scope nothing is told. Rule 3: None is "not known". Health is judged elsewhere (`traffic.selectors.health`) and only repeated here.
+scope nothing is told. Rule 3: None is "not known". Everything is as pages and API show it (`traffic.showing`), so that they agree.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
-import msgspec
-import redis
-import structlog
+from django.utils import timezone
 
-from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
-from vtapweb.inventory.browse import in_scope
-from vtapweb.inventory.models import FrontendIpConfiguration, IpConfiguration
-from vtapweb.inventory.receiving import chunks, present
-from vtapweb.topology.models import Placement
-from vtapweb.traffic.keys import NOW
-from vtapweb.traffic.models import Alarm, CollectorAssignment
-from vtapweb.traffic.samples import CollectorNow, MemberNow, Origin, decode_collector
-from vtapweb.traffic.selectors.health import Health, collector_health
-from vtapweb.traffic.store import NoStoreError, store
+from vtapweb.topology.choices import nodes_standing
+from vtapweb.traffic.models import Alarm
+from vtapweb.traffic.showing import Shown, collectors_shown
 
-log = structlog.get_logger(__name__)
-
-ORIGIN_WORDS: Final[Mapping[Origin, str]] = {
-    Origin.AGENT: "its agent",
-    Origin.AZURE_MONITOR: "Azure Monitor",
-    Origin.PROMETHEUS: "Prometheus",
-    Origin.REMOTE_WRITE: "remote-write",
-    Origin.OTLP: "OpenTelemetry",
-}
 SILENT_RULES: Final = frozenset({"H3", "H4"})
 
 
@@ -74,79 +56,32 @@ class MeasuredPicture:
 def measured_picture(scope: Scope) -> MeasuredPicture:
     """Every collector on the map whose subscription is in scope.
 
-    Ten queries, two more for every 900 collectors, one for every 900 silent NICs, and one call of Redis.
+    Sixteen queries, one more of some for every 900 collectors or silent NICs; one call of Redis.
     """
-    placed = dict(Placement.objects.filter(kind="collector").order_by("key").values_list("key", "pk"))
-    readable = sorted(_readable(scope, list(placed)))
-    health = collector_health(scope)
-    capacities = dict(CollectorAssignment.objects.filter(in_scope(scope)).values_list("destination_key", "capacity_bits_per_s"))
-    now = _now_of(readable)
-    return MeasuredPicture(
-        [_measured(placed[key], health[key], capacities.get(key), now.get(key)) for key in readable],
-        _silent(scope),
-    )
+    shown = [one for one in collectors_shown(scope, at=timezone.now()) if one.facts.is_in_scope]
+    placed = nodes_standing([one.facts.key for one in shown])
+    return MeasuredPicture([_measured(placed[one.facts.key], one) for one in shown if one.facts.key in placed], _silent(scope))
 
 
-def _readable(scope: Scope, keys: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for some in chunks(keys):
-        for model in (IpConfiguration, FrontendIpConfiguration):
-            found |= set(present(model, scope).filter(key__in=some).values_list("key", flat=True))
-    return found
-
-
-def _now_of(keys: Sequence[str]) -> dict[str, CollectorNow]:
-    """What the meter keeps of them; nothing while Redis is away, which the banner of the frames tells of."""
-    if not keys:
-        return {}
-    try:
-        found = cast("list[bytes | None]", store().hmget(NOW, list(keys)))
-    except (NoStoreError, redis.RedisError) as problem:
-        log.warning("topology.rates_unreadable", problem=repr(problem))
-        return {}
-    known: dict[str, CollectorNow] = {}
-    for key, octets in zip(keys, found, strict=True):
-        if octets is None:
-            continue
-        try:
-            known[key] = decode_collector(octets)
-        except msgspec.DecodeError as problem:
-            log.warning("topology.rates_not_understood", collector=key, problem=repr(problem))
-    return known
-
-
-def _measured(node_id: int, health: Health, capacity_bits_per_s: int | None, now: CollectorNow | None) -> Measured:
-    newest = max(now.members, key=lambda one: one.arrived_ms, default=None) if now else None
+def _measured(node_id: int, shown: Shown) -> Measured:
+    health, now = shown.health, shown.now
     return Measured(
         id=node_id,
-        state=_state(health, now),
+        state=shown.state.value if shown.state else "none",
         words=health.sentence if health.judged_at is not None else "",
         rules=health.rule_ids,
         alarm=f"A-{health.alarm}" if health.alarm else "",
-        capacity_bits_per_s=capacity_bits_per_s,
-        drops_per_s=now.drops_per_s if now else None,
-        origin=_origin_words(now.members) if now else "",
-        interval_s=max(one.interval_s for one in now.members) if now and now.members else None,
-        lag_s=max((one.lag_s for one in now.members if one.lag_s is not None), default=None) if now else None,
-        arrived_ms=newest.arrived_ms if newest else None,
-        has_sources=now.has_sources if now else True,
-        is_estimate=now.is_estimate if now else False,
-        members=len(now.members) if now else 0,
+        capacity_bits_per_s=shown.capacity.bits_per_s,
+        drops_per_s=shown.drops_per_s,
+        origin=shown.origin_words,
+        interval_s=shown.interval_s,
+        lag_s=shown.lag_s,
+        arrived_ms=round(shown.heard_at.timestamp() * 1000) if shown.heard_at else None,
+        has_sources=now is None or shown.has_sources,
+        is_estimate=shown.is_estimate,
+        members=shown.facts.member_count,
         members_missing=now.members_missing if now else 0,
     )
-
-
-def _state(health: Health, now: CollectorNow | None) -> str:
-    """What the watch judged. While it says nothing: that there is a number, or none; never that all is well."""
-    if health.state != CollectorState.UNKNOWN:
-        return health.state.value
-    if now is None:
-        return "none"
-    return CollectorState.STALE.value if now.inner_bits_per_s is None else CollectorState.UNKNOWN.value
-
-
-def _origin_words(members: Sequence[MemberNow]) -> str:
-    return " and ".join(dict.fromkeys(ORIGIN_WORDS[one.origin] for one in members))
 
 
 def _silent(scope: Scope) -> list[Silent]:
@@ -160,7 +95,5 @@ def _silent(scope: Scope) -> list[Silent]:
         for child in alarm.children:
             if child.get("rule_id") in SILENT_RULES and not child.get("ended") and scope.allows(child.get("subscription_id", "")):
                 words.setdefault(child["key"], f"One of {alarm.spoken}.")
-    places: dict[str, int] = {}
-    for keys in chunks(list(words)):
-        places |= dict(Placement.objects.filter(kind="nic", key__in=keys).values_list("key", "pk"))
+    places = nodes_standing(list(words))
     return [Silent(places[key], said) for key, said in sorted(words.items()) if key in places]

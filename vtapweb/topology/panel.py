@@ -250,7 +250,7 @@ def _collector(node: Node, scope: Scope) -> Panel:
     notes, lines = _taps(taps, scope)
     owner = f"/nics/{node.row.key}" if is_nic else f"/load-balancers/{node.row.load_balancer_id}"
     facts = [
-        ("Kind", Item("Collector NIC" if is_nic else "Internal load balancer")),
+        ("Kind", Item("Collector NIC" if is_nic else "Internal load balancer", owner)),
         ("Address", Item(node.address or "none told")),
         ("Arrives as", Item("VXLAN on UDP 4789")),
         ("Subscription", _subscription(node)),
@@ -259,7 +259,7 @@ def _collector(node: Node, scope: Scope) -> Panel:
         Section("TAPs", lines, len(taps)),
         Section("Sources", sources, node.more["mirror_count"], "No NIC is mirrored to it yet."),
     )
-    return Panel(node, WORDS["collector"], owner, notes, facts, sections, is_live=True)
+    return Panel(node, WORDS["collector"], f"/collectors/{node.key}", notes, facts, sections, is_live=True)
 
 
 def _taps(taps: Sequence[VirtualNetworkTap], scope: Scope) -> tuple[list[tuple[str, str]], list[Item]]:

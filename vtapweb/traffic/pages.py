@@ -12,7 +12,6 @@ from django.views.decorators.http import require_GET
 
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import ViewerRequest
-from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import VirtualNetworkTap
 from vtapweb.inventory.receiving import chunks, present
@@ -34,12 +33,9 @@ RANGES: Final = (("15m", "15 min", 900), ("24h", "24 h", 86_400), ("30d", "30 d"
 
 def state_cell(one: Shown) -> Cell:
     """State as colour, glyph and words; what nobody judged yet is told by what is seen."""
-    state = one.health.state
     if not one.facts.is_in_scope:
         return Cell("outside what you may see", tone="stale", glyph="?")
-    if state is CollectorState.UNKNOWN and one.is_stale:
-        state = CollectorState.STALE
-    if state is CollectorState.UNKNOWN and one.now is None:
+    if (state := one.state) is None:
         return Cell("no live numbers yet", glyph="–", title="Nothing has reported from it.")
     tone, glyph, words = STATES[state]
     return Cell(words, tone=tone, glyph=glyph, title=one.health.sentence)

@@ -10,6 +10,7 @@ from typing import Final, cast
 
 import redis
 
+from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import NetworkInterface
 from vtapweb.inventory.receiving import chunks, present
@@ -66,6 +67,13 @@ class Shown:
         return bool(self.members_now) and all(
             self.at.timestamp() * 1000 - one.arrived_ms > 1000 * (max(5.0, 3 * one.interval_s) + (one.lag_s or 0.0)) for one in self.members_now
         )
+
+    @property
+    def state(self) -> CollectorState | None:
+        """What was judged; of what nobody judged yet, what is seen: stale, or None where nothing ever reported. Never ok by itself."""
+        if self.health.state is not CollectorState.UNKNOWN:
+            return self.health.state
+        return CollectorState.STALE if self.is_stale else None if self.now is None else CollectorState.UNKNOWN
 
     @property
     def origins(self) -> list[Origin]:
