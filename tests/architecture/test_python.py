@@ -16,7 +16,7 @@ ROOMS_WITHOUT_SCOPE = {"access"}
 # Reading modules beside selectors.py, by room. Of their functions those must take a scope that ask the database: that name a model's manager.
 READING = {
     "inventory": ("selectors", "browse", "cells", "details", "search", "run_pages", "freshness", "receiving", "selection"),
-    "topology": ("selectors", "choices", "measured", "nodes", "panel", "picking", "picture", "placements"),
+    "topology": ("selectors", "choices", "measured", "nodes", "panel", "picking", "picture", "placements", "way"),
     "taps": ("selectors", "change_list", "change_page", "chooser", "destinations", "fact_rows", "resource_page"),
 }
 READS_WITHOUT_SCOPE = {

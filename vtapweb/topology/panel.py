@@ -70,6 +70,11 @@ class Panel:
     capture_filter: str = ""  # finds the mirrored packets at the collector
 
     @property
+    def way(self) -> bool:
+        """Whether its way, hop by hop, is asked for once the panel stands: it costs some queries."""
+        return self.is_live and self.node.kind in {"nic", "mirror"}
+
+    @property
     def may_not(self) -> Sequence[str]:
         """Why some of the deeds cannot be done, each reason once."""
         return may_not_words(self.deeds)

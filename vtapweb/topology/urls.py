@@ -13,4 +13,5 @@ urlpatterns = [
     path("map/picking", views.picking, name="map_picking"),
     path("map/pick/<int:node_id>", views.pick, name="map_pick"),
     path("map/panel/<int:node_id>", views.panel, name="map_panel"),
+    path("map/way/<int:node_id>", views.way, name="map_way"),
 ]

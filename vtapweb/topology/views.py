@@ -13,6 +13,7 @@ from vtapweb.topology.choices import choices_of, reach_of, sources_of
 from vtapweb.topology.nodes import node_find
 from vtapweb.topology.panel import panel_of
 from vtapweb.topology.picking import destination_of, pick_of
+from vtapweb.topology.way import mirror_keys_of, ways_of
 
 
 def map_page(request: HttpRequest) -> HttpResponse:
@@ -63,6 +64,15 @@ def panel(request: HttpRequest, node_id: int) -> HttpResponse:
     if found is None:
         raise Http404
     return render(request, "topology/panel.html", {"panel": found})
+
+
+def way(request: HttpRequest, node_id: int) -> HttpResponse:
+    """The way of a NIC's mirrors, or of one mirror, hop by hop. Asked for by its panel once that stands."""
+    scope = viewer_of(request).scope
+    keys = mirror_keys_of(node_id, scope)
+    if not keys:
+        raise Http404
+    return render(request, "topology/way.html", {"ways": ways_of(keys, scope)})
 
 
 def reach(request: HttpRequest, key: str) -> HttpResponse:

@@ -4,6 +4,7 @@
  * carry. The server's panel leaves the place, `data-map-live="<node id>"`; the elements are made once and then only their words change.
  */
 
+import { drawSpark } from "../../charts/spark.js";
 import { isMute, SILENT, STRAND_LOOKS } from "../store/states.js";
 import { ageWords, rateParts, rateWords, roundWords, shareWords } from "../store/units.js";
 import { GAUGE_END, stateWords } from "./cards.js";
@@ -72,7 +73,6 @@ export class LivePanel {
     put(part(".map-live__words"), [card.facts?.words, this.#source(card)].filter(Boolean).join(" "));
     const spark = /** @type {HTMLCanvasElement} */ (part("canvas"));
     const hasSpark = this.#spark(spark, graph.collectors.texts.key[row]);
-    spark.hidden = !hasSpark;
     /** @type {HTMLElement} */ (part(".map-live__spark-label")).hidden = !hasSpark;
     this.#talkers(/** @type {HTMLElement} */ (part(".map-live__talkers")), part(".map-live__talk-label > span:last-child"), id, card.facts?.has_sources === false);
   }
@@ -144,39 +144,13 @@ export class LivePanel {
     });
   }
 
-  /** @param {HTMLCanvasElement} canvas @param {string} key @returns {boolean} whether there was anything to draw */
+  /** @param {HTMLCanvasElement} canvas @param {string} key @returns {boolean} whether there is anything to draw */
   #spark(canvas, key) {
     const values = this.traffic.rates.sparkOf(key, this.traffic.unit, SPARK);
-    const known = values.filter((value) => !Number.isNaN(value));
-    if (known.length < 2) return false;
-    const dpr = Math.min(3, window.devicePixelRatio || 1);
-    const w = Math.max(1, Math.round((canvas.clientWidth || 320) * dpr));
-    const h = Math.round(56 * dpr);
-    if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
-    const ctx = canvas.getContext("2d");
-    if (!ctx) return false;
-    const style = getComputedStyle(canvas);
-    const most = Math.max(...known) || 1;
-    ctx.clearRect(0, 0, w, h);
-    ctx.lineJoin = "round";
-    ctx.lineWidth = 1.5 * dpr;
-    ctx.strokeStyle = ctx.fillStyle = style.getPropertyValue("--flow");
-    const x = (/** @type {number} */ at) => (at / (values.length - 1)) * w;
-    const y = (/** @type {number} */ value) => h - 2 * dpr - (value / most) * (h - 6 * dpr);
-    for (let from = 0; from < values.length; from++) {
-      if (Number.isNaN(values[from])) continue;
-      let to = from;
-      ctx.beginPath();
-      while (to < values.length && !Number.isNaN(values[to])) ctx.lineTo(x(to), y(values[to++]));
-      ctx.stroke();
-      ctx.lineTo(x(to - 1), h);
-      ctx.lineTo(x(from), h);
-      ctx.globalAlpha = 0.16;
-      ctx.fill();
-      ctx.globalAlpha = 1;
-      from = to;
-    }
-    return true;
+    const isThere = values.filter((value) => !Number.isNaN(value)).length > 1;
+    canvas.hidden = !isThere;
+    if (isThere) drawSpark(canvas, values);
+    return isThere;
   }
 
   /** @param {HTMLElement} place @param {() => HTMLElement[]} build the first time @returns {(selector: string) => Element} */
