@@ -120,15 +120,23 @@ def test_without_redis_what_is_kept_is_shown_and_the_lack_is_said(settings: Sett
     assert not read_history([KEY], [TOTAL], Grid(BEGIN, 60, 2), now_s=BEGIN + 5000.0).is_newest_missing
 
 
+def flow(first: int, last: int, *, is_quiet: bool = False, now_s: int) -> tuple[float, float]:
+    """First and last packet that are kept after the meter told these."""
+    rate = 0.0 if is_quiet else 10.0
+    source = source_now(NIC, tap_configuration_key=MIRROR, first_ms=first * 1000, last_ms=last * 1000, packets_per_s_60s=rate)
+    tell_collector(store(), KEY, sources=[source, source_now("", first_ms=first * 1000, last_ms=last * 1000)])
+    history_store(store(), now_s=now_s)
+    (kept,) = SourceFlow.objects.all()
+    assert kept.nic_key == NIC
+    return kept.first_at.timestamp(), kept.last_at.timestamp()
+
+
 def test_first_and_last_packets_are_kept(valkey: Valkey) -> None:
-    client = store()
-    for first, last in ((BEGIN, BEGIN + 50), (BEGIN + 40, BEGIN + 90)):  # the meter was started anew between
-        tell_collector(client, KEY, sources=[source_now(NIC, tap_configuration_key=MIRROR, first_ms=first * 1000, last_ms=last * 1000)])
-        history_store(client, now_s=BEGIN + 100.0)
-    tell_collector(client, KEY, sources=[source_now("", first_ms=BEGIN * 1000, last_ms=BEGIN * 1000)])
-    history_store(client, now_s=BEGIN + 160.0)
-    (flow,) = SourceFlow.objects.all()
-    assert (flow.nic_key, flow.first_at.timestamp(), flow.last_at.timestamp()) == (NIC, BEGIN, BEGIN + 90)
+    assert flow(BEGIN, BEGIN + 50, now_s=BEGIN + 60) == (BEGIN, BEGIN + 50)
+    assert flow(BEGIN, BEGIN + 110, now_s=BEGIN + 120) == (BEGIN, BEGIN + 50)  # it goes on: not written each minute
+    assert flow(BEGIN, BEGIN + 400, now_s=BEGIN + 410) == (BEGIN, BEGIN + 400)
+    assert flow(BEGIN + 390, BEGIN + 420, now_s=BEGIN + 480, is_quiet=True) == (BEGIN, BEGIN + 420)  # the meter was started anew between
+    assert flow(BEGIN - 60, BEGIN + 420, now_s=BEGIN + 540) == (BEGIN - 60, BEGIN + 420)
 
 
 def test_days_are_merged_and_end_as_the_settings_say(settings: Settings) -> None:

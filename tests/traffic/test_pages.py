@@ -12,7 +12,7 @@ from tests.traffic.estate import OTHER, Pool, make_pool
 from tests.traffic.played_ring import member_now, source_now, tell_collector
 from tests.valkey import Valkey
 from vtapweb.access.role import Role
-from vtapweb.inventory.models import Subnet
+from vtapweb.inventory.models import Subnet, TapConfiguration
 from vtapweb.traffic.models import Alarm, CollectorAssignment
 from vtapweb.traffic.samples import Origin
 from vtapweb.traffic.store import store
@@ -157,11 +157,18 @@ def test_a_nic_shows_where_its_traffic_goes(client: Client, valkey: Valkey) -> N
     signed_in(client)
     silent = page(client, f"/nics/{pool.source.key}")
     assert "Nothing reports from that collector" in silent
+    assert "Cannot be seen here: nothing tells" in silent
     play(pool, is_slow=True)
     assert "What it sends is not available here" in page(client, f"/nics/{pool.source.key}")
     play(pool)
     shown = page(client, f"/nics/{pool.source.key}")
     assert f'href="/collectors/{pool.key}"' in shown
+    for configured_at, words in (
+        ("2199-01-01", "No packet of it was seen at its collector since"),
+        ("2001-01-01", "First packet seen at its collector"),
+    ):
+        TapConfiguration.objects.update(first_seen_at=f"{configured_at}T00:00:00Z")
+        assert words in page(client, f"/nics/{pool.source.key}")
     assert f'data-mirror="{pool.mirror}"' in shown
     plain = make_nic("db-01-nic", subnet=Subnet.objects.first(), address="10.0.1.99")
     assert "data-chart=" not in page(client, f"/nics/{plain.key}")

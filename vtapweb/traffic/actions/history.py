@@ -5,7 +5,7 @@ Rule: all of it may be run again, at any time, by anybody, with the same result;
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar, cast
 
 import redis
@@ -27,6 +27,7 @@ STORING_S: Final = 55
 COLLECTORS_A_TIME: Final = 50
 SLOW_INTERVAL_S: Final = 10.0  # sources that tell more rarely complete rows of the ring later
 FLOWS_A_TIME: Final = 500
+FLOW_KEPT: Final = timedelta(minutes=5)
 
 T = TypeVar("T")
 
@@ -110,9 +111,16 @@ def _store_flows(client: "redis.Redis") -> None:
         packed = cast("list[bytes | None]", client.hmget(SOURCES, keys))
         for key, one in zip(keys, packed, strict=True):
             sources = decode_sources(one) if one is not None else []
-            flows += [_flow(key.decode(), source) for source in sources if source.tap_configuration_key and source.last_packet_ms]
+            flows += [
+                (_flow(key.decode(), source), _is_quiet(source)) for source in sources if source.tap_configuration_key and source.last_packet_ms
+            ]
         for some in _parts(flows, FLOWS_A_TIME):
             flows_keep(some)
+
+
+def _is_quiet(source: SourceNow) -> bool:
+    """Whether its last packet may well have been the last one."""
+    return not source.packets_per_s_60s
 
 
 def _parts(values: Sequence[T], length: int) -> Iterator[Sequence[T]]:
@@ -129,26 +137,37 @@ def _flow(collector_key: str, source: SourceNow) -> SourceFlow:
 
 
 @transaction.atomic
-def flows_keep(flows: Sequence[SourceFlow]) -> None:
-    """Keeps the earliest first and the newest last packet of each mirror at each collector. Two statements. Raises DatabaseError."""
-    keys = sorted({one.tap_configuration_key for one in flows})
+def flows_keep(flows: Sequence[tuple[SourceFlow, bool]]) -> None:
+    """Keeps the earliest first and the newest last packet of each mirror at each collector. At most two statements. Raises DatabaseError.
+
+    The last packet of one that goes on sending is written every FLOW_KEPT, that of a quiet one (the second of each pair) at once.
+    """
     kept = {
-        (one.tap_configuration_key, one.collector_key): one
-        for one in SourceFlow.objects.select_for_update().filter(tap_configuration_key__in=keys).order_by("pk")
+        (key, collector): (first, last)
+        for key, collector, first, last in SourceFlow.objects.select_for_update()
+        .filter(tap_configuration_key__in=sorted({one.tap_configuration_key for one, _ in flows}))
+        .order_by("pk")
+        .values_list("tap_configuration_key", "collector_key", "first_at", "last_at")
     }
     news: dict[tuple[str, str], SourceFlow] = {}
-    for one in flows:
+    for one, is_quiet in flows:
         place = (one.tap_configuration_key, one.collector_key)
-        before = news.get(place) or kept.get(place)
+        if place in kept:
+            first, last = kept[place]
+            if one.first_at >= first and (one.last_at - last < FLOW_KEPT and not (is_quiet and one.last_at > last)):
+                continue
+            one.first_at, one.last_at = min(one.first_at, first), max(one.last_at, last)
+        before = news.get(place)
         if before is not None:
             one.first_at, one.last_at = min(one.first_at, before.first_at), max(one.last_at, before.last_at)
         news[place] = one
-    SourceFlow.objects.bulk_create(
-        news.values(),
-        update_conflicts=True,
-        unique_fields=["tap_configuration_key", "collector_key"],
-        update_fields=["nic_key", "first_at", "last_at"],
-    )
+    if news:
+        SourceFlow.objects.bulk_create(
+            news.values(),
+            update_conflicts=True,
+            unique_fields=["tap_configuration_key", "collector_key"],
+            update_fields=["nic_key", "first_at", "last_at"],
+        )
 
 
 # -- days
