@@ -34,7 +34,20 @@ def test_the_rail_marks_where_one_is_and_hides_what_only_admins_may() -> None:
     assert [item.label for item in navigation("/nics/abc", is_admin=False) if item.is_current] == ["Tables"]
     assert [item.label for item in navigation("/", is_admin=False) if item.is_current] == ["Map"]
     labels = [item.label for item in navigation("/", is_admin=True)]
-    assert labels == ["Map", "Tables", "Collectors", "Coverage", "Changes", "Ledger", "Changes feed", "Syncs", "Connect", "Settings", "Audit"]
+    assert labels == [
+        "Map",
+        "Tables",
+        "Collectors",
+        "Alarms",
+        "Coverage",
+        "Changes",
+        "Ledger",
+        "Changes feed",
+        "Syncs",
+        "Connect",
+        "Settings",
+        "Audit",
+    ]
     assert "Audit" not in [item.label for item in navigation("/", is_admin=False)]
 
 

@@ -11,6 +11,7 @@ from ninja import Field, Query, Router, Schema
 
 from vtapweb.access.selectors import viewer_of
 from vtapweb.inventory.api import answer, iso
+from vtapweb.traffic.alarm_api import router as alarm_router
 from vtapweb.traffic.history.reading import History, read_history
 from vtapweb.traffic.history.series import SOURCE_COLUMNS, TOTAL, Grid
 from vtapweb.traffic.selectors.sources import nic_routes
@@ -20,6 +21,7 @@ from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, key_of, limit_of
 from vtapweb.web.problem import ProblemError
 
 router = Router(tags=["traffic"])
+router.add_router("", alarm_router)
 NOT_HERE = "not available here: the source of this collector's numbers does not tell its senders apart"
 NO_COLLECTOR = "No collector has this key, or it lies outside what you may see."
 

@@ -2,11 +2,20 @@
 
 from django.urls import URLPattern, path, re_path
 
-from vtapweb.traffic import agent_page, pages
+from vtapweb.traffic import agent_page, alarm_pages, pages
 
 COLLECTOR = r"^collectors/(?P<key>[a-z2-7]{26})"
 
 urlpatterns: list[URLPattern] = [
+    path("alarms", alarm_pages.alarm_list, name="alarms"),
+    path("alarms/counts", alarm_pages.counts, name="alarm_counts"),
+    re_path(r"^alarms/A-(?P<number>[0-9]{1,9})$", alarm_pages.alarm, name="alarm"),
+    re_path(r"^alarms/A-(?P<number>[0-9]{1,9})/(?P<deed>take|release|acknowledge|note|mute|unmute)$", alarm_pages.act, name="alarm_act"),
+    path("handover", alarm_pages.handover_page, name="handover"),
+    path("settings/webhooks", alarm_pages.webhooks, name="traffic_webhooks"),
+    path("settings/webhooks/<int:pk>/remove", alarm_pages.webhook_end, name="traffic_webhook_remove"),
+    re_path(rf"{COLLECTOR}/maintenance$", alarm_pages.maintenance, name="traffic_maintenance"),
+    re_path(rf"{COLLECTOR}/maintenance/(?P<pk>[0-9]{{1,18}})/end$", alarm_pages.maintenance_stop, name="traffic_maintenance_end"),
     path("collectors", pages.collectors, name="collectors"),
     re_path(rf"{COLLECTOR}$", pages.collector, name="collector"),
     re_path(rf"{COLLECTOR}/agent$", agent_page.agent, name="traffic_agent"),

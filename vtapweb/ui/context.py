@@ -21,6 +21,7 @@ NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
         "network-security-groups", "availability-sets", "scale-sets", "resource-groups",
     )))),
     ("Collectors", "/collectors", "collector", False, ("/collectors",)),
+    ("Alarms", "/alarms", "alarm", False, ("/alarms", "/handover")),
     ("Coverage", "/coverage", "coverage", False, ("/coverage",)),
     ("Changes", "/changes", "changes", False, ("/changes", "/mirror")),
     ("Ledger", "/unaccounted", "ledger", False, ("/unaccounted", "/drift", "/expiring", "/preparation", "/evidence")),
@@ -30,7 +31,10 @@ NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
     ("Settings", "/settings/writes", "settings", False, ("/settings",)),
     ("Audit", "/audit", "audit", True, ("/audit", "/tokens")),
 )  # fmt: skip
-BADGES = {"/unaccounted": "/unaccounted/counts"}  # items whose badge the browser asks for by itself: no page waits for it
+BADGES = {
+    "/unaccounted": "/unaccounted/counts",
+    "/alarms": "/alarms/counts",
+}  # badges that the browser asks for by itself: no page waits
 ROLE_WORDS = {
     "viewer": "Viewer: sees, changes nothing",
     "operator": "Operator: may start syncs, plan and apply changes",

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * A listening socket for pages without a canvas: tells the top bar whether this page is live, and the parts of the page what moved on, as
- * events on the document: `vtap:sync`, `vtap:change` for any change to Azure, `vtap:change-N` for change N. Without a socket those parts poll
+ * events on the document: `vtap:sync`, `vtap:change` for any change to Azure, `vtap:change-N` for change N, `vtap:health` for alarms. Without a socket those parts poll
  * by themselves. Frames of rates come as `vtap:frame` with their octets (see live/page_rates.js).
  */
 
@@ -19,7 +19,8 @@ export function backoff(attempt, spread) {
 export function eventsOf({ kind, change_id }) {
   if (kind === "sync" || kind === "sync_progress") return ["vtap:sync"];
   if (kind === "change" || kind === "change_state") return ["vtap:change", `vtap:change-${change_id}`];
-  return kind === "refetch" ? ["vtap:sync", "vtap:change", "vtap:missed"] : [];
+  if (kind === "health") return ["vtap:health"];
+  return kind === "refetch" ? ["vtap:sync", "vtap:change", "vtap:health", "vtap:missed"] : [];
 }
 
 const SIGNED_OUT = 4401; // the server's close code: not signed in, or no longer; trying again would not help
