@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import msgspec
 import redis
@@ -111,6 +111,12 @@ class Stage:
         self.tables = Tables()
         self.service = self.another()
         assert self.service.acquire()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
 
     def another(self) -> Service:
         """One more meter process."""

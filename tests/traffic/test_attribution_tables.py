@@ -6,8 +6,9 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from tests.inventory.factories import SUBSCRIPTION, make_nic, make_peering, make_subnet, make_tap, make_tap_configuration, make_vnet
+from vtapweb.domain.arm_id import arm_key
 from vtapweb.domain.scope import Scope
-from vtapweb.inventory.models import ResourceChange
+from vtapweb.inventory.models import IpConfiguration, ResourceChange, VirtualNetwork
 from vtapweb.traffic.selectors.attribution import attribution_mark, attribution_tables
 
 pytestmark = pytest.mark.django_db
@@ -50,3 +51,12 @@ def test_the_mark_grows_with_every_change(django_assert_num_queries: DjangoAsser
         subscription_id=SUBSCRIPTION, kind="nics", key="k", arm_id="/k", name="k", action="added", at=datetime(2026, 11, 23, tzinfo=UTC)
     )
     assert attribution_mark(ALL) > 0
+
+
+def test_a_nic_whose_subnet_nobody_may_read_stands_in_the_vnet_that_its_id_names() -> None:
+    key, _ = estate()
+    spoke = VirtualNetwork.objects.get(name="spoke")
+    nic = make_nic("guest", subnet=spoke.subnets.get(), address="10.1.0.99")
+    abroad = f"{spoke.arm_id}/subnets/unreadable"
+    IpConfiguration.objects.filter(network_interface=nic).update(subnet_id=abroad, subnet_key=arm_key(abroad))
+    assert attribution_tables(ALL).of(key, "10.1.0.99").nic_key == nic.key

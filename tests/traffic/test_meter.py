@@ -14,8 +14,9 @@ MAC, OTHER_MAC = "000d3a000002", "aabbccddeeff"
 
 
 @pytest.fixture
-def stage(valkey: Valkey) -> Stage:
-    return Stage(valkey)
+def stage(valkey: Valkey) -> Iterator[Stage]:
+    with Stage(valkey) as stage:
+        yield stage
 
 
 @pytest.fixture
@@ -256,3 +257,20 @@ def test_what_is_no_sample_stops_nothing(stage: Stage) -> None:
     assert stage.known().packets_per_s == pytest.approx(10)
     assert int(stage.client.hget(keys.METER_COUNTS, "samples_not_understood_total") or 0) > 6
     assert int(stage.client.hget(keys.METER_COUNTS, "samples_rate_total") or 0) == 2
+
+
+def test_ticks_come_at_three_tenths_of_each_wall_second_also_after_a_late_one(stage: Stage) -> None:
+    stage.clock.go_on(300)
+    stage.service.tick()
+    assert stage.service.until_tick_ms() == 1_000
+    stage.clock.go_on(999)
+    assert stage.service.until_tick_ms() == 1
+    stage.clock.go_on(450)
+    assert stage.service.until_tick_ms() == 0, "overdue is due, not the next second's"
+    stage.service.tick()
+    assert stage.service.until_tick_ms() == 551
+    stage.clock.go_on(300)
+    stage.service.tick()
+    assert stage.service.until_tick_ms() == 1_251, "never two at once"
+    stage.clock.set_by(-90_100)
+    assert stage.service.until_tick_ms() == 1_351

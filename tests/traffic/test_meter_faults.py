@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,9 @@ HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-def stage(valkey: Valkey) -> Stage:
-    return Stage(valkey)
+def stage(valkey: Valkey) -> Iterator[Stage]:
+    with Stage(valkey) as stage:
+        yield stage
 
 
 def play(stage: Stage, agent: Agent, seconds: int, *, packets: int = 100) -> list[CollectorNow]:
@@ -234,10 +236,10 @@ def test_the_process_ticks_without_a_database_and_another_takes_over(valkey: Val
 
     with start_meter(valkey, tmp_path / "one") as first, start_meter(valkey, tmp_path / "two") as second:
         try:
-            eventually(lambda: client.exists(keys.METER) and client.hget(keys.METER_COUNTS, "ticks_total"), within_s=60, why="a tick")
+            eventually(lambda: client.exists(keys.METER) and client.hget(keys.METER_COUNTS, "ticks_total"), within_s=120, why="a tick")
             working, waiting = (first, second) if f":{first.pid}:" in lease() else (second, first)
             working.kill()
-            eventually(lambda: f":{waiting.pid}:" in lease(), within_s=60, why="the other one works")
+            eventually(lambda: f":{waiting.pid}:" in lease(), within_s=120, why="the other one works")
             waiting.send_signal(signal.SIGTERM)
             said, _ = waiting.communicate(timeout=30)
             assert waiting.returncode == 0, said
@@ -246,3 +248,4 @@ def test_the_process_ticks_without_a_database_and_another_takes_over(valkey: Val
         finally:
             for process in (first, second):
                 process.kill()
+            client.close()

@@ -3,6 +3,7 @@
 [spoke: s-4, s-5, s-6] ==peered== [hub: collector]      s-4, s-5 and s-7 are mirrored; s-6 is not; s-7 and a twin in the hub have one address
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -50,10 +51,10 @@ def estate() -> Estate:
 
 
 @pytest.fixture
-def stage(valkey: Valkey, estate: Estate) -> Stage:
-    stage = Stage(valkey)
-    stage.tables.look(mono_s=0.0)
-    return stage
+def stage(valkey: Valkey, estate: Estate) -> Iterator[Stage]:
+    with Stage(valkey) as stage:
+        stage.tables.look(mono_s=0.0)
+        yield stage
 
 
 def mirror_packets(stage: Stage, listener: Listener, estate: Estate) -> dict[str, float | None]:

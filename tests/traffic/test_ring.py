@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from collections.abc import Iterator
 
 import pytest
 import redis
@@ -14,8 +15,10 @@ KEY = "c" * 26
 
 
 @pytest.fixture
-def client(valkey: Valkey) -> redis.Redis:
-    return redis.Redis.from_url(valkey.url)
+def client(valkey: Valkey) -> Iterator[redis.Redis]:
+    client = redis.Redis.from_url(valkey.url)
+    yield client
+    client.close()
 
 
 def put(client: redis.Redis, ring: Ring, values: dict[int, dict[str, float]]) -> None:

@@ -7,7 +7,10 @@ Never by inner addresses: internet flows show the translated ones (the capture o
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
+
+from vtapweb.domain.arm_id import arm_key
 
 
 class Claim(NamedTuple):
@@ -66,6 +69,13 @@ class Attribution:
             return AMBIGUOUS if nics else UNKNOWN
         (nic_key,) = nics
         return Attributed(nic_key, self._mirror_of.get((collector_key, nic_key), ""), False, self._mac_of.get(nic_key, ""))
+
+
+@lru_cache(maxsize=4096)
+def vnet_key_in(subnet_id: str) -> str:
+    """The key of the VNet that a subnet's id names; "" where it names none."""
+    vnet_id, kind, _ = subnet_id.rpartition("/subnets/")
+    return arm_key(vnet_id) if kind else ""
 
 
 def claimants(claims: Iterable[tuple[str, str]], vnets: frozenset[str]) -> frozenset[str]:

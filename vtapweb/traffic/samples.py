@@ -110,6 +110,7 @@ class MemberNow(msgspec.Struct, array_like=True, frozen=True):
     is_skewed: bool = False  # its wall clock differs from ours by more than 5 min (R13)
     version: str = ""
     interface: str = ""
+    lacks: str = ""  # why its agent cannot count per source, in its own words
 
 
 class CollectorNow(msgspec.Struct, array_like=True, frozen=True):

@@ -74,7 +74,7 @@ class Member:
         self.rates = MemberRates()
         self.is_estimate = False
         self.is_gro = self.has_vxlan_device = False
-        self.version = self.interface = ""
+        self.version = self.interface = self.lacks = ""
         self.is_stale = False
         self.covered_s: int | None = None  # the last second that is in the ring
         self.totals = Totals()
@@ -99,7 +99,7 @@ class Member:
             return outcome, None
         self._heard(sample, now)
         self.lag_s = None
-        self.version, self.interface = sample.version, sample.interface
+        self.version, self.interface, self.lacks = sample.version, sample.interface, sample.lacks
         self.is_gro, self.has_vxlan_device = sample.is_gro, sample.has_vxlan_device
         self.is_estimate = sample.packets is None or sample.l3_bytes is None
         if outcome is Outcome.BASELINE and self.rates.boot_count > 1 and sample.is_numbered:
@@ -283,6 +283,7 @@ class Member:
             self.name, self.nic_key, self.origin, self.interval_s, self.lag_s, self.arrived_ms, self.measured_ms, rates.inner_bits, rates.wire_bits,
             rates.packets, rates.nic_packets, {} if self.is_stale else self.drops, sum(self._saturated), drop_share, no_ports, unattributed, gaps,
             len(self._boots), self.is_estimate, self.is_gro, self.has_vxlan_device, self.rates.is_skewed, self.version, self.interface,
+            self.lacks,
         )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ class Service:
         self._lease = Lease(client, lease_ms=lease_ms)
         self._is_over = threading.Event()
         self._difference_ms: int | None = None
-        self._last_tick_mono_ms = 0
+        self._due_mono_ms = 0
         self._last_read_mono_ms = 0
         self.meter: Meter | None = None
         self.position = "0-0"
@@ -89,13 +89,14 @@ class Service:
         self.tick()
 
     def until_tick_ms(self) -> int:
-        """How long until the next tick, by the wall clock; never less than half a second after the last one, and never more than a second."""
-        now = self.now()
-        since_ms = now.mono_ms - self._last_tick_mono_ms
-        if since_ms >= 1_000 + LEAST_BETWEEN_TICKS_MS:
-            return 0
+        """How long until the next tick; 0 when it is due or overdue."""
+        now = self.now()  # may plan the tick anew
+        return max(self._due_mono_ms - now.mono_ms, 0)
+
+    def _plan_tick(self, now: Moment) -> None:
+        """The next one: at TICK_AT_MS of a wall second, and not at once."""
         wait_ms = (TICK_AT_MS - now.wall_ms) % 1_000
-        return wait_ms if wait_ms + since_ms > LEAST_BETWEEN_TICKS_MS else wait_ms + 1_000
+        self._due_mono_ms = now.mono_ms + (wait_ms if wait_ms >= LEAST_BETWEEN_TICKS_MS else wait_ms + 1_000)
 
     def now(self) -> Moment:
         """What time it is; tells the meter when the wall clock was set."""
@@ -106,6 +107,7 @@ class Service:
             if abs(by_ms) > CLOCK_STEP_MS and self.meter is not None:
                 log.warning("meter.clock_was_set", by_ms=by_ms)
                 self.meter.clock_was_set(by_ms)
+                self._plan_tick(now)
         self._difference_ms = difference_ms
         return now
 
@@ -206,7 +208,7 @@ class Service:
         attribution = self._tables.take()
         if attribution is not None:
             meter.use(attribution, now)
-        self._last_tick_mono_ms = now.mono_ms
+        self._plan_tick(now)
         told = meter.tick(now)
         self._merge_late_rows(meter)
         with self._client.pipeline(transaction=True) as pipe:

@@ -2,7 +2,7 @@
 
 from django.db.models import Max
 
-from vtapweb.domain.attribution import Attribution, Claim, CollectorPlace, MirrorFact, attribution
+from vtapweb.domain.attribution import Attribution, Claim, CollectorPlace, MirrorFact, attribution, vnet_key_in
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import IpConfiguration, NetworkInterface, ResourceChange, Subnet, TapConfiguration, VirtualNetworkPeering
 from vtapweb.inventory.receiving import present
@@ -35,10 +35,10 @@ def attribution_tables(scope: Scope) -> Attribution:
         ],
         peerings=present(VirtualNetworkPeering, scope).values_list("virtual_network_id", "remote_virtual_network_key"),
         claims=[
-            Claim(address, vnet_of.get(subnet_key, ""), nic_key)
-            for address, subnet_key, nic_key in present(IpConfiguration, scope)
+            Claim(address, vnet_of[subnet_key] if subnet_key in vnet_of else vnet_key_in(subnet_id), nic_key)
+            for address, subnet_key, subnet_id, nic_key in present(IpConfiguration, scope)
             .exclude(private_ip_address="")
-            .values_list("private_ip_address", "subnet_key", "network_interface_id")
+            .values_list("private_ip_address", "subnet_key", "subnet_id", "network_interface_id")
             .iterator(chunk_size=5_000)
         ],
         mirrors=mirrors,
