@@ -101,7 +101,9 @@ class Line:
 
     @property
     def share(self) -> str:
-        return share_words(self.shown.capacity_share) if self.shown.capacity.bits_per_s else "capacity not known"
+        if not self.shown.capacity.bits_per_s:
+            return "capacity not known"
+        return "—" if self.shown.capacity_share is None else share_words(self.shown.capacity_share)
 
     @property
     def capacity(self) -> str:

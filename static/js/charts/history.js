@@ -158,7 +158,7 @@ export class HistoryCard {
   /** @param {string} words of the cursor; "": what is shown */
   say(words) {
     const { points } = this;
-    const step = points.step_s === 1 ? "a second" : points.step_s < 60 ? `every ${points.step_s} s` : points.step_s < 3600 ? `every ${points.step_s / 60} min` : `every ${points.step_s / 3600} h`;
+    const step = points.step_s === 1 ? "a second" : points.step_s < 60 ? `every ${points.step_s} s` : points.step_s === 60 ? "a minute" : points.step_s < 3600 ? `every ${points.step_s / 60} min` : `every ${points.step_s / 3600} h`;
     const holes = points.holes(this.chart.unit).length;
     const shown = !this.chart.isEmpty() ? `One point ${step}; times are UTC.${holes ? " Grey: no data." : ""}` : "Nothing was measured in this time.";
     const text = words || [this.note, points.times.length ? shown : ""].filter(Boolean).join(" ");
