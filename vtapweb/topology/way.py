@@ -157,7 +157,8 @@ def _step(hop: Hop, at: datetime) -> Step:
         age = f"for {span((at - hop.since).total_seconds())}"
     else:
         age = f"seen {span((at - hop.seen_at).total_seconds())} ago" if hop.seen_at else "age not known"
-    return Step(GLYPHS[hop.state], hop.state.value, WHAT[hop.kind], f"{hop.words[:1].upper()}{hop.words[1:]}", age)
+    words = hop.words if hop.words.startswith(hop.name) else f"{hop.words[:1].upper()}{hop.words[1:]}"
+    return Step(GLYPHS[hop.state], hop.state.value, WHAT[hop.kind], words, age)
 
 
 def _arrives(flow: Flow, at: datetime) -> Step:

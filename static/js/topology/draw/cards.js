@@ -118,7 +118,7 @@ function paintLarge(pen, row, box, card) {
     line(`${count(mirrors[row], "mirror")}${members[row] ? ` · ${count(members[row], "member")}` : ""}`, box.y + 69, palette.ink, right - left);
   }
   font(pen, 12, 11, 600);
-  const words = stateWords(card);
+  const words = stateWords(card, false);
   line(`${style.glyph} ${words}`, box.y + 92, isQuiet(card) ? palette.ink2 : palette[style.color], right - left);
   font(pen, 12, 11, 400);
   const last = card.isMeasured ? lastLine(pen, row, card) : "";
@@ -161,7 +161,7 @@ function paintSmall(pen, row, box, card) {
   if (card.isMeasured) {
     const told = isMute(style.key) ? "— no data" : rateWords(rate, pen.traffic.unit);
     const mark = Number.isFinite(share) ? shareWords(share) : "";
-    line([told, `${style.glyph} ${[style.key === "ok" ? "" : style.words, mark].filter(Boolean).join(" ")}`.trim()].join(" · "), middle + size * 1.05, isQuiet(card) ? palette.ink2 : palette[style.color]);
+    line([told, `${style.glyph} ${[style.words, mark].filter(Boolean).join(" ")}`, card.facts?.alarm].filter(Boolean).join(" · "), middle + size * 1.05, isQuiet(card) ? palette.ink2 : palette[style.color]);
     return;
   }
   const words = { gone: "gone", unknown: mirrors[row] ? "unreadable" : "can't be read" }[style.key];
@@ -173,13 +173,13 @@ function isQuiet({ style }) {
   return ["ok", "none"].includes(style.key);
 }
 
-/** @param {Card} card @returns {string} the state with what makes it concrete */
-export function stateWords({ style, facts, share }) {
+/** @param {Card} card @param {boolean} [isShareTold] not where a gauge stands beside it @returns {string} the state with what makes it concrete */
+export function stateWords({ style, facts, share }, isShareTold = true) {
   const words = [style.words];
   if (isMute(style.key) && facts?.arrived_ms) words[0] = `no report since ${new Date(facts.arrived_ms).toLocaleTimeString("sv-SE")}`;
   if (style.key === "dropping" && facts?.drops_per_s) words[0] = `dropping ${rateWords(facts.drops_per_s, "packets")}`;
   else if (facts?.drops_per_s) words.push(`${rateWords(facts.drops_per_s, "packets")} dropped`);
-  if (Number.isFinite(share) && ["near", "over"].includes(style.key)) words.push(shareWords(share));
+  if (isShareTold && Number.isFinite(share) && ["near", "over"].includes(style.key)) words.push(shareWords(share));
   if (facts?.members_missing) words.push(`${facts.members - facts.members_missing} of ${facts.members} members report`);
   if (facts?.alarm) words.push(facts.alarm);
   return words.join(" · ");

@@ -30,6 +30,7 @@ import { px, trace } from "./paint.js";
  * @property {Strand | null} strand null: the sum of a VNet's mirrors to one collector
  * @property {Pipe | null} pipe
  * @property {Box} box
+ * @property {Box[]} covers what it runs behind: no dot is seen there
  */
 
 /** Most dots at once, whatever the estate. */
@@ -59,11 +60,20 @@ function lengthsOf(points) {
   return lengths;
 }
 
-/** @param {Routes} routes @returns {Way[]} one for each strand */
-export function nearWays(routes) {
+/** @param {Graph} graph @param {Pipe | null} pipe @param {Box} box of the way @returns {Box[]} VNets in front of a pipe that runs behind them */
+function coversOf(graph, pipe, box) {
+  if (!pipe?.isBehind) return [];
+  const { id } = graph.vnets.numbers;
+  const rows = Array.from({ length: graph.vnets.size }, (_, row) => row).filter((row) => id[row] !== pipe.from && id[row] !== pipe.to);
+  return rows.map((row) => boxAt(graph.vnets, row)).filter((one) => overlaps(one, box));
+}
+
+/** @param {Routes} routes @param {Graph} graph @returns {Way[]} one for each strand */
+export function nearWays(routes, graph) {
   return routes.strands.map((strand, index) => ({
     key: `${strand.vnet}:${strand.collector}:${strand.nics[0] ?? index}:${index}`, points: strand.trunk, lengths: lengthsOf(strand.trunk),
     mirrors: strand.mirrors, collector: strand.collector, strand, pipe: strand.pipe, box: strand.box,
+    covers: coversOf(graph, strand.pipe, strand.box),
   }));
 }
 
@@ -85,7 +95,7 @@ export function farWays(routes, graph) {
     const y = Math.min(...ys);
     ways.set(key, {
       key, points, lengths: lengthsOf(points), mirrors: [...strand.mirrors], collector: strand.collector, strand: null, pipe: strand.pipe,
-      box: { x, y, w: Math.max(...xs) - x + 1, h: Math.max(...ys) - y + 1 },
+      box: { x, y, w: Math.max(...xs) - x + 1, h: Math.max(...ys) - y + 1 }, covers: [],
     });
   }
   return [...ways.values()];
@@ -113,7 +123,7 @@ function farLine(strand, graph) {
 
 /** @param {Pen} pen @param {Way[]} ways that are in the picture */
 export function paintWays(pen, ways) {
-  const { ctx, graph } = pen;
+  const { ctx } = pen;
   ctx.lineCap = ctx.lineJoin = "round";
   for (const way of ways) {
     const strand = way.strand;
@@ -122,11 +132,7 @@ export function paintWays(pen, ways) {
       ctx.save();
       ctx.beginPath();
       ctx.rect(way.box.x - 1e4, way.box.y - 1e4, way.box.w + 2e4, way.box.h + 2e4);
-      for (let row = 0; row < graph.vnets.size; row++) {
-        const id = graph.vnets.numbers.id[row];
-        const box = boxAt(graph.vnets, row);
-        if (id !== way.pipe.from && id !== way.pipe.to && overlaps(box, way.box)) ctx.rect(box.x, box.y, box.w, box.h);
-      }
+      for (const box of way.covers) ctx.rect(box.x, box.y, box.w, box.h);
       ctx.clip("evenodd");
       paintStrand(pen, strand);
       ctx.restore();
@@ -345,12 +351,15 @@ export class Dots {
     const dy = size.h / 2 - view.y * view.k - half;
     this.drawn = 0;
     for (const dot of this.dots) {
-      const { points, lengths } = dot.source.way;
+      const { points, lengths, covers } = dot.source.way;
       while (dot.at + 2 < lengths.length && lengths[dot.at + 1] < dot.s) dot.at++;
       const t = (dot.s - lengths[dot.at]) / (lengths[dot.at + 1] - lengths[dot.at] || 1);
       const i = 2 * dot.at;
-      const x = (points[i] + (points[i + 2] - points[i]) * t) * view.k + dx;
-      const y = (points[i + 1] + (points[i + 3] - points[i + 1]) * t) * view.k + dy;
+      const wx = points[i] + (points[i + 2] - points[i]) * t;
+      const wy = points[i + 1] + (points[i + 3] - points[i + 1]) * t;
+      if (covers.length && covers.some((box) => wx > box.x && wx < box.x + box.w && wy > box.y && wy < box.y + box.h)) continue;
+      const x = wx * view.k + dx;
+      const y = wy * view.k + dy;
       if (x < -SPRITE_PX || y < -SPRITE_PX || x > size.w || y > size.h) continue;
       ctx.drawImage(this.sprite, x, y);
       this.drawn++;

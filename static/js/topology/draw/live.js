@@ -52,10 +52,10 @@ export class LiveLayer {
     this.routes = null;
   }
 
-  /** @param {Routes} routes */
-  setRoutes(routes) {
+  /** @param {Routes} routes @param {Graph} graph */
+  setRoutes(routes, graph) {
     this.routes = routes;
-    this.ways = { near: nearWays(routes), far: null };
+    this.ways = { near: nearWays(routes, graph), far: null };
     this.isOld = true;
   }
 

@@ -199,7 +199,7 @@ export class Stage {
     const started = performance.now();
     this.graph = graph;
     this.routes = routesOf(graph);
-    this.live.setRoutes(this.routes);
+    this.live.setRoutes(this.routes, graph);
     this.mirrorsOfPipes = mirrorsOfPipes(this.routes);
     this.isFew = this.routes.pipes.length <= FEW_PIPES;
     this.index = new SpatialIndex(graph);
