@@ -128,6 +128,30 @@ def test_two_members_are_summed_and_a_missing_one_is_counted(stage: Stage) -> No
     assert stage.sources()["10.0.1.4"].packets_per_s == pytest.approx(60)
 
 
+def test_what_the_others_receive_is_not_the_sum_while_a_member_settles(stage: Stage) -> None:
+    """One of two agents starts again: for the second that it takes the sum is unknown, in the tick and in the ring, never the other one's alone."""
+    one, two = stage.agent(member="m-1", nic_key="n1", boot="x"), stage.agent(member="m-2", nic_key="n2", boot="y")
+    told = []
+    for second in range(10):
+        if second == 5:
+            two.restart("z")
+        one.count(s4=60)
+        two.count(s4=40)
+        one.send()
+        two.send()
+        stage.tick()
+        source = stage.sources().get("10.0.1.4")
+        told.append((stage.known().packets_per_s, source.packets_per_s if source else None))
+    assert told[0][0] is None
+    assert told[5][0] is None
+    assert [round(total or 0) for total, _ in told[1:5] + told[6:]] == [100] * 8
+    assert {round(source) for _, source in told if source is not None} == {100}
+    for column in ("total:packets", "ip:10.0.1.4:packets"):
+        drawn = stage.ring_of(column)
+        assert set(drawn.values()) == {100}, column
+        assert drawn.keys() >= {2, 3, 4, 7, 8}, column
+
+
 def test_a_source_of_sixty_seconds_has_rates_and_is_not_stale(stage: Stage) -> None:
     agent = stage.agent(interval_s=60.0)
     missing = []

@@ -46,10 +46,10 @@ class Source:
             packets = flow_packets if packets is None else packets + flow_packets
         return bits, packets
 
-    def now(self) -> SourceNow:
-        """For others to read; the members have looked back."""
+    def now(self, *, is_settling: bool) -> SourceNow:
+        """For others to read; the members have looked back. While a member settles, the rates are unknown."""
         named = self.attributed
-        bits, packets = self.rates()
+        bits, packets = (None, None) if is_settling else self.rates()
         if len(self.flows) == 1:  # as nearly always
             member, flow = self.flows[0]
             minute, quarter = mean_since(member.minute, flow), mean_since(member.quarter, flow)
@@ -94,6 +94,8 @@ class Collector:
         self.rows: dict[int, array[float]] = {}
         self.late_rows: dict[int, array[float]] = {}  # to be added to what the ring holds
         self.new_s: set[int] = set()  # seconds in `rows` that were not written since they changed
+        self.torn: dict[int, set[str]] = {}  # seconds in `rows` that lack a member which settled then, by name: not the sum, so not drawn
+        self.is_settling = False
         self.expected: tuple[str, ...] = ()  # keys of the NICs that should receive
         self.unexplained: list[str] = []  # addresses that send more than a few packets, and no TAP configuration explains them (H5)
         self.ambiguous_count = self.unknown_count = 0
@@ -115,6 +117,7 @@ class Collector:
                 self._part(interval.gone, covered)
         elif outcome in {Outcome.BASELINE, Outcome.HOLE}:
             self._rejoin(member, attribution, now)
+            self._tear_since(member)
         return outcome
 
     def take_points(self, sample: Points, now: Moment) -> int:
@@ -195,6 +198,7 @@ class Collector:
 
     def _write(self, member: Member, covered: Covered, now: Moment) -> None:
         oldest_s = now.wall_s - ROWS + 1
+        settling = {name for name, other in self.members.items() if other is not member and other.is_settling}
         for second in range(max(covered.first_s, oldest_s), covered.last_s + 1):
             row = self.rows.get(second)
             if row is None:
@@ -208,6 +212,7 @@ class Collector:
                 row.extend(self.ring.new_row()[len(row) :])
             if second in self.rows:
                 self.new_s.add(second)
+                self._tear(second, member, settling)
             add_totals(row, covered.rates)
             if member.rates.interval is not None:
                 for flow in member.rates.flows:
@@ -221,10 +226,32 @@ class Collector:
                             before = row[at]
                             row[at] = flow.packets_per_s if before != before else before + flow.packets_per_s
 
+    def _tear(self, second: int, member: Member, settling: set[str]) -> None:
+        """Notes who is missing in a second, and that `member` is not, any more."""
+        missing = (self.torn.get(second, set()) - {member.name}) | settling
+        if missing:
+            self.torn[second] = missing
+        else:
+            self.torn.pop(second, None)
+
+    def _tear_since(self, member: Member) -> None:
+        """It began anew: what the others received since it was last known is not the sum."""
+        if member.covered_s is None:
+            return
+        for second in self.rows:
+            if second > member.covered_s:
+                self._tear(second, member, {member.name})
+                self.new_s.add(second)
+
+    def row(self, second: int) -> "array[float]":
+        """The row to write: nothing is known of a second that lacks a member."""
+        return self.ring.new_row() if second in self.torn else self.rows[second]
+
     def tidy(self, now: Moment) -> None:
         """Once in a while: forget rows that are complete, and members that are gone; keep the columns of those that are there."""
         for second in [one for one in self.rows if one <= now.wall_s - KEEP_ROWS_S and one not in self.new_s]:
             del self.rows[second]
+            self.torn.pop(second, None)
         for source in self.sources.values():
             self.ring.touch((source.bits_at, source.packets_at), now.wall_s)
         for name, member in list(self.members.items()):
@@ -238,6 +265,7 @@ class Collector:
     def clock_was_set(self, by_ms: int) -> None:
         """No row of before may be completed by a value of after."""
         self.rows.clear()
+        self.torn.clear()
         self.late_rows.clear()
         self.new_s.clear()
         for member in self.members.values():
@@ -251,9 +279,11 @@ class Collector:
             member.age(now)
         told = [member.now(now) for member in self.members.values()]
         live = [member for member in self.members.values() if not member.is_stale]
-        sums = [member.rates_now for member in live]
-        five = [(found[0], member.totals.wire_octets - found[1].wire_octets) for member in live if (found := member.since(5_000))]
-        sixty = [(found[0], member.totals.packets - found[1].packets) for member in live if (found := member.since(60_000))]
+        self.is_settling = any(member.is_settling for member in live)
+        summed = [] if self.is_settling else live
+        sums = [member.rates_now for member in summed]
+        five = [(found[0], member.totals.wire_octets - found[1].wire_octets) for member in summed if (found := member.since(5_000))]
+        sixty = [(found[0], member.totals.packets - found[1].packets) for member in summed if (found := member.since(60_000))]
         missing = self._missing(live)
         self.has_all_sources = (
             bool(live) and not missing and all(_lists_all(member, one) for member, one in zip(self.members.values(), told, strict=True))
@@ -277,6 +307,8 @@ class Collector:
     def mirror_rates(self, mirror_key: str) -> tuple[float | None, float | None]:
         """Inner bits/s and packets/s of a mirror that leads here; 0 where it is known that nothing comes, None where that cannot be known."""
         sources = self.by_mirror.get(mirror_key)
+        if self.is_settling:
+            return None, None
         if not sources:
             return (0.0, 0.0) if self.has_all_sources else (None, None)
         if len(sources) == 1:
@@ -288,7 +320,7 @@ class Collector:
         """All sources, for others to read; counts what is known of them."""
         for member in self.members.values():
             member.look_back()
-        told = [source.now() for source in self.sources.values()]
+        told = [source.now(is_settling=self.is_settling) for source in self.sources.values()]
         self.unexplained = [
             one.address
             for one in told

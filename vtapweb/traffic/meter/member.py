@@ -245,6 +245,11 @@ class Member:
         self.is_stale = now.mono_ms - self.heard_mono_ms > self.stale_after_s() * 1000
 
     @property
+    def is_settling(self) -> bool:
+        """It is there, and its first rate since it began, or since a hole, is still to come: what the others receive is not the sum."""
+        return not self.is_stale and self.measured_ms is None
+
+    @property
     def rates_now(self) -> Rates:
         return NOTHING if self.is_stale else self.current
 

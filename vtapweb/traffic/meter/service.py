@@ -241,7 +241,7 @@ class Service:
             for collector in meter.collectors.values():
                 collector.ring.renew()
         for collector in told.dirty:
-            rows = {second: collector.rows[second] for second in sorted(collector.new_s)}
+            rows = {second: collector.row(second) for second in sorted(collector.new_s)}
             collector.ring.write(self._client, pipe, rows, now_s=now.wall_s)
         if told.now:
             pipe.hset(keys.NOW, mapping=cast("Any", told.now))
