@@ -106,7 +106,7 @@ export function paintCardPills(pen, rows) {
     }));
     wishes.push({ rank: (isWell ? 0 : 100) + magnitude(rate, traffic.unit), isNeeded: !isWell, places });
   }
-  const placed = placeLabels(wishes, []);
+  const placed = placeLabels(wishes, rows.map((row) => boxToScreen(view, size, boxAt(graph.collectors, row))));
   for (const { box, of } of placed) {
     paintPill(pen, box, of.color, pen.alphaOf(of.id));
     ctx.fillStyle = of.color === "flow" ? palette.ink : palette[of.color];
