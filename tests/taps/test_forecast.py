@@ -36,8 +36,10 @@ class Monitor:
     is_closed: bool = False
 
     def metric_totals(
-        self, subscription_id: str, region: str, resource_ids: Sequence[str], names: Sequence[str], start: datetime, end: datetime, interval: str
-    ) -> tuple[MetricSeries, ...]:
+        self, subscription_id: str, region: str, resource_ids: Sequence[str], names: Sequence[str], start: datetime, end: datetime, interval: str,
+        *, namespace: str = "", split_by: str = "",
+    ) -> tuple[MetricSeries, ...]:  # fmt: skip
+        assert (namespace, split_by) == ("", ""), "NICs are asked for where nothing else is said"
         self.calls.append((subscription_id, region, len(resource_ids)))
         assert (start, end, interval, tuple(names)) == (FIRST, datetime(2026, 11, 22, 12, 0, tzinfo=UTC), "PT1M", METRICS)
         if region in self.fails:

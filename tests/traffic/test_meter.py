@@ -166,8 +166,8 @@ def test_a_source_of_sixty_seconds_has_rates_and_is_not_stale(stage: Stage) -> N
     assert stage.ring_of("total:packets", last_s=300) == dict.fromkeys(range(1, 181), 10)
 
 
-def points(stage: Stage, *points: Point, lag_s: float = 90.0, member: str = "appliance") -> Points:
-    return Points(KEY, member, Origin.AZURE_MONITOR, 60.0, stage.clock.wall_ms, lag_s, list(points))
+def points(stage: Stage, *points: Point, lag_s: float = 90.0, member: str = "appliance", nic_key: str = "") -> Points:
+    return Points(KEY, member, Origin.AZURE_MONITOR, 60.0, stage.clock.wall_ms, lag_s, list(points), nic_key)
 
 
 def test_points_hold_for_their_interval_and_lag_and_fill_the_ring_late(stage: Stage) -> None:
@@ -195,16 +195,59 @@ def test_points_hold_for_their_interval_and_lag_and_fill_the_ring_late(stage: St
 
 
 def test_members_with_different_sources_of_numbers_are_summed_second_by_second(stage: Stage) -> None:
-    agent = stage.agent()
+    agent = stage.agent(nic_key="a" * 26)
     for _ in range(100):
         agent.count(s4=10)
         agent.send()
         stage.tick()
     assert stage.ring_of("total:packets", last_s=100)[30] == 10
-    send(stage.client, points(stage, Point(START_MS + 60_000, 5.0, 5_000.0)))
+    send(stage.client, points(stage, Point(START_MS + 60_000, 5.0, 5_000.0), nic_key="b" * 26))
     stage.tick()
     ring = stage.ring_of("total:packets", last_s=120)
     assert [ring[second] for second in (1, 60, 61)] == [15, 15, 10]
+
+
+def test_azure_monitor_gives_way_to_the_agent_of_the_same_machine(stage: Stage) -> None:
+    """The same packets are never counted twice: not while both tell, not for the minutes before the agent fell silent, not after it came back."""
+    stage.clock.go_on(600_000)
+    agent = stage.agent(nic_key="a" * 26)
+    for _ in range(60):
+        agent.count(s4=10)
+        agent.send()
+        stage.tick()
+    minute = points(stage, Point(stage.clock.wall_ms, 7.0, 7_000.0), nic_key="a" * 26)
+    send(stage.client, minute)
+    stage.tick()
+    assert ([one.member for one in stage.known().members], stage.known().packets_per_s) == (["m-1"], 10)
+    for _ in range(30):
+        stage.tick()
+    send(stage.client, points(stage, *minute.points, Point(stage.clock.wall_ms, 7.0, 7_000.0), nic_key="a" * 26))
+    stage.tick()
+    assert stage.known().packets_per_s == 7
+    assert set(stage.ring_of("total:packets", last_s=90).values()) == {7.0, 10.0}
+    for _ in range(2):
+        agent.count(s4=10)
+        agent.send()
+        stage.tick()
+    assert [one.member for one in stage.known().members] == ["m-1"]
+    assert set(stage.ring_of("total:packets", last_s=120).values()) <= {7.0, 10.0, round(20 / 33, 3), round(20 / 32, 3)}
+
+
+def test_a_minute_that_comes_late_fills_its_hole_and_changes_nothing_else(stage: Stage) -> None:
+    stage.clock.go_on(300_000)
+    end_ms = stage.clock.wall_ms
+    send(stage.client, points(stage, Point(end_ms - 120_000, 1.0, 1_000.0), Point(end_ms, 3.0, 3_000.0)))
+    stage.tick()
+    send(stage.client, points(stage, Point(end_ms - 120_000, 9.0, 9.0), Point(end_ms - 60_000, 2.0, 2_000.0), Point(end_ms, 9.0, 9.0), lag_s=500.0))
+    for _ in range(2):
+        stage.tick()
+    assert (stage.known().packets_per_s, stage.known().members[0].lag_s) == (3, 90.0), "who brings nothing newer is as late as it was"
+    second = end_ms // 1000 - START_MS // 1000
+    ring = stage.ring_of("total:packets", last_s=240)
+    assert [ring[second - ago] for ago in (0, 59, 60, 119, 120, 179)] == [3, 3, 2, 2, 1, 1]
+    send(stage.client, points(stage, Point(end_ms - 60_000, 2.0, 2_000.0)))
+    stage.tick()
+    assert stage.ring_of("total:packets", last_s=240)[second - 60] == 2
 
 
 def test_means_and_shares_of_the_last_minutes(stage: Stage) -> None:

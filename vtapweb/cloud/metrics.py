@@ -15,11 +15,11 @@ from uuid import uuid4
 import msgspec
 
 from vtapweb.cloud import versions
-from vtapweb.cloud.port import CloudError, Failure
+from vtapweb.cloud.port import NIC_METRICS, CloudError, Failure
 from vtapweb.cloud.types import MetricSeries
 
 MOST_RESOURCES: Final = 50  # a call, all of one subscription, region and type
-NAMESPACE: Final = "Microsoft.Network/networkInterfaces"
+MOST_SERIES: Final = 500  # of one resource that is split by a dimension; without a word Azure sends ten
 NOT_AVAILABLE: Final = "MetricsNotAvailable"
 _REGION = re.compile(r"[a-z0-9]{1,40}")
 
@@ -47,17 +47,21 @@ PLACES: dict[str, Place] = {
 }
 
 
-def path(subscription_id: str, names: Sequence[str], start: datetime, end: datetime, interval: str) -> str:
-    """Path and query of a call for totals. `start` and `end` are aware; `interval` is an ISO duration such as PT1M."""
+def path(
+    subscription_id: str, names: Sequence[str], start: datetime, end: datetime, interval: str, *, namespace: str = NIC_METRICS, split_by: str = ""
+) -> str:
+    """Path and query of a call for totals. `start` and `end` are aware; `interval` is an ISO duration such as PT1M; `split_by` names a dimension."""
     query = {
         "api-version": versions.METRICS.api_version,
-        "metricnamespace": NAMESPACE,
+        "metricnamespace": namespace,
         "metricnames": ",".join(names),
         "starttime": _utc(start),
         "endtime": _utc(end),
         "interval": interval,
         "aggregation": "total",
     }
+    if split_by:
+        query |= {"filter": f"{split_by} eq '*'", "top": str(MOST_SERIES)}
     return f"/subscriptions/{subscription_id}{versions.METRICS.path}?{urlencode(query)}"
 
 
@@ -89,22 +93,37 @@ def series(answer: bytes) -> tuple[MetricSeries, ...]:
     for value in filter(_is_object, values):
         resource_id = value.get("resourceid") or value.get("resourceId")
         if isinstance(resource_id, str):
-            found += [one for metric in filter(_is_object, _list(value.get("value"))) if (one := _of_metric(resource_id, metric))]
+            for metric in filter(_is_object, _list(value.get("value"))):
+                found += _of_metric(resource_id, metric)
     return tuple(found)
 
 
-def _of_metric(resource_id: str, metric: dict[str, Any]) -> MetricSeries | None:
+def _of_metric(resource_id: str, metric: dict[str, Any]) -> list[MetricSeries]:
+    """One series for each value of the dimension that the call was split by; one where it was not."""
     name = metric.get("name")
     text = name.get("value") if isinstance(name, dict) else name
     if not isinstance(text, str) or str(metric.get("errorCode") or "Success").lower() != "success":
-        return None
-    totals: dict[float, float | None] = {}
+        return []
+    by_value: dict[str, dict[float, float | None]] = {}
     for timeseries in filter(_is_object, _list(metric.get("timeseries"))):
+        totals = by_value.setdefault(_dimension(timeseries), {})
         for bucket in filter(_is_object, _list(timeseries.get("data"))):
             at = _unix_s(bucket.get("timeStamp"))
             if at is not None:
                 totals[at] = _sum(totals.get(at), bucket.get("total"))
-    return MetricSeries(resource_id=resource_id, name=text, totals=tuple(sorted(totals.items())))
+    return [
+        MetricSeries(resource_id=resource_id, name=text, totals=tuple(sorted(totals.items())), dimension=value)
+        for value, totals in (by_value or {"": {}}).items()
+    ]
+
+
+def _dimension(timeseries: dict[str, Any]) -> str:
+    """The value of the first dimension, "" without one."""
+    for one in filter(_is_object, _list(timeseries.get("metadatavalues"))):
+        value = one.get("value")
+        if isinstance(value, str):
+            return value
+    return ""
 
 
 def _sum(before: float | None, total: object) -> float | None:

@@ -20,6 +20,8 @@ from vtapweb.cloud.types import (
 )
 
 WriteMethod = Literal["PUT", "PATCH", "DELETE"]
+NIC_METRICS: Final = "Microsoft.Network/networkInterfaces"  # namespaces of Azure Monitor
+LOAD_BALANCER_METRICS: Final = "Microsoft.Network/loadBalancers"
 
 # A 429 with this code is a lock on the target, not quota (learn.microsoft.com "Understand how Azure Resource Manager throttles requests").
 ANOTHER_OPERATION: Final = "RetryableErrorDueToAnotherOperation"
@@ -83,6 +85,11 @@ class CloudError(Exception):
         self.is_outcome_unknown = is_outcome_unknown
 
     @property
+    def words(self) -> str:
+        """Azure's refusal in its own words, with its code, for people."""
+        return f"{self.message or 'Azure did not say why.'}{f' ({self.code})' if self.code else ''}"
+
+    @property
     def is_held_by_another_operation(self) -> bool:
         """Whether another operation holds the target, which says nothing about our quota."""
         return self.code.lower() == ANOTHER_OPERATION.lower()
@@ -111,11 +118,13 @@ class MetricsCloud(Protocol):
     """What Azure Monitor counted, seen with one credential. Safe to use from one thread at a time."""
 
     def metric_totals(
-        self, subscription_id: str, region: str, resource_ids: Sequence[str], names: Sequence[str], start: datetime, end: datetime, interval: str
-    ) -> tuple[MetricSeries, ...]:
-        """Azure Monitor's totals of at most 50 NICs of one subscription and region, a bucket an `interval` ("PT1M").
+        self, subscription_id: str, region: str, resource_ids: Sequence[str], names: Sequence[str], start: datetime, end: datetime, interval: str,
+        *, namespace: str = NIC_METRICS, split_by: str = "",
+    ) -> tuple[MetricSeries, ...]:  # fmt: skip
+        """Azure Monitor's totals of at most 50 resources of one type, subscription and region, a bucket an `interval` ("PT1M").
 
-        A NIC or metric that Azure Monitor has nothing of is absent. Raises CloudError: MISSING where this cloud has no metrics.
+        A resource or metric that Azure Monitor has nothing of is absent. `split_by` names a dimension: then a series for each of its values.
+        Raises CloudError: MISSING where this cloud has no metrics.
         """
 
     def close(self) -> None:

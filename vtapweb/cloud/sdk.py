@@ -17,7 +17,7 @@ import msgspec
 
 from vtapweb.cloud import metrics, operation, parsing, versions
 from vtapweb.cloud.claims import identity_of
-from vtapweb.cloud.port import CloudError, Failure, ReadKind, WriteMethod
+from vtapweb.cloud.port import NIC_METRICS, CloudError, Failure, ReadKind, WriteMethod
 from vtapweb.cloud.requester import Budget, Requester, correlation_id_of, error_of
 from vtapweb.cloud.retry import RetryPolicy, is_wider_than_a_resource
 from vtapweb.cloud.types import (
@@ -145,16 +145,17 @@ class AzureCloud:
         return state
 
     def metric_totals(
-        self, subscription_id: str, region: str, resource_ids: Sequence[str], names: Sequence[str], start: datetime, end: datetime, interval: str
-    ) -> tuple[MetricSeries, ...]:
-        """Azure Monitor's totals of at most 50 NICs of one subscription and region, a bucket an `interval`. Raises CloudError."""
+        self, subscription_id: str, region: str, resource_ids: Sequence[str], names: Sequence[str], start: datetime, end: datetime, interval: str,
+        *, namespace: str = NIC_METRICS, split_by: str = "",
+    ) -> tuple[MetricSeries, ...]:  # fmt: skip
+        """Azure Monitor's totals of at most 50 resources of one type, subscription and region. Raises CloudError."""
         place = self._metrics_place
         if place is None:
             raise CloudError(
                 Failure.MISSING, code=metrics.NOT_AVAILABLE, message="This cloud has no metrics: VTAPWEB_METRICS_ENDPOINT says where they are."
             )
         requester = self._metrics_requester(place, region)
-        url = requester.endpoint + metrics.path(subscription_id, names, start, end, interval)
+        url = requester.endpoint + metrics.path(subscription_id, names, start, end, interval, namespace=namespace, split_by=split_by)
         body = metrics.body(resource_ids)
 
         def ask() -> tuple[MetricSeries, ...]:

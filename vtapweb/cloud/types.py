@@ -260,3 +260,4 @@ class MetricSeries(msgspec.Struct, frozen=True, kw_only=True):
     resource_id: str
     name: str  # BytesReceivedRate, … in the metric's unit a bucket, whatever the name says
     totals: tuple[tuple[float, float | None], ...] = ()  # (begin of the bucket in seconds since 1970, total), oldest first
+    dimension: str = ""  # the value of the dimension that the question was split by

@@ -60,6 +60,7 @@ POLL_INTERVAL_S = env_seconds("VTAPWEB_POLL_INTERVAL_S", "1" if CLOUD == "simula
 WRITES_AT_ONCE = env_count("VTAPWEB_WRITES_AT_ONCE", "200")
 WRITES_PER_S = env_count("VTAPWEB_WRITES_PER_S", "10")
 OWNER_TAG = env("VTAPWEB_OWNER_TAG", "owner")
+TRAFFIC_AZURE_MONITOR = env("VTAPWEB_TRAFFIC_AZURE_MONITOR", "1") != "0"
 TRAFFIC_HISTORY_HOURS = env_count("VTAPWEB_TRAFFIC_HISTORY_HOURS", "24")
 TRAFFIC_HISTORY_DAYS = env_count("VTAPWEB_TRAFFIC_HISTORY_DAYS", "30")
 # Alarms leave the house only to hosts that are named here, and by e-mail only where a mail server and receivers are.
@@ -191,6 +192,7 @@ CELERY_BEAT_SCHEDULE = {
     "history": {"task": "traffic.store_minute", "schedule": 60.0, "options": {"expires": 50}},
     "history_days": {"task": "traffic.merge_history", "schedule": 1800.0, "options": {"expires": 1700}},
     "history_end": {"task": "traffic.trim_history", "schedule": 3600.0, "options": {"expires": 3500}},
+    "azure_monitor": {"task": "traffic.read_azure_monitor", "schedule": 60.0, "options": {"expires": 50}},
     "deliveries": {"task": "traffic.deliver", "schedule": 15.0, "options": {"expires": 15}},
     "sync": {"task": "inventory.sync_scheduled", "schedule": SYNC_INTERVAL_S, "options": {"expires": SYNC_INTERVAL_S}},
 }

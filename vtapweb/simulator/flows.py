@@ -143,11 +143,13 @@ class Flows:
         minute, first = divmod(second, 60)
         return curve_of(nic_key).minute(minute).load(first, first + 1, OWN_SHARE_OF_COLLECTOR * self._factor(nic_key, second))
 
-    def mirrored(self, key: str, minute: int) -> tuple[int, int]:
-        """(packets, octets) that mirrors bring to a NIC or a load balancer in a minute, envelopes included. Folded ids."""
+    def mirrored(self, key: str, minute: int, *, frontend_key: str = "") -> tuple[int, int]:
+        """(packets, octets) that mirrors bring to a NIC or a load balancer (or one frontend of it) in a minute, envelopes included. Folded ids."""
         packets = octets = 0
         for place in self._arriving.get(key, ()):
             flow = self.flows[place]
+            if frontend_key and flow.destination.key != frontend_key:
+                continue
             nic_key, steps = flow.mirror.nic_key, self._factors.get(flow.mirror.nic_key)
             for first, last in _pieces(minute, [*flow.members.times, *(steps.times if steps else ())]):
                 members = flow.members.at(minute * 60 + first)

@@ -38,6 +38,7 @@ Totals = tuple[int, int, int, int]
 NAMESPACES = {f"microsoft.network/{kind.lower()}": kind for kind in (Kind.NETWORK_INTERFACES, Kind.LOAD_BALANCERS)} | {
     "microsoft.compute/virtualmachines": Kind.VIRTUAL_MACHINES
 }
+SPLIT = re.compile(r"(?i)\s*FrontendIPAddress eq '\*'\s*")  # the one filter that is understood
 INTERVALS = {"PT1M": 1, "PT5M": 5, "PT15M": 15, "PT30M": 30, "PT1H": 60, "PT6H": 360, "PT12H": 720, "P1D": 1_440}
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,7})?)?Z?")
 
@@ -51,6 +52,7 @@ class Wanted:
     start_minute: int
     end_minute: int
     interval: str
+    is_split: bool = False  # by the addresses of frontends
 
     @property
     def step(self) -> int:
@@ -72,19 +74,28 @@ def batch(estate: Estate, flows: Flows, subscription_id: str, query: dict[str, s
 
 
 def _values_of(estate: Estate, flows: Flows, held: Document, wanted: Wanted, now_minute: int) -> Json:
-    totals = _totals(estate, flows, held, wanted, now_minute) if _is_measured(flows, held) else None
+    series = []
+    if _is_measured(flows, held):
+        parts = _frontends(held) if wanted.is_split else {"": ""}
+        series = [(address, _totals(estate, flows, held, wanted, now_minute, key)) for key, address in parts.items()]
     return {
         "cost": len(wanted.names) * ((wanted.end_minute - wanted.start_minute) // wanted.step),
         "timespan": f"{_iso(wanted.start_minute)}/{_iso(wanted.end_minute)}",
         "interval": wanted.interval,
-        "value": [_metric(held, wanted, name, totals) for name in wanted.names],
+        "value": [_metric(held, wanted, name, series) for name in wanted.names],
         "namespace": next(name for name, kind in NAMESPACES.items() if kind is wanted.kind),
         "resourceregion": held.json()["location"],
         "resourceid": held.arm_id,
     }
 
 
-def _totals(estate: Estate, flows: Flows, held: Document, wanted: Wanted, now_minute: int) -> list[tuple[str, Totals | None]]:
+def _frontends(held: Document) -> dict[str, str]:
+    """The private addresses of a load balancer's frontends, by folded id."""
+    frontends = held.json()["properties"]["frontendIPConfigurations"]
+    return {fold(one["id"]): address for one in frontends if (address := one["properties"].get("privateIPAddress"))}
+
+
+def _totals(estate: Estate, flows: Flows, held: Document, wanted: Wanted, now_minute: int, frontend_key: str) -> list[tuple[str, Totals | None]]:
     """(when a bucket begins, what was moved in it) of every bucket, None where nothing is known of it."""
     is_running = _runs(estate, held)
     first, last = now_minute - KEPT_MINUTES, now_minute - LAG_MINUTES
@@ -94,17 +105,17 @@ def _totals(estate: Estate, flows: Flows, held: Document, wanted: Wanted, now_mi
         is_known = is_running and minute >= first and end > minute
         totals = None
         if is_known:
-            sums = zip(*(_minute_of(flows, held, at) for at in range(minute, end)), strict=True)
+            sums = zip(*(_minute_of(flows, held, at, frontend_key) for at in range(minute, end)), strict=True)
             octets_in, octets_out, packets_in, packets_out = (sum(values) for values in sums)
             totals = (octets_in, octets_out, packets_in, packets_out)
         found.append((_iso(minute), totals))
     return found
 
 
-def _minute_of(flows: Flows, held: Document, minute: int) -> Totals:
-    """What a resource moved in one minute."""
-    if held.kind is Kind.LOAD_BALANCERS and flows.is_collector(held.key):
-        packets, octets = flows.mirrored(held.key, minute)
+def _minute_of(flows: Flows, held: Document, minute: int, frontend_key: str) -> Totals:
+    """What a resource, or one frontend of it, moved in one minute."""
+    if held.kind is Kind.LOAD_BALANCERS and (frontend_key or flows.is_collector(held.key)):
+        packets, octets = flows.mirrored(held.key, minute, frontend_key=frontend_key)
         return octets, 0, packets, 0
     keys = [held.key]
     if held.kind is Kind.VIRTUAL_MACHINES:
@@ -118,17 +129,21 @@ def _minute_of(flows: Flows, held: Document, minute: int) -> Totals:
     )
 
 
-def _metric(held: Document, wanted: Wanted, name: str, totals: list[tuple[str, Totals | None]] | None) -> Json:
+def _metric(held: Document, wanted: Wanted, name: str, series: list[tuple[str, list[tuple[str, Totals | None]]]]) -> Json:
     unit, places = METRICS[wanted.kind][name]
-    data: list[Json] = [
-        {"timeStamp": at} if moved is None else {"timeStamp": at, "total": sum(moved[place] for place in places)} for at, moved in totals or ()
-    ]
+    timeseries: list[Json] = []
+    for address, totals in series:
+        data: list[Json] = [
+            {"timeStamp": at} if moved is None else {"timeStamp": at, "total": sum(moved[place] for place in places)} for at, moved in totals
+        ]
+        named = [{"name": {"value": "frontendipaddress", "localizedValue": "frontendipaddress"}, "value": address}] if address else []
+        timeseries.append({"metadatavalues": named, "data": data})
     return {
         "id": f"{held.arm_id}/providers/Microsoft.Insights/metrics/{name}",
         "type": "Microsoft.Insights/metrics",
         "name": {"value": name, "localizedValue": name},
         "unit": unit,
-        "timeseries": [] if totals is None else [{"metadatavalues": [], "data": data}],
+        "timeseries": timeseries,
         "errorCode": "Success",
     }
 
@@ -177,7 +192,10 @@ def _wanted(query: dict[str, str], now_unix_s: float) -> Wanted:
     start, end = _minute(query.get("starttime"), now_minute - 60), _minute(query.get("endtime"), now_minute)
     if not start < end or (end - start) // INTERVALS[interval] > POINTS_AT_MOST or end - start > 1_440 * 93:
         raise errors.invalid_metrics("starttime lies before endtime, by 93 days at most and not too many buckets.")
-    return Wanted(kind, tuple(names[name] for name in dict.fromkeys(asked)), start, end, interval)
+    by = query.get("filter", "")
+    if by and (kind is not Kind.LOAD_BALANCERS or not SPLIT.fullmatch(by)):
+        raise errors.invalid_metrics("The only filter here is FrontendIPAddress eq '*', of load balancers.")
+    return Wanted(kind, tuple(names[name] for name in dict.fromkeys(asked)), start, end, interval, bool(by))
 
 
 def _ids(body: bytes) -> list[str]:

@@ -20,6 +20,11 @@ STORED: Final = "vtapweb:traffic:stored"  # unix seconds up to which the ring is
 STORING: Final = "vtapweb:traffic:storing"  # there while somebody stores
 RATES: Final = "vtapweb:traffic:rates"  # channel: one tick a second, see ticks.py
 
+PULLED: Final = "vtapweb:traffic:pulled"  # hash: "collector/source" -> how asking for its numbers went, see pulling/notes.py
+PULLING: Final = "vtapweb:traffic:pulling:"  # + what is asked: there while somebody asks
+PULL_HOLD: Final = "vtapweb:traffic:pull-hold:"  # + subscription/region: there while Azure wants to be left alone
+PULL_CALLS: Final = "vtapweb:traffic:pull-calls:"  # + subscription/region:minute: how many calls it has had
+
 METER_LEASE: Final = "vtapweb:traffic:meter:lease"  # who writes: fence and owner, gone a few seconds after the last renewal
 METER_FENCE: Final = "vtapweb:traffic:meter:fence"  # the highest fence ever given
 METER_STATE: Final = "vtapweb:traffic:meter:state"  # hash: where the meter stands, for the next one

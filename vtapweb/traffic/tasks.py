@@ -3,9 +3,11 @@
 import time
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from vtapweb.traffic.actions import history
+from vtapweb.traffic.actions.azure_monitor import azure_monitor_read
 from vtapweb.traffic.actions.deliveries import deliveries_send
 from vtapweb.traffic.store import store
 
@@ -28,3 +30,9 @@ def trim_history() -> None:
 @shared_task(name="traffic.deliver", time_limit=300)
 def deliver() -> None:
     deliveries_send(now=timezone.now())
+
+
+@shared_task(name="traffic.read_azure_monitor", time_limit=57)
+def read_azure_monitor() -> None:
+    if settings.TRAFFIC_AZURE_MONITOR:
+        azure_monitor_read(store(), now_s=time.time())

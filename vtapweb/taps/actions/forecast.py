@@ -143,7 +143,7 @@ def _told(change: Change, found: Forecast, read: _Read, end: datetime) -> dict[s
 def _sentence(found: Forecast, read: _Read) -> str:
     if found.median_bits_per_s is None or found.peak_bits_per_s is None or found.peak_at_unix_s is None:
         if read.problems:
-            return f"No forecast: {_words(read.problems[0][1])}"
+            return f"No forecast: {read.problems[0][1].words}"
         return f"No forecast: Azure Monitor has no figures of {_nics(found.nic_count)} for the last 24 hours."
     peak_at = _moment(found.peak_at_unix_s).strftime("%d %b %H:%M UTC")
     return (
@@ -159,7 +159,7 @@ def _gaps(found: Forecast, read: _Read) -> list[str]:
         lacking = found.nic_count - found.measured_count
         if lacking:
             notes.append(f"No data for {lacking} of {found.nic_count}: what they will bring comes on top.")
-        notes += [f"{_nics(count)} could not be asked about: {_words(problem)}" for count, problem in read.problems]
+        notes += [f"{_nics(count)} could not be asked about: {problem.words}" for count, problem in read.problems]
         if found.is_envelope_known:
             notes.append(f"With {ENVELOPE_OCTETS} octets a packet for the VXLAN envelope; both directions.")
         else:
@@ -205,11 +205,6 @@ def _keep(change_id: int, told: dict[str, Any]) -> bool:
     progress = ChangeProgress(change_id=change.pk, state=change.state, counts=counts, at=timezone.now())  # type: ignore[arg-type] # a state of the table
     transaction.on_commit(lambda: announce(progress, subscription_ids=change.subscription_ids))
     return True
-
-
-def _words(problem: CloudError) -> str:
-    code = f" ({problem.code})" if problem.code else ""
-    return f"{problem.message or 'Azure did not say why.'}{code}"
 
 
 def _nics(count: int) -> str:

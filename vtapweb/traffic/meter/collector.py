@@ -1,7 +1,7 @@
 """One collector: its members summed, its sources named, its rows of the ring."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from vtapweb.domain.attribution import UNKNOWN, Attributed, Attribution
@@ -15,6 +15,8 @@ KEEP_ROWS_S: Final = 20  # rows so young are completed here; older ones are read
 FORGET_KNOWN_S: Final = 86_400.0  # a silent member that the inventory knows
 FORGET_OTHERS_S: Final = 3_600.0
 UNATTRIBUTED_SHARE: Final = 0.01  # H11: above it, a source that is not listed may still be there
+# Which source is believed where two tell of the same machine: what comes by itself, then what is asked; Azure Monitor tells least and last.
+RANK: Final[Mapping[Origin, int]] = dict.fromkeys(Origin, 0) | {Origin.PROMETHEUS: 1, Origin.AZURE_MONITOR: 2}
 UNKNOWN_PACKETS: Final = 10  # H5: more than these in 60 s
 
 
@@ -91,6 +93,7 @@ class Collector:
         self.members: dict[str, Member] = {}
         self.sources: dict[str, Source] = {}
         self.by_mirror: dict[str, list[Source]] = {}  # by key of the TAP configuration
+        self._fallbacks: set[str] = set()  # members that would give way to a better source, see RANK
         self.rows: dict[int, array[float]] = {}
         self.late_rows: dict[int, array[float]] = {}  # to be added to what the ring holds
         self.new_s: set[int] = set()  # seconds in `rows` that were not written since they changed
@@ -107,6 +110,8 @@ class Collector:
         """One more reading of one member."""
         member = self._member(sample.member, sample.origin, sample.interval_s, now)
         outcome, covered = member.take_counters(sample, now)
+        if self._fallbacks:
+            self._yield_to(member)
         if outcome is Outcome.RATE and covered is not None:
             interval = member.rates.interval
             for flow in interval.changed if interval else ():
@@ -121,17 +126,36 @@ class Collector:
         return outcome
 
     def take_points(self, sample: Points, now: Moment) -> int:
-        """Ready-made rates of one member; returns how many points were new."""
+        """Ready-made rates of one member; returns how many points were new. None are where a better source tells of the same machine."""
+        better = [one for one in self.members.values() if _is_better(one.origin, sample.origin) and _is_same(one.nic_key, sample.nic_key)]
+        for one in better:
+            one.age(now)
+        if any(not one.is_stale for one in better):
+            return 0
         member = self._member(sample.member, sample.origin, sample.interval_s, now)
+        if RANK[sample.origin]:
+            self._fallbacks.add(sample.member)
+        told_s = max((one.covered_s or one.arrived_ms // 1000 for one in better), default=0)  # up to here the better one told it
         covered = member.take_points(sample, now)
-        for one in covered:
-            self._write(member, one, now)
+        for one_covered in covered:
+            self._write(member, one_covered._replace(first_s=max(one_covered.first_s, told_s + 1)), now)
+        self._yield_to(member)
         return len(covered)
+
+    def _yield_to(self, member: Member) -> None:
+        """Sources that tell of the same machine, and less well than this one that was just heard, count no longer: the sum would be twice as much."""
+        for name in self._fallbacks & self.members.keys():
+            other = self.members[name]
+            if other is not member and _is_better(member.origin, other.origin) and _is_same(member.nic_key, other.nic_key):
+                del self.members[name]
+        self._fallbacks &= self.members.keys()
 
     def remember(self, known: MemberNow, now: Moment) -> None:
         """A member that an earlier meter knew: silent until it is heard again."""
         member = self._member(known.member, known.origin, known.interval_s, now)
         member.nic_key, member.lag_s, member.arrived_ms = known.nic_key, known.lag_s, known.arrived_ms
+        if RANK[known.origin]:
+            self._fallbacks.add(known.member)
         member.version, member.interface = known.version, known.interface
         member.heard_mono_ms = now.mono_ms - max(now.wall_ms - known.arrived_ms, 0)
 
@@ -354,6 +378,15 @@ def _sum(values: Iterable[float | None]) -> float | None:
     """Of those that are known; None where none is."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
+
+
+def _is_better(one: Origin, other: Origin) -> bool:
+    return RANK[one] < RANK[other]
+
+
+def _is_same(nic_key: str, other_nic_key: str) -> bool:
+    """Whether two sources tell of the same machine; one that names none tells of all of them."""
+    return nic_key == other_nic_key or not nic_key or not other_nic_key
 
 
 def _lists_all(member: Member, told: MemberNow) -> bool:

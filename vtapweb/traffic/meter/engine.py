@@ -82,7 +82,8 @@ class Meter:
         collector = self.collectors.get(sample.collector) or self.add(sample.collector, now)
         if isinstance(sample, Points):
             self.counts.points += collector.take_points(sample, now)
-            covered_s = collector.members[sample.member].covered_s
+            member = collector.members.get(sample.member)
+            covered_s = member.covered_s if member else None
             if covered_s is not None:
                 self._new_covered[member_field(sample.collector, sample.member)] = covered_s
             return

@@ -86,6 +86,7 @@ class Member:
         self.directions_60s: dict[str, dict[str, int]] = {}  # packets by outer address and inner source MAC
         self.minute: Past | None = None  # see look_back
         self.quarter: Past | None = None
+        self._ends: deque[int] = deque(maxlen=64)  # of the ready-made rates that were taken since we listen to it
         self._saturated: deque[bool] = deque(maxlen=5)
         self._boots: deque[int] = deque(maxlen=60)
         self._lost_before = self._read_before = 0
@@ -111,23 +112,31 @@ class Member:
         return outcome, None
 
     def take_points(self, sample: Points, now: Moment) -> list[Covered]:
-        """Points that are newer than all before, oldest first."""
+        """The points that are new, oldest first. Whoever asks again and brings nothing newer is as old, and as late, as it was."""
         self.nic_key, self.origin, self.interval_s = sample.nic_key, sample.origin, sample.interval_s
-        self.lag_s = sample.lag_s
-        self.arrived_ms = sample.arrival_ms
         self.is_estimate = True
         found = []
         for point in sorted(sample.points, key=_end):
+            last_s = point.end_ms // 1000
+            first_s = last_s - max(round(sample.interval_s), 1) + 1
             if self.measured_ms is not None and point.end_ms <= self.measured_ms:
+                if self._fills_hole(point.end_ms, sample.interval_s):
+                    self._ends.append(point.end_ms)
+                    found.append(Covered(first_s, min(last_s, now.wall_s), rates_of(point)))
                 continue
             self.heard_mono_ms = now.mono_ms
+            self.arrived_ms, self.lag_s = sample.arrival_ms, sample.lag_s
             self.measured_ms = point.end_ms
+            self._ends.append(point.end_ms)
             self.current = rates_of(point)
             self.drops = {} if point.drops_per_s is None else {"rx_dropped": point.drops_per_s}
             self._count_point(point, sample.interval_s)
-            last_s = point.end_ms // 1000
-            found.append(self._cover(last_s - max(round(sample.interval_s), 1) + 1, last_s, now))
+            found.append(self._cover(first_s, last_s, now))
         return found
+
+    def _fills_hole(self, end_ms: int, interval_s: float) -> bool:
+        """Whether nobody told of that time yet, though of times before and after it: a minute that came late."""
+        return bool(self._ends) and end_ms > min(self._ends) and all(abs(end_ms - one) >= interval_s * 1000 for one in self._ends)
 
     def _heard(self, sample: Counters, now: Moment) -> None:
         self.nic_key, self.origin, self.interval_s = sample.nic_key, sample.origin, sample.interval_s
@@ -227,6 +236,7 @@ class Member:
         """The wall clock jumped: what was told in its milliseconds moves along, so that ages stay what they are."""
         self.rates.forget_delays()
         self.covered_s = None
+        self._ends.clear()
         self.arrived_ms += by_ms
         if self.measured_ms is not None and self.origin is Origin.AGENT:
             self.measured_ms += by_ms
