@@ -26,10 +26,10 @@ def test_each_lack_comes_with_its_fix() -> None:
     assert ended.value.code == 1
     lines = told.getvalue().splitlines()
     lacking = [number for number, line in enumerate(lines) if line.startswith("LACK")]
-    assert [lines[number + 1].startswith("      → ") for number in lacking] == [True] * 4  # cloud, queue, admin, sync
+    assert [lines[number + 1].startswith("      → ") for number in lacking] == [True] * 5  # cloud, queue, watch, admin, sync
     assert "LACK  There is no admin." in lines
     assert "      → bin/manage admin_create_first" in lines
-    assert lines[-1] == "4 things to mend."
+    assert lines[-1] == "5 things to mend."
 
 
 def told_of_writing(server: Server) -> list[str]:

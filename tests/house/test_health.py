@@ -8,8 +8,9 @@ from django.core.management import call_command
 from django.test import Client
 
 from tests.taps.factories import make_change, make_step
-from vtapweb.config.health import lacks, metrics, sync_lack
+from vtapweb.config.health import lacks, metrics, sync_lack, watch_lack
 from vtapweb.inventory.models import SyncRun
+from vtapweb.traffic.models import HealthLease
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 FAR = "203.0.113.9"
@@ -34,7 +35,7 @@ def test_alive_needs_no_database_host_or_login() -> None:
 @pytest.mark.django_db
 def test_what_lacks_is_named_with_its_fix() -> None:
     """The tests' queue listens nowhere, and nothing was synced: both are told, and the database is not."""
-    assert {lack.part for lack in lacks()} == {"redis", "sync"}
+    assert {lack.part for lack in lacks()} == {"redis", "watch", "sync"}
     assert [lack.text for lack in lacks() if lack.part == "sync"] == ["No sync has read anything yet. Run: bin/manage sync"]
 
 
@@ -48,10 +49,23 @@ def test_a_sync_that_read_something_is_enough_for_a_while() -> None:
 
 
 @pytest.mark.django_db
+def test_a_watch_that_takes_its_turns_is_enough_and_one_that_died_is_told() -> None:
+    assert watch_lack(now=NOW) is not None
+    lease = HealthLease.objects.create(until=NOW + HealthLease.HELD_FOR)
+    assert watch_lack(now=NOW + timedelta(seconds=25)) is None  # another one may be about to take over
+    lack = watch_lack(now=NOW + timedelta(seconds=31))
+    assert lack is not None
+    assert lack.text == "No watch works (silent for 31 s), so no alarm is raised or cleared. Run: bin/manage watch"
+    lease.until = None
+    lease.save()
+    assert watch_lack(now=NOW) is not None
+
+
+@pytest.mark.django_db
 def test_reasons_are_for_loopback_only_and_a_proxy_is_no_loopback(client: Client) -> None:
     near = client.get("/readyz")
     assert near.status_code == 503
-    assert {reason["part"] for reason in near.json()["reasons"]} == {"redis", "sync"}
+    assert {reason["part"] for reason in near.json()["reasons"]} == {"redis", "watch", "sync"}
     for stranger in (
         client.get("/readyz", REMOTE_ADDR=FAR),
         client.get("/readyz", headers={"x-forwarded-for": FAR}),

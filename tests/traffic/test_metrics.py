@@ -8,11 +8,13 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from tests.traffic.alarms import make_alarm
 from tests.traffic.estate import make_pool
 from tests.traffic.played_ring import member_now, tell_collector
 from tests.valkey import Valkey
 from vtapweb.traffic.keys import METER, STORED
 from vtapweb.traffic.metrics import traffic_gauges
+from vtapweb.traffic.models import HealthLease
 from vtapweb.traffic.samples import MeterNow, encode
 from vtapweb.traffic.store import store
 
@@ -37,11 +39,12 @@ def test_what_arrives_and_how_old_it_is(valkey: Valkey) -> None:
     client.set(METER, encode(MeterNow(1, NOW_MS - 500, NOW_MS - 60_000, 1, 1)))
     client.set(STORED, int((NOW - timedelta(seconds=70)).timestamp()))
     told = figures()
+    assert math.isnan(told.pop("vtapweb_watch_judgement_age_seconds"))
     assert told == {
         "vtapweb_collector_bits_per_second": 8e6, "vtapweb_collector_wire_bits_per_second": 9e6, "vtapweb_collector_packets_per_second": 1e3,
         "vtapweb_collector_drops_per_second": 2, "vtapweb_collector_sample_age_seconds": 2, "vtapweb_collector_members_reporting": 1,
         "vtapweb_collector_members": 2, "vtapweb_collector_capacity_bits_per_second": 25e9, "vtapweb_meter_tick_age_seconds": 0.5,
-        "vtapweb_meter_samples_kept": 0, "vtapweb_history_age_seconds": 70,
+        "vtapweb_meter_samples_kept": 0, "vtapweb_history_age_seconds": 70, "vtapweb_alarms_open": 0, "vtapweb_alarms_untaken": 0,
     }  # fmt: skip
 
 
@@ -57,5 +60,22 @@ def test_what_is_not_known_is_nan(settings: Settings) -> None:
 @pytest.mark.parametrize("members", [1, 12])
 def test_the_number_of_queries_does_not_grow(valkey: Valkey, django_assert_num_queries: DjangoAssertNumQueries, members: int) -> None:
     make_pool(members=members)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(13):
         figures()
+
+
+def test_open_alarms_are_counted_by_severity_and_muted_ones_apart(valkey: Valkey) -> None:
+    make_alarm(101, owner="kim", opened_at=NOW)
+    make_alarm(102, muted_until=NOW + timedelta(hours=1), opened_at=NOW)
+    make_alarm(103, severity="notice", muted_until=NOW - timedelta(hours=1), opened_at=NOW)
+    make_alarm(104, state="cleared", cleared_at=NOW, opened_at=NOW)
+    HealthLease.objects.create(evaluated_at=NOW - timedelta(seconds=3))
+    registry = CollectorRegistry()
+    traffic_gauges(registry, now=NOW)
+
+    def told(name: str, severity: str, muted: str) -> float | None:
+        return registry.get_sample_value(f"vtapweb_alarms_{name}", {"severity": severity, "muted": muted})
+
+    assert [told("open", "alarm", "no"), told("open", "alarm", "yes"), told("open", "notice", "no"), told("open", "warning", "no")] == [1, 1, 1, 0]
+    assert [told("untaken", "alarm", "no"), told("untaken", "alarm", "yes"), told("untaken", "notice", "no")] == [0, 1, 1]
+    assert registry.get_sample_value("vtapweb_watch_judgement_age_seconds") == 3

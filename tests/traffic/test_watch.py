@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from tests.inventory.factories import make_nic, make_tap
+from tests.traffic.locking import locked_for_writing
 from tests.traffic.watching import Stage, collector_now, member_now, source_now
 from tests.valkey import Valkey
 from vtapweb.domain.health import CollectorState
@@ -261,6 +262,28 @@ def test_redis_that_is_away_raises_nothing_and_is_said_once(stage: Stage, settin
     stage.pass_s(60)
     assert Alarm.objects.count() == 0
     assert HealthLease.objects.get().blind_since is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_locked_for_30_s_raises_nothing_and_it_is_said_that_nobody_saw(valkey: Valkey) -> None:
+    """Nobody's token can be looked up meanwhile, so agents are refused and fall silent too: that is ours, not theirs."""
+    stage = Stage(valkey).running()
+    stage.quiet.add(stage.key)
+    with locked_for_writing(HealthLease):
+        for _ in range(7):
+            assert stage.pass_s(5) is None
+        found = collector_health(Scope.everything(), now=at(stage.now_s))[stage.key]
+        assert found.state is CollectorState.UNKNOWN
+        assert found.sentence.startswith("Nobody has judged its health since 03:")
+    assert stage.pass_s(5) is not None
+    assert state(stage) is CollectorState.STARTING
+    stage.quiet.clear()
+    stage.pass_s(60)
+    assert Alarm.objects.count() == 0
+    assert state(stage) is CollectorState.OK
+    stage.quiet.add(stage.key)  # and it still sees what is really wrong
+    stage.pass_s(40)
+    assert stage.only_alarm().rule_ids == ["H1"]
 
 
 @pytest.mark.parametrize("step_s", [3600, -3600])

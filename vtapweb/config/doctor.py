@@ -31,8 +31,11 @@ class Finding:
     fix: str = ""
 
 
+NEEDS = {"worker": "redis", "meter": "redis", "watch": "database"}  # what cannot be judged where the other lacks
+
+
 def installation() -> Iterator[Finding]:
-    """This machine's part: settings, data directory, database, queue, workers, meter, people."""
+    """This machine's part: settings, data directory, database, queue, workers, meter, watch, people."""
     try:
         cloud_from_settings(cloud=settings.CLOUD, endpoint=settings.ARM_ENDPOINT, token=settings.ARM_TOKEN)
         open_cloud_for_writes()
@@ -52,12 +55,13 @@ def installation() -> Iterator[Finding]:
         ("redis", "Redis answers."),
         ("worker", "Workers serve every queue."),
         ("meter", "The meter works."),
+        ("watch", "The watch works."),
     ):
         lack = next((lack for lack in found if lack.part == part), None)
         if lack is not None:
             happened, _, fix = lack.text.partition(". ")
             yield Finding(False, f"{happened}.", fix)
-        elif not (part in {"worker", "meter"} and any(other.part == "redis" for other in found)):
+        elif NEEDS.get(part) not in {other.part for other in found}:
             yield Finding(True, good)
     if database_lack() is None:
         has_admin = User.objects.filter(role=Role.ADMIN, is_active=True).exists()

@@ -26,11 +26,13 @@ from vtapweb.inventory.selectors import MODELS, resources
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.traffic.keys import METER, METER_KEPT_S
 from vtapweb.traffic.metrics import traffic_gauges
+from vtapweb.traffic.models import HealthLease
 from vtapweb.web.problem import ProblemError
 
 QUEUES = ("work", "clock", "writes")
 HEARTBEAT_TTL_S = 20
 SYNC_AGE_FLOOR_S = 900.0
+WATCH_SILENT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +107,23 @@ def sync_lack(*, now: datetime) -> Lack | None:
     return None
 
 
+def watch_lack(*, now: datetime) -> Lack | None:
+    """None while some process holds the lease of the watch; one that cannot see, as Redis is away, holds it too. Raises DatabaseError."""
+    until = HealthLease.objects.filter(pk=1).values_list("until", flat=True).first()
+    silent_s = None if until is None else (now - (until - HealthLease.HELD_FOR)).total_seconds()
+    if silent_s is not None and silent_s <= WATCH_SILENT_S:
+        return None
+    how_long = "none holds its lease" if silent_s is None else f"silent for {silent_s:.0f} s"
+    return Lack("watch", f"No watch works ({how_long}), so no alarm is raised or cleared. Run: bin/manage watch")
+
+
 def lacks() -> list[Lack]:
     """Everything that keeps this installation from working; empty when it is ready."""
     database = database_lack()
     if database is not None:
         return [database, *redis_lacks()]
-    sync = sync_lack(now=timezone.now())
-    return [*redis_lacks(), *([sync] if sync else [])]
+    now = timezone.now()
+    return [*redis_lacks(), *(lack for lack in (watch_lack(now=now), sync_lack(now=now)) if lack)]
 
 
 def may_know_reasons(request: HttpRequest) -> bool:
@@ -132,8 +144,8 @@ def metrics(*, now: datetime) -> bytes:
     registry = CollectorRegistry()
     missing = {lack.part for lack in lacks()}
     up = Gauge("vtapweb_part_up", "1 when the part works", ["part"], registry=registry)
-    for part in ("database", "redis", "worker", "meter", "sync"):
-        is_unknown = (part in {"worker", "meter"} and "redis" in missing) or (part == "sync" and "database" in missing)
+    for part in ("database", "redis", "worker", "meter", "watch", "sync"):
+        is_unknown = (part in {"worker", "meter"} and "redis" in missing) or (part in {"watch", "sync"} and "database" in missing)
         up.labels(part).set(float("nan") if is_unknown else part not in missing)
     if "database" not in missing:
         age_s = sync_age_s(now=now)

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from vtapweb.domain.scope import Scope
 from vtapweb.traffic.capacity import capacities_of
 from vtapweb.traffic.keys import METER, SAMPLES, STORED
+from vtapweb.traffic.models import Alarm, HealthLease
 from vtapweb.traffic.samples import CollectorNow, decode_meter
 from vtapweb.traffic.selectors.collectors import collectors_of
 from vtapweb.traffic.showing import now_of
@@ -28,7 +29,7 @@ RATES = (
 
 
 def traffic_gauges(registry: CollectorRegistry, *, now: datetime) -> None:
-    """Adds the figures to `registry`. NaN is not known. About eleven queries and three calls of Redis. Raises DatabaseError."""
+    """Adds the figures to `registry`. NaN is not known. About 13 queries and three calls of Redis. Raises DatabaseError."""
     collectors = collectors_of(Scope.everything())
     live = now_of(one.key for one in collectors)
     capacities = capacities_of(Scope.everything(), collectors)
@@ -46,6 +47,27 @@ def traffic_gauges(registry: CollectorRegistry, *, now: datetime) -> None:
         members.labels(one.name, one.key).set(one.member_count)
         capacity.labels(one.name, one.key).set(_number(capacities[one.key].bits_per_s))
     _meter(registry, now)
+    _alarms(registry, now)
+
+
+def _alarms(registry: CollectorRegistry, now: datetime) -> None:
+    """Open alarms by severity and whether they are muted, every pair there also when it is 0; and how old the judgement is. Two queries."""
+    labels = ["severity", "muted"]
+    opened = Gauge("vtapweb_alarms_open", "Alarms that are open; muted ones are counted apart", labels, registry=registry)
+    untaken = Gauge("vtapweb_alarms_untaken", "Those of them that nobody has taken", labels, registry=registry)
+    judged = Gauge("vtapweb_watch_judgement_age_seconds", "Since health was last judged; NaN: never", registry=registry)
+    for severity in Alarm.Severity.values:
+        for muted in ("no", "yes"):
+            opened.labels(severity, muted).set(0)
+            untaken.labels(severity, muted).set(0)
+    rows = Alarm.objects.filter(state=Alarm.State.OPEN).values_list("severity", "owner", "muted_until")
+    for severity, owner, until in rows:
+        muted = "yes" if until is not None and until > now else "no"
+        opened.labels(severity, muted).inc()
+        if not owner:
+            untaken.labels(severity, muted).inc()
+    at = HealthLease.objects.filter(pk=1).values_list("evaluated_at", flat=True).first()
+    judged.set(max(0.0, (now - at).total_seconds()) if at is not None else math.nan)
 
 
 def _meter(registry: CollectorRegistry, now: datetime) -> None:

@@ -3,7 +3,8 @@
 Rule: live numbers are in Redis and may be lost; what people did, what was wrong and the history are rows.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import models
 from django.db.models import F, Q
@@ -98,6 +99,8 @@ class CollectorAssignment(models.Model):
 
 class HealthLease(models.Model):
     """One row, id 1: which process judges the health, what it was able to see, and the number of the last alarm."""
+
+    HELD_FOR: Final = timedelta(seconds=20)  # from one renewal to the end, should the process die; it is renewed every turn
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     owner = models.CharField(max_length=120, default="", blank=True)

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 import msgspec
@@ -33,10 +33,11 @@ from vtapweb.traffic.watch.judge import Judged, Seen, at, judge
 from vtapweb.traffic.watch.memory import Memory, decode, encode
 
 EVERY_S: Final = 5.0
-LEASE: Final = timedelta(seconds=20)
+LEASE: Final = HealthLease.HELD_FOR
 ESTATE_KEPT_S: Final = 60.0  # ages of lists move on though nothing changed
 MEMORY_KEPT_S: Final = 60.0
 CLOCK_STEP_S: Final = 2.0
+BLIND_S: Final = 3 * EVERY_S  # so long without a look: what happened meanwhile nobody saw, and agents may have found nobody to tell
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class Watch:
         self._offset_s = wall_s() - steady_s()
         self._looking_since_s = wall_s()
         self._is_blind = False
+        self._looked_s: float | None = None  # the last whole turn, by the clock that nobody sets
         self._memory: Memory | None = None
         self._memory_kept_s = float("-inf")
         self._estate: tuple[Fingerprint, float, Estate] | None = None
@@ -66,6 +68,7 @@ class Watch:
         """Turns until it is told to end; then the lease is given back, so that another one leads at once."""
         while not is_over.is_set():
             started_s = self._steady_s()
+            close_old_connections()
             self.turn()
             is_over.wait(max(0.5, EVERY_S - (self._steady_s() - started_s)))
         self.let_go()
@@ -73,7 +76,6 @@ class Watch:
     def turn(self) -> Judged | None:
         """One turn; None where another one leads, or something is away."""
         try:
-            close_old_connections()
             if not self.lead():
                 return None
             judged = self._look()
@@ -122,6 +124,7 @@ class Watch:
     def _look(self) -> Judged | None:
         assert self.fence is not None and self._memory is not None  # noqa: S101, PT018 - for the type checker: it leads
         self._notice_the_clock()
+        self._notice_a_gap()
         now_s = self._wall_s()
         live = self._live()
         if live is None:
@@ -143,6 +146,7 @@ class Watch:
         work = running_maintenance(Scope.everything(), now=now)
         judged = judge(seen, estate, self._memory, maintenance=work, intake_findings=intake or ())
         self._keep(judged, estate, now_s)
+        self._looked_s = self._steady_s()
         return judged
 
     def _keep(self, judged: Judged, estate: Estate, now_s: float) -> None:
@@ -184,6 +188,13 @@ class Watch:
             self._memory = self._memory.moved(step_s)
         if self._meter is not None:
             self._meter = (self._meter[0], self._meter[1] + step_s)
+
+    def _notice_a_gap(self) -> None:
+        """After a database that was locked or away (nobody's token could be looked up either) silence is "starting" for a while."""
+        gap_s = self._steady_s() - self._looked_s if self._looked_s is not None else 0.0
+        if gap_s > BLIND_S:
+            log.warning("watch.was_blind", for_s=round(gap_s, 1))
+            self._looking_since_s = self._wall_s()
 
     def _meter_since_s(self, meter: MeterNow | None, now_s: float) -> float:
         """Since when the meter works, by our own clock: its own may have been set since it started."""

