@@ -60,6 +60,22 @@ def test_storing_again_changes_nothing(valkey: Valkey) -> None:
     assert history_store(client, now_s=BEGIN + 200.0) is None  # somebody else is at it
 
 
+def test_a_large_estate_is_kept_part_by_part(valkey: Valkey) -> None:
+    """Each run ends with the batch it is at once its time is over, and the next one goes on: every collector once, also while minutes pass."""
+    client = store()
+    keys = [f"{number:a>26}" for number in range(120)]
+    for key in keys:
+        tell_collector(client, key)
+        write_ring(client, key, BEGIN, {PACKETS: [10.0] * 130})
+    told = [history_store(client, now_s=BEGIN + 65.0 + 30 * run, within_s=0.0, clock=lambda: 0.0) for run in range(5)]
+    assert [(one.collectors, one.is_complete, one.to_s - BEGIN) for one in told if one] == [
+        (50, False, 60), (50, False, 60), (20, True, 60), (50, False, 120), (50, False, 120),
+    ]  # fmt: skip
+    assert HistoryChunk.objects.count() == len(keys)
+    idle = [history_store(client, now_s=BEGIN + 170.0, within_s=9.0, clock=lambda: 0.0) for _ in range(2)]
+    assert [(one.collectors, one.is_complete) for one in idle if one] == [(20, True), (0, True)]
+
+
 def _locked(*_: object) -> None:
     raise OperationalError("database is locked")
 

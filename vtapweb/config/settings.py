@@ -176,6 +176,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 # The reaper has a worker of its own: it must run while long syncs hold every other process.
 CELERY_TASK_DEFAULT_QUEUE = "work"
 # Writes have one too: a change in the middle of its steps must not wait for a sync.
+# What stands on `clock` must be short: one process ticks changes there every second.
 CELERY_TASK_ROUTES = {
     "inventory.reap": {"queue": "clock"},
     "inventory.sync_scheduled": {"queue": "clock"},
@@ -189,7 +190,7 @@ CELERY_BEAT_SCHEDULE = {
     "expiry": {"task": "taps.expire", "schedule": 60.0, "options": {"expires": 50}},
     "reap": {"task": "inventory.reap", "schedule": 5.0, "options": {"expires": 10}},
     "topology": {"task": "topology.refresh_if_changed", "schedule": 10.0, "options": {"expires": 10}},
-    "history": {"task": "traffic.store_minute", "schedule": 60.0, "options": {"expires": 50}},
+    "history": {"task": "traffic.store_minute", "schedule": 5.0, "options": {"expires": 5}},
     "history_days": {"task": "traffic.merge_history", "schedule": 1800.0, "options": {"expires": 1700}},
     "history_end": {"task": "traffic.trim_history", "schedule": 3600.0, "options": {"expires": 3500}},
     "azure_monitor": {"task": "traffic.read_azure_monitor", "schedule": 60.0, "options": {"expires": 50}},

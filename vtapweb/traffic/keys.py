@@ -17,6 +17,7 @@ TABLE: Final = "vtapweb:traffic:table:"  # + number: Table, kept an hour after i
 TABLE_KEPT_S: Final = 3600
 RING: Final = "vtapweb:traffic:ring:"  # + collector key: the last 15 minutes at 1 s
 STORED: Final = "vtapweb:traffic:stored"  # unix seconds up to which the ring is in the history
+STORE_AT: Final = "vtapweb:traffic:storing:pass"  # how far a pass over all collectors is that was not done in one go
 STORING: Final = "vtapweb:traffic:storing"  # there while somebody stores
 RATES: Final = "vtapweb:traffic:rates"  # channel: one tick a second, see ticks.py
 

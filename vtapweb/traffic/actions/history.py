@@ -3,10 +3,11 @@
 Rule: all of it may be run again, at any time, by anybody, with the same result; what failed is caught up with while the ring still holds it.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 import redis
 import structlog
@@ -17,7 +18,7 @@ from vtapweb.traffic.history import chunks
 from vtapweb.traffic.history.backend import Minutes
 from vtapweb.traffic.history.reading import history_backend
 from vtapweb.traffic.history.series import DAY, HOUR, MINUTE, means
-from vtapweb.traffic.keys import NOW, SOURCES, STORED, STORING
+from vtapweb.traffic.keys import NOW, SOURCES, STORE_AT, STORED, STORING
 from vtapweb.traffic.models import SourceFlow
 from vtapweb.traffic.ring import ROWS, RingBusyError, read_ring
 from vtapweb.traffic.samples import CollectorNow, SourceNow, decode_collector, decode_sources
@@ -36,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What one run kept: collectors, and minutes from `from_s` up to and without `to_s`. `is_complete` False: it is tried again."""
+    """What one run kept: collectors, and minutes from `from_s` up to and without `to_s`. `is_complete` False: it is gone on with, or tried again."""
 
     collectors: int
     from_s: int
@@ -44,49 +45,81 @@ class Stored:
     is_complete: bool
 
 
-def history_store(client: "redis.Redis", *, now_s: float) -> Stored | None:
+class _Pass(NamedTuple):
+    """One way over all collectors, in the order of their keys. `after` is the last one done; `is_whole`: none had to be left out."""
+
+    begin: int
+    end: int
+    is_whole: bool
+    after: str
+
+    def packed(self) -> str:
+        return f"{self.begin} {self.end} {int(self.is_whole)} {self.after}"
+
+
+def history_store(
+    client: "redis.Redis", *, now_s: float, within_s: float | None = None, clock: Callable[[], float] = time.monotonic
+) -> Stored | None:
     """Keeps all full minutes of the ring that are not kept yet, and when mirrors were first and last seen. None while another run is at it.
 
-    Raises redis.RedisError and DatabaseError; the next run then catches up. Sources that tell late have their last minutes written anew.
+    After `within_s` it ends with the batch it is at, and the next run goes on there. Raises redis.RedisError and DatabaseError; the next run then
+    catches up. Sources that tell late have their last minutes written anew.
     """
     if not client.set(STORING, "1", nx=True, ex=STORING_S):
         return None
     try:
-        return _store(client, now_s)
+        return _store(client, now_s, None if within_s is None else clock() + within_s, clock)
     finally:
         client.delete(STORING)
 
 
-def _store(client: "redis.Redis", now_s: float) -> Stored:
-    end = int(now_s - SETTLE_S) // MINUTE * MINUTE
+def _store(client: "redis.Redis", now_s: float, until_s: float | None, clock: Callable[[], float]) -> Stored:
+    newest = int(now_s - SETTLE_S) // MINUTE * MINUTE
     oldest = -(-(int(now_s) - ROWS + 1) // MINUTE) * MINUTE  # the first minute that the ring holds whole
     stored = int(cast("bytes | None", client.get(STORED)) or 0)
-    begin = stored if oldest <= stored <= end else oldest  # a mark that lies ahead is of a clock that was set back
-    is_complete, count = True, 0
-    for found in _batches(client):
+    begin, end, is_whole, after = _pass_of(client, oldest, newest) or _Pass(
+        stored if oldest <= stored <= newest else oldest,  # a mark that lies ahead is of a clock that was set back
+        newest, True, "",
+    )  # fmt: skip
+    if until_s is not None and stored == newest and begin == end and not after:
+        return Stored(0, begin, end, is_complete=True)  # asked again within the minute
+    count = 0
+    keys = [key for key in sorted(cast("list[bytes]", client.hkeys(NOW))) if key.decode() > after]
+    for some in _parts(keys, COLLECTORS_A_TIME):
         written = []
-        for now in found:
+        for now in _known(client, some):
             is_late = any(one.interval_s > SLOW_INTERVAL_S or one.lag_s for one in now.members)
             try:
                 minutes = _minutes(client, now.key, oldest if is_late else begin, end)
             except RingBusyError:
-                is_complete = False
+                is_whole = False
                 continue
             if minutes is not None:
                 written.append(minutes)
         history_backend().write(written)
+        _store_flows(client, some)
         count += len(written)
-    _store_flows(client)
-    if is_complete:
+        if until_s is not None and clock() >= until_s and some[-1] != keys[-1]:
+            client.set(STORE_AT, _Pass(begin, end, is_whole, some[-1].decode()).packed(), ex=ROWS)
+            return Stored(count, begin, end, is_complete=False)
+    client.delete(STORE_AT)
+    if is_whole:
         client.set(STORED, end)
-    return Stored(count, begin, end, is_complete)
+    return Stored(count, begin, end, is_whole)
 
 
-def _batches(client: "redis.Redis") -> Iterator[list[CollectorNow]]:
-    keys = sorted(cast("list[bytes]", client.hkeys(NOW)))
-    for at in range(0, len(keys), COLLECTORS_A_TIME):
-        packed = cast("list[bytes | None]", client.hmget(NOW, keys[at : at + COLLECTORS_A_TIME]))
-        yield [decode_collector(one) for one in packed if one is not None]
+def _pass_of(client: "redis.Redis", oldest: int, newest: int) -> _Pass | None:
+    """The one that was not done in one go; None where there is none, or the ring holds none of its minutes any more."""
+    packed = cast("bytes | None", client.get(STORE_AT))
+    if packed is None:
+        return None
+    begin, end, is_whole, after = packed.decode().split(" ", 3)
+    return _Pass(max(int(begin), oldest), int(end), is_whole == "1", after) if oldest < int(end) <= newest else None
+
+
+def _known(client: "redis.Redis", keys: Sequence[bytes]) -> list[CollectorNow]:
+    packed = cast("list[bytes | None]", client.hmget(NOW, list(keys)))
+    return [decode_collector(one) for one in packed if one is not None]
 
 
 def _minutes(client: "redis.Redis", collector_key: str, begin: int, end: int) -> Minutes | None:
@@ -104,18 +137,15 @@ def _minutes(client: "redis.Redis", collector_key: str, begin: int, end: int) ->
 # -- flowing
 
 
-def _store_flows(client: "redis.Redis") -> None:
-    """First and last packets of every mirror that is seen now."""
-    for keys in _parts(sorted(cast("list[bytes]", client.hkeys(SOURCES))), COLLECTORS_A_TIME):
-        flows = []
-        packed = cast("list[bytes | None]", client.hmget(SOURCES, keys))
-        for key, one in zip(keys, packed, strict=True):
-            sources = decode_sources(one) if one is not None else []
-            flows += [
-                (_flow(key.decode(), source), _is_quiet(source)) for source in sources if source.tap_configuration_key and source.last_packet_ms
-            ]
-        for some in _parts(flows, FLOWS_A_TIME):
-            flows_keep(some)
+def _store_flows(client: "redis.Redis", keys: Sequence[bytes]) -> None:
+    """First and last packets of every mirror that is seen now at these collectors."""
+    flows = []
+    packed = cast("list[bytes | None]", client.hmget(SOURCES, list(keys)))
+    for key, one in zip(keys, packed, strict=True):
+        sources = decode_sources(one) if one is not None else []
+        flows += [(_flow(key.decode(), source), _is_quiet(source)) for source in sources if source.tap_configuration_key and source.last_packet_ms]
+    for some in _parts(flows, FLOWS_A_TIME):
+        flows_keep(some)
 
 
 def _is_quiet(source: SourceNow) -> bool:
