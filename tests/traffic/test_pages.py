@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from tests.inventory.factories import SUBSCRIPTION, make_nic, make_tap
+from tests.inventory.factories import SUBSCRIPTION, make_nic, make_subnet, make_tap, make_vnet
 from tests.taps.people import person
 from tests.traffic.estate import OTHER, Pool, make_pool
 from tests.traffic.played_ring import member_now, source_now, tell_collector
@@ -113,6 +113,59 @@ def test_what_cannot_be_seen_is_said(client: Client, valkey: Valkey) -> None:
     assert "No report since" in stale
     assert "5.00 Mb/s" not in stale.split('data-test="members"')[0]
     page(client, f"/collectors/{'a' * 26}", 404)
+
+
+def test_what_is_lost_is_told_only_where_something_counts_it(client: Client, valkey: Valkey) -> None:
+    pool = make_pool()
+    now_ms = int(time.time() * 1000)
+    first, second = pool.members
+    members = [
+        member_now(member="a", nic_key=first.key, arrived_ms=now_ms, measured_ms=now_ms, drops_per_s={"rx_dropped": 2.0, "udp_no_ports": 7000.0}),
+        member_now(member="b", nic_key=second.key, arrived_ms=now_ms, measured_ms=now_ms, drops_per_s={"udp_no_ports": 7000.0}),
+    ]
+    tell_collector(store(), pool.key, *members, packets_per_s=1.0)
+    rows = page(signed_in(client), f"/collectors/{pool.key}").split('data-test="member"')[1:]
+    assert ["2 pkt/s" in row for row in rows] == [True, False]
+    assert "7.00 k" not in "".join(rows)
+    assert "0 pkt/s" not in rows[1]
+
+
+def test_what_an_ended_meter_left_behind_is_no_rate(client: Client, valkey: Valkey) -> None:
+    """Of two members one fell silent, then the meter ended: nothing of it is told as if it were so now."""
+    pool = make_pool()
+    now_ms = int(time.time() * 1000)
+    first, second = pool.members
+    silent = member_now(member="a", nic_key=first.key, arrived_ms=now_ms - 60_000)
+    one = member_now(member="b", nic_key=second.key, arrived_ms=now_ms, measured_ms=now_ms, inner_bits_per_s=7e6, packets_per_s=10.0)
+    source = source_now(pool.source.key, tap_configuration_key=pool.mirror, first_ms=1, last_ms=now_ms, inner_bits_per_s=6e6, packets_per_s=9.0)
+    rates = {"inner_bits_per_s": 7e6, "packets_per_s": 10.0, "members_missing": 1}
+    tell_collector(store(), pool.key, silent, one, sources=[source], **rates)
+    shown = page(signed_in(client), f"/collectors/{pool.key}")
+    for words in ("7.00 Mb/s", "6.00 Mb/s", "1 of 2 members reports", "without 1 member that does not report"):
+        assert words in shown, words
+    assert client.get(f"/api/v1/collectors/{pool.key}").json()["rates"]["members_missing"] == 1
+    left = member_now(member="b", nic_key=second.key, arrived_ms=now_ms - 60_000, measured_ms=now_ms, inner_bits_per_s=7e6, packets_per_s=10.0)
+    tell_collector(store(), pool.key, silent, left, sources=[source], **rates)
+    shown = page(client, f"/collectors/{pool.key}")
+    assert "0 of 2 members" in shown
+    assert "7.00 Mb/s" not in shown
+    assert "6.00 Mb/s" not in shown
+    told = client.get(f"/api/v1/collectors/{pool.key}").json()
+    assert {told["rates"]["bits_per_s"], *(one["bits_per_s"] for one in told["members"] + told["sources"])} == {None}
+
+
+def test_sources_that_may_not_be_read_are_counted(client: Client, valkey: Valkey) -> None:
+    pool = make_pool()
+    theirs = make_nic("theirs", subnet=make_subnet("b", vnet=make_vnet("b", subscription_id=OTHER)), address="10.8.8.8")
+    now_ms = int(time.time() * 1000)
+    tell_collector(
+        store(), pool.key, member_now(arrived_ms=now_ms), sources=[source_now(theirs.key, first_ms=now_ms, last_ms=now_ms, address="10.8.8.8")]
+    )
+    shown = page(signed_in(client, Role.VIEWER, SUBSCRIPTION), f"/collectors/{pool.key}")
+    assert "1 source that you may not read" in shown
+    assert "10.8.8.8" not in shown
+    told = client.get(f"/api/v1/collectors/{pool.key}").json()
+    assert (told["sources"], told["sources_hidden"]) == ([], 1)
 
 
 def test_an_admin_says_what_it_takes_and_comes_back(client: Client, settings: Settings, valkey: Valkey) -> None:

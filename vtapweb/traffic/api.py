@@ -38,6 +38,7 @@ class Rates(Schema):
     age_s: float | None = Field(description="Seconds since measured_at.")
     is_stale: bool = Field(description="Nothing came for longer than three intervals: the rates are null.")
     is_estimate: bool = Field(description="Made of everything that its NIC receives, not only of mirrors.")
+    members_missing: int = Field(description="Members that do not report: the rates are sums without them.")
     origins: list[str] = Field(description="agent, azure_monitor, prometheus, remote_write, otlp; empty: nothing reports.")
     interval_s: float | None = Field(description="How often the slowest of them tells.")
     lag_s: float | None = Field(description="How late it tells, measured; null: not known.")
@@ -119,6 +120,7 @@ class SourceItem(Schema):
 
 class CollectorDetail(CollectorItem):
     sources: list[SourceItem] | None = Field(description="The busiest first; null: see sources_note.")
+    sources_hidden: int = Field(description="So many more are NICs that you may not read.")
     sources_note: str
 
 
@@ -186,6 +188,7 @@ def rates_item(one: Shown) -> dict[str, object]:
         "age_s": one.age_s,
         "is_stale": one.is_stale,
         "is_estimate": one.is_estimate,
+        "members_missing": one.missing_count,
         "origins": one.origins,
         "interval_s": one.interval_s,
         "lag_s": one.lag_s,
@@ -278,8 +281,8 @@ def collectors_get(request: HttpRequest, key: str) -> HttpResponse:
     one = _shown(request, key)
     sources = sources_shown(viewer_of(request).scope, one)
     note = "" if sources is not None else NOT_HERE if one.now else "nothing reports from this collector"
-    shown = None if sources is None else [source_item(source) for source in sources]
-    return answer({**collector_item(one), "sources": shown, "sources_note": note})
+    shown = None if sources is None else [source_item(source) for source in sources.items]
+    return answer({**collector_item(one), "sources": shown, "sources_hidden": sources.hidden_count if sources else 0, "sources_note": note})
 
 
 def _grid(query: SeriesQuery, finest_s: float | None = None) -> tuple[Grid, float]:

@@ -16,7 +16,7 @@ from vtapweb.traffic.keys import METER, SAMPLES, STORED
 from vtapweb.traffic.models import Alarm, HealthLease
 from vtapweb.traffic.samples import CollectorNow, decode_meter
 from vtapweb.traffic.selectors.collectors import collectors_of
-from vtapweb.traffic.showing import now_of
+from vtapweb.traffic.showing import is_late, now_of
 from vtapweb.traffic.store import NoStoreError, store
 
 LABELS = ["collector", "key"]
@@ -31,7 +31,7 @@ RATES = (
 def traffic_gauges(registry: CollectorRegistry, *, now: datetime) -> None:
     """Adds the figures to `registry`. NaN is not known. About 13 queries and three calls of Redis. Raises DatabaseError."""
     collectors = collectors_of(Scope.everything())
-    live = now_of(one.key for one in collectors)
+    live = now_of((one.key for one in collectors), at=now)
     capacities = capacities_of(Scope.everything(), collectors)
     rates = [(Gauge(name, words, LABELS, registry=registry), field) for name, words, field in RATES]
     age = Gauge("vtapweb_collector_sample_age_seconds", "Since the newest sample of any member came; NaN: none ever did", LABELS, registry=registry)
@@ -43,7 +43,7 @@ def traffic_gauges(registry: CollectorRegistry, *, now: datetime) -> None:
         for gauge, field in rates:
             gauge.labels(one.name, one.key).set(_number(getattr(found, field) if found else None))
         age.labels(one.name, one.key).set(_age_s(found, now))
-        reporting.labels(one.name, one.key).set(len(found.members) if found else 0)
+        reporting.labels(one.name, one.key).set(sum(not is_late(member, now) for member in found.members) if found else 0)
         members.labels(one.name, one.key).set(one.member_count)
         capacity.labels(one.name, one.key).set(_number(capacities[one.key].bits_per_s))
     _meter(registry, now)

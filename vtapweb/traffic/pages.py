@@ -16,7 +16,7 @@ from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import VirtualNetworkTap
 from vtapweb.inventory.receiving import chunks, present
 from vtapweb.traffic.models import Alarm
-from vtapweb.traffic.samples import MemberNow
+from vtapweb.traffic.samples import SATURATION, MemberNow
 from vtapweb.traffic.selectors.collectors import MemberFacts
 from vtapweb.traffic.selectors.sources import Route, nic_routes
 from vtapweb.traffic.showing import Shown, ShownSource, collector_shown, collectors_shown, sources_shown
@@ -122,8 +122,14 @@ class Line:
 
     @property
     def members(self) -> str:
-        count, reporting = self.shown.facts.member_count, len(self.shown.members_now)
+        count, reporting = self.shown.facts.member_count, self.shown.reporting_count
         return f"{reporting} of {plural(count, 'member')} {'reports' if reporting == 1 else 'report'}" if count else "no member known"
+
+    @property
+    def lacks(self) -> str:
+        """What the sums are short of; "" for nothing."""
+        missing = self.shown.missing_count
+        return f"without {plural(missing, 'member')} that {'does' if missing == 1 else 'do'} not report" if missing else ""
 
     @property
     def gauge_tick(self) -> float:
@@ -148,7 +154,9 @@ class MemberLine:
 
     @property
     def drops(self) -> str:
-        return rate_words(sum(self.now.drops_per_s.values()) if self.now else None, "packets")
+        """Of the counters that tell of lost packets: what nobody listens for is none of them, and no counter is not 0."""
+        lost = [value for name, value in self.now.drops_per_s.items() if name in SATURATION] if self.now else []
+        return rate_words(sum(lost) if lost else None, "packets")
 
     @property
     def heard_at(self) -> datetime | None:
@@ -282,8 +290,9 @@ def collector(request: ViewerRequest, key: str) -> HttpResponse:
         "line": Line(one),
         "members": member_lines(one),
         "hidden_members": one.facts.member_count - len(one.facts.members),
-        "sources": None if sources is None else [SourceLine(source) for source in sources[:SOURCES_SHOWN]],
-        "source_count": len(sources or ()),
+        "sources": None if sources is None else [SourceLine(source) for source in sources.items[:SOURCES_SHOWN]],
+        "source_count": len(sources.items) if sources else 0,
+        "hidden_sources": sources.hidden_count if sources else 0,
         "alarms": alarms_of(scope, key) if one.facts.is_in_scope else [],
         "may_set": request.viewer.may(Role.ADMIN),
         "may_token": request.viewer.may(Role.OPERATOR),

@@ -25,6 +25,8 @@ HOST_COUNTERS = (
     "rx_bytes", "rx_packets", "rx_dropped", "rx_missed", "rx_fifo", "softnet_dropped", "softnet_squeezed", "udp_in", "udp_no_ports",
     "udp_rcvbuf_errors", "sock_drops", "tool_drops",
 )  # fmt: skip
+# Those that say that packets were lost (docs/health.md, rule H9).
+SATURATION = ("rx_dropped", "rx_missed", "rx_fifo", "softnet_dropped", "udp_rcvbuf_errors", "tool_drops")
 
 
 class Counters(msgspec.Struct, tag="counters", array_like=True, frozen=True):

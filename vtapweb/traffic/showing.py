@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, cast
 
+import msgspec
 import redis
+from django.utils import timezone
 
 from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
@@ -64,9 +66,17 @@ class Shown:
     @property
     def is_stale(self) -> bool:
         """Whether no member has told anything for longer than max(5 s, 3 intervals) and its lag (rule H1)."""
-        return bool(self.members_now) and all(
-            self.at.timestamp() * 1000 - one.arrived_ms > 1000 * (max(5.0, 3 * one.interval_s) + (one.lag_s or 0.0)) for one in self.members_now
-        )
+        return bool(self.members_now) and self.reporting_count == 0
+
+    @property
+    def reporting_count(self) -> int:
+        """Members that have told something lately; those that fell silent stand in `members_now` for a while."""
+        return sum(not is_late(one, self.at) for one in self.members_now)
+
+    @property
+    def missing_count(self) -> int:
+        """Members whose part the sums lack, while there are sums."""
+        return 0 if self.now is None or self.packets_per_s is None else self.now.members_missing
 
     @property
     def state(self) -> CollectorState | None:
@@ -96,7 +106,7 @@ class Shown:
         return bool(self.now and self.now.is_estimate)
 
     def _rate(self, name: str) -> float | None:
-        return None if self.now is None or self.is_stale else cast("float | None", getattr(self.now, name))
+        return None if self.now is None else cast("float | None", getattr(self.now, name))
 
     @property
     def bits_per_s(self) -> float | None:
@@ -153,14 +163,15 @@ def collector_shown(scope: Scope, key: str, *, at: datetime) -> Shown | None:
 def _shown(scope: Scope, collectors: list[CollectorFacts], at: datetime) -> list[Shown]:
     capacities = capacities_of(scope, collectors)
     health = collector_health(scope, now=at)
-    now = now_of(one.key for one in collectors if one.is_in_scope) if collectors else {}
+    now = now_of((one.key for one in collectors if one.is_in_scope), at=at) if collectors else {}
     return [
         Shown(one, now.get(one.key), health[one.key] if one.is_in_scope else NOBODY, capacities[one.key], at) for one in collectors
     ]  # fmt: skip
 
 
-def now_of(collector_keys: Iterable[str]) -> dict[str, CollectorNow]:
-    """What the meter knows of these collectors; nothing while Redis does not answer. One call."""
+def now_of(collector_keys: Iterable[str], *, at: datetime | None = None) -> dict[str, CollectorNow]:
+    """What the meter knows of these collectors, as far as it holds at `at` (None: now); nothing while Redis does not answer. One call."""
+    at = at or timezone.now()
     keys = sorted(collector_keys)
     if not keys:
         return {}
@@ -168,7 +179,27 @@ def now_of(collector_keys: Iterable[str]) -> dict[str, CollectorNow]:
         packed = cast("list[bytes | None]", store().hmget(NOW, keys))
     except (NoStoreError, redis.RedisError):
         return {}
-    return {key: decode_collector(one) for key, one in zip(keys, packed, strict=True) if one is not None}
+    return {key: as_of(decode_collector(one), at) for key, one in zip(keys, packed, strict=True) if one is not None}
+
+
+def is_late(one: MemberNow, at: datetime) -> bool:
+    """Whether it has told nothing for longer than max(5 s, 3 intervals) and its lag (rule H1)."""
+    return at.timestamp() * 1000 - one.arrived_ms > 1000 * (max(5.0, 3 * one.interval_s) + (one.lag_s or 0.0))
+
+
+def as_of(one: CollectorNow, at: datetime) -> CollectorNow:
+    """The same without rates that no longer hold: a meter that has ended leaves its last words behind, and nobody takes them back."""
+    late = [member for member in one.members if is_late(member, at)]
+    if not late or (len(late) < len(one.members) and not any(_tells(member) for member in late)):
+        return one  # the sums were made without those that are late
+    nothing = dict.fromkeys(("inner_bits_per_s", "wire_bits_per_s", "packets_per_s"))
+    members = [msgspec.structs.replace(m, **nothing, nic_packets_per_s=None, drops_per_s={}) if is_late(m, at) else m for m in one.members]
+    sums = {**nothing, **dict.fromkeys(("wire_bits_per_s_5s", "packets_per_s_60s", "drops_per_s"))}
+    return msgspec.structs.replace(one, members=members, **sums)
+
+
+def _tells(one: MemberNow) -> bool:
+    return one.wire_bits_per_s is not None or one.packets_per_s is not None or bool(one.drops_per_s)
 
 
 # -- sources
@@ -191,10 +222,19 @@ class ShownSource:
         return _at(self.now.first_packet_ms) if self.now.first_packet_ms else None
 
 
-def sources_shown(scope: Scope, collector: Shown) -> list[ShownSource] | None:
-    """The sources that the viewer may see, the busiest first; None where the collector cannot tell them apart. One query a 900, one call of Redis.
+@dataclass(frozen=True, slots=True)
+class ShownSources:
+    """`items` the busiest first; `hidden_count` more are NICs that the viewer may not read."""
 
-    Addresses that no NIC, or more than one, explains are shown to whoever may see the collector: they are what he must look into.
+    items: list[ShownSource]
+    hidden_count: int
+
+
+def sources_shown(scope: Scope, collector: Shown) -> ShownSources | None:
+    """What each source sends there; None where the collector cannot tell them apart. One query a 900, one call of Redis.
+
+    Addresses that no NIC, or more than one, explains are shown to whoever may see the collector: they are what he must look into. Rates of a
+    collector that tells no more are not known.
     """
     if not collector.has_sources or not collector.facts.is_in_scope:
         return None
@@ -203,14 +243,18 @@ def sources_shown(scope: Scope, collector: Shown) -> list[ShownSource] | None:
     except (NoStoreError, redis.RedisError):
         return None
     found = decode_sources(packed) if packed is not None else []
+    if collector.is_stale:
+        nothing = dict.fromkeys(("inner_bits_per_s", "packets_per_s", "packets_per_s_60s", "packets_per_s_900s"))
+        found = [msgspec.structs.replace(one, **nothing) for one in found]
     keys = {one.nic_key for one in found if one.nic_key}
     nics = {
         key: (name, arm_id)
         for some in chunks(keys)
         for key, name, arm_id in present(NetworkInterface, scope).filter(key__in=some).values_list("key", "name", "arm_id")
     }
-    shown = [ShownSource(one, *nics.get(one.nic_key, ("", ""))) for one in found if not one.nic_key or one.nic_key in nics]
-    return sorted(shown, key=lambda one: (-_known(one.now.inner_bits_per_s), one.name, one.now.address))
+    shown = [ShownSource(one, *nics.get(one.nic_key, ("", ""))) for one in found if not one.nic_key or one.nic_key in nics or scope.is_everything]
+    ordered = sorted(shown, key=lambda one: (-_known(one.now.inner_bits_per_s), one.name, one.now.address))
+    return ShownSources(ordered, len(found) - len(shown))
 
 
 def _known(value: float | None) -> float:

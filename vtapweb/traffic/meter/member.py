@@ -7,13 +7,12 @@ from typing import Final, NamedTuple
 from vtapweb.domain.rates import OUTER_OCTETS, Flow, MemberRates, Outcome, inner_octets, wire_octets
 from vtapweb.traffic.meter.moment import Moment
 from vtapweb.traffic.meter.window import Marks
-from vtapweb.traffic.samples import Counters, MemberNow, Origin, Point, Points
+from vtapweb.traffic.samples import SATURATION, Counters, MemberNow, Origin, Point, Points
 
 STALE_S: Final = 5.0
 STALE_INTERVALS: Final = 3.0
 ON_THE_WAY_MS: Final = 30_000  # how long a sample may have waited in the stream before its arrival is taken for another clock's
 BOOTS_WITHIN_MS: Final = 600_000
-SATURATION: Final = ("rx_dropped", "rx_missed", "rx_fifo", "softnet_dropped", "udp_rcvbuf_errors", "tool_drops")
 DROPS: Final = (*SATURATION, "sock_drops", "softnet_squeezed", "udp_no_ports")
 
 

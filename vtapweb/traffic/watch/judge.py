@@ -37,7 +37,7 @@ from vtapweb.domain.health import (
     settle,
 )
 from vtapweb.traffic.models import CollectorMaintenance
-from vtapweb.traffic.samples import CollectorNow, MemberNow, MeterNow, Origin, SourceNow
+from vtapweb.traffic.samples import SATURATION, CollectorNow, MemberNow, MeterNow, Origin, SourceNow
 from vtapweb.traffic.selectors.collectors import CollectorFacts
 from vtapweb.traffic.watch.estate import Estate, MirrorFacts
 from vtapweb.traffic.watch.memory import Last, Memory, kept
@@ -461,7 +461,7 @@ def _drops(members: Iterable[MemberNow]) -> dict[str, float]:
     found: dict[str, float] = {}
     for one in members:
         for name, value in one.drops_per_s.items():
-            if value > 0:
+            if value > 0 and name in SATURATION:
                 found[name] = found.get(name, 0.0) + value
     return found
 
