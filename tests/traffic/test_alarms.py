@@ -18,14 +18,16 @@ from tests.taps.people import bearer, person, viewer
 from tests.traffic.alarms import OTHER, make_alarm
 from vtapweb.access.models import AuditEntry
 from vtapweb.access.role import Role
+from vtapweb.domain.causes import Finding, Subject, fold
+from vtapweb.domain.health import Level
 from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
-from vtapweb.traffic.actions.alarms import alarm_acknowledge, alarm_mute, alarm_note, alarm_release, alarm_take, alarm_unmute
+from vtapweb.traffic.actions.alarms import alarm_acknowledge, alarm_mute, alarm_note, alarm_release, alarm_take, alarm_unmute, alarms_reconcile
 from vtapweb.traffic.actions.deliveries import deliveries_add, deliveries_send
 from vtapweb.traffic.actions.maintenance import maintenance_end, maintenance_plan
 from vtapweb.traffic.actions.webhooks import webhook_add, webhook_remove
 from vtapweb.traffic.delivery import ATTEMPTS, RefusedError, checked_url, reachable_address, secret_of, signature, wait_s
-from vtapweb.traffic.models import Alarm, AlarmDelivery, CollectorMaintenance, Webhook
+from vtapweb.traffic.models import Alarm, AlarmDelivery, CollectorHealth, CollectorMaintenance, HealthLease, Webhook
 from vtapweb.traffic.selectors.alarms import AlarmFilter, alarm_counts, alarm_events, alarm_view, alarms, handover
 from vtapweb.traffic.selectors.collectors import CollectorFacts, collector_of
 from vtapweb.web.problem import ProblemError
@@ -59,6 +61,49 @@ def test_alarms_of_other_subscriptions_are_not_there() -> None:
     assert list(alarms(Scope.of([]))) == []
     assert len(alarms(Scope.of([OTHER]))) == 1
     assert list(alarms(Scope.of([OTHER]), AlarmFilter(q="spoke"))) == []  # nor can it be guessed by searching
+
+
+def test_a_name_that_may_not_be_read_is_not_found_out_by_searching() -> None:
+    make_alarm()
+    CollectorHealth.objects.create(collector_key="c" * 26, subscription_id=SUBSCRIPTION, name="ilb", state="ok", since=timezone.now())
+    assert len(alarms(Scope.of([SUBSCRIPTION]), AlarmFilter(q="IL"))) == 1
+    assert list(alarms(Scope.of([OTHER]), AlarmFilter(q="ilb"))) == []
+    assert len(alarms(Scope.of([OTHER]), AlarmFilter(q="A-117"))) == 1
+
+
+def test_what_people_wrote_is_for_those_who_may_read_what_it_is_about(client: Client) -> None:
+    alarm, kim = make_alarm(), viewer(Role.OPERATOR, name="kim")
+    alarm_note(alarm=alarm, text="spoke-fw restarted", acting_user=kim)
+    alarm_mute(alarm=alarm, until=timezone.now() + timedelta(hours=1), reason="spoke-fw is known", acting_user=kim)
+    signed_in(client, Role.OPERATOR, OTHER)
+    for path in ("/alarms/A-117", "/handover", "/alarms"):
+        page = client.get(path).content.decode()
+        assert "kim" in page or path == "/alarms"
+        assert "spoke-fw" not in page
+    assert "spoke-fw restarted" in json.dumps([one.text for one in handover(Scope.everything(), hours=8, now=timezone.now()).deeds])
+
+
+def test_nobody_mutes_what_is_about_others() -> None:
+    alarm, limited = make_alarm(), viewer(Role.OPERATOR, name="kim", subscription_ids=(OTHER,))
+    with pytest.raises(ProblemError) as refused:
+        alarm_mute(alarm=alarm, until=timezone.now() + timedelta(hours=1), reason="mine is fine", acting_user=limited)
+    assert refused.value.status == 403
+    alarm_take(alarm=alarm, acting_user=limited)
+    assert Alarm.objects.get().muted_until is None
+
+
+def test_a_sentence_that_names_a_source_is_for_those_who_may_read_it() -> None:
+    """One direction only (H7): folded by collector, and its sentence names the first of the sources."""
+    now = timezone.now()
+    HealthLease.objects.create(fence=7)
+    found = Finding(
+        f"H7:{'c' * 26}:{'n' * 26}", "H7", Level.NOTICE, Subject.SOURCE, "c" * 26, "ilb", SUBSCRIPTION, "nic-b", "n" * 26, OTHER, now,
+        facts={"missing": "sent"},
+    )  # fmt: skip
+    (alarm,) = alarms_reconcile(fence=7, causes=fold([found]), rows=[], all_subscription_ids=[], memory=None, now=now)
+    assert "nic-b" in alarm.sentence
+    view = alarm_view(Scope.of([SUBSCRIPTION]), alarm, now=now)
+    assert "nic-b" not in json.dumps([view.title, view.sentence, view.children])
 
 
 def test_filters_and_counts() -> None:

@@ -1,6 +1,7 @@
 """The pages of collectors: state in glyph and words, rates with unit and age, what is not known said as such; nothing of another scope."""
 
 import time
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -138,7 +139,7 @@ def test_what_an_ended_meter_left_behind_is_no_rate(client: Client, valkey: Valk
     silent = member_now(member="a", nic_key=first.key, arrived_ms=now_ms - 60_000)
     one = member_now(member="b", nic_key=second.key, arrived_ms=now_ms, measured_ms=now_ms, inner_bits_per_s=7e6, packets_per_s=10.0)
     source = source_now(pool.source.key, tap_configuration_key=pool.mirror, first_ms=1, last_ms=now_ms, inner_bits_per_s=6e6, packets_per_s=9.0)
-    rates = {"inner_bits_per_s": 7e6, "packets_per_s": 10.0, "members_missing": 1}
+    rates: dict[str, Any] = {"inner_bits_per_s": 7e6, "packets_per_s": 10.0, "members_missing": 1}
     tell_collector(store(), pool.key, silent, one, sources=[source], **rates)
     shown = page(signed_in(client), f"/collectors/{pool.key}")
     for words in ("7.00 Mb/s", "6.00 Mb/s", "1 of 2 members reports", "without 1 member that does not report"):

@@ -25,6 +25,7 @@ from vtapweb.inventory.receiving import chunks
 from vtapweb.traffic.actions.deliveries import deliveries_add
 from vtapweb.traffic.alarm_words import facts_of, hop_row, sentence, title
 from vtapweb.traffic.models import Alarm, AlarmEvent, CollectorHealth, HealthLease
+from vtapweb.web.problem import ProblemError
 
 AROUND: Final = timedelta(minutes=15)
 RAISED_AGAIN_WITHIN: Final = timedelta(minutes=5)  # the same cause shortly after it ended is the same alarm
@@ -168,6 +169,8 @@ def _describe(alarm: Alarm, cause: Cause, all_subscription_ids: Sequence[str], n
         subject.add(main.collector_subscription_id)  # its sentence names the collector
     if cause.subject in {Subject.SOURCE, Subject.SOURCES}:
         subject |= {one.subscription_id for one in cause.sources}
+    elif main.subject is Subject.SOURCE and cause.hop is None:
+        subject.add(main.subscription_id)  # its sentence names the source
     alarm.subject_subscription_ids = [] if cause.subject is Subject.INTAKE else sorted(subject - {""})
     of_children = {one["subscription_id"] for one in alarm.children}
     everybody = set(all_subscription_ids) if cause.subject is Subject.INTAKE else set()
@@ -363,8 +366,13 @@ def alarm_note(*, alarm: Alarm, text: str, acting_user: Viewer, request: HttpReq
 
 @transaction.atomic
 def alarm_mute(*, alarm: Alarm, until: datetime, reason: str, acting_user: Viewer, request: HttpRequest | None = None) -> Alarm:
-    """Sends nothing about it and counts it apart until then; it stays in the list. Raises ValidationError without a reason or a sensible end."""
+    """Sends nothing about it and counts it apart until then; it stays in the list.
+
+    Raises ValidationError without a reason or a sensible end, ProblemError 403 for who may not read all that it is about: others rely on it.
+    """
     one = _locked(alarm, acting_user)
+    if not acting_user.scope.covers(one.subject_subscription_ids):
+        raise ProblemError(403, "Not allowed", f"{one.spoken} is about a subscription that {acting_user.name} may not read.")
     kept, now = _text(reason, 1000), timezone.now()
     if not kept:
         raise ValidationError("Say why: whoever reads “muted” in the night wants to know.", code="reason")
@@ -376,7 +384,7 @@ def alarm_mute(*, alarm: Alarm, until: datetime, reason: str, acting_user: Viewe
 
 @transaction.atomic
 def alarm_unmute(*, alarm: Alarm, acting_user: Viewer, request: HttpRequest | None = None) -> Alarm:
-    """Ends a mute before its time."""
+    """Ends a mute before its time. Whom it touches may, as well: nothing is kept from others by it."""
     one = _locked(alarm, acting_user)
     if one.muted_until is None or one.muted_until <= timezone.now():
         return one

@@ -10,7 +10,7 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.browse import in_scope
 from vtapweb.traffic.alarm_words import sentence
-from vtapweb.traffic.models import Alarm, AlarmEvent, CollectorMaintenance
+from vtapweb.traffic.models import Alarm, AlarmEvent, CollectorHealth, CollectorMaintenance
 
 HIDDEN_TITLE = "Something that you may not see"
 
@@ -67,9 +67,14 @@ def alarms(scope: Scope, wanted: AlarmFilter | None = None, *, now: datetime | N
     if wanted.q:
         text = wanted.q.strip()
         digits = text.upper().removeprefix("A-")
-        words = Q(title__icontains=text) | Q(sentence__icontains=text) if scope.is_everything else Q(collector_name__icontains=text)
+        words = Q(title__icontains=text) | Q(sentence__icontains=text) if scope.is_everything else Q(collector_key__in=_named(scope, text))
         found = found.filter(words | Q(number=int(digits)) if digits.isascii() and digits.isdigit() and len(digits) < 10 else words)
     return found
+
+
+def _named(scope: Scope, text: str) -> QuerySet[CollectorHealth, str]:
+    """Keys of the collectors of such a name that may be read: names that may not must not be found out by asking for them."""
+    return CollectorHealth.objects.filter(in_scope(scope), name__icontains=text).values_list("collector_key", flat=True)
 
 
 def alarm_of(scope: Scope, number: int) -> Alarm | None:
@@ -142,10 +147,11 @@ def _hidden_hop(hop: dict[str, Any]) -> dict[str, Any]:
 def alarm_events(scope: Scope, alarm: Alarm) -> list[AlarmEvent]:
     """The history of one alarm, the oldest first, without sentences that name what `scope` may not read; one query."""
     events = list(alarm.events.all()) if scope.is_everything or scope.meets(alarm.subscription_ids) else []
+    is_hidden = not scope.covers(alarm.subject_subscription_ids)
     if not scope.covers(alarm.subscription_ids):
         for one in events:
             one.detail = {key: value for key, value in one.detail.items() if key not in {"joined", "left"}}
-            if not one.by:
+            if not one.by or is_hidden:
                 one.text = ""
     return events
 
@@ -172,6 +178,10 @@ def handover(scope: Scope, *, hours: int, now: datetime) -> Handover:
     seen = {one.alarm.pk: one for one in views}
     events = AlarmEvent.objects.filter(alarm__in=list(seen), at__gte=since).exclude(by="").select_related("alarm").order_by("at")
     work = CollectorMaintenance.objects.filter(in_scope(scope), ends_at__gte=since).order_by("starts_at")
+    deeds = list(events)
+    for one in deeds:
+        if seen[one.alarm_id].is_hidden:  # a note may name what it is about
+            one.text = ""
     is_open = [one for one in views if one.alarm.is_open]
     return Handover(
         since=since,
@@ -179,7 +189,7 @@ def handover(scope: Scope, *, hours: int, now: datetime) -> Handover:
         open=[one for one in is_open if not one.is_muted],
         raised=[one for one in views if one.alarm.opened_at >= since],
         cleared=[one for one in views if one.alarm.cleared_at and one.alarm.cleared_at >= since],
-        deeds=list(events),
+        deeds=deeds,
         maintenance=list(work),
         muted=[one for one in is_open if one.is_muted],
     )
