@@ -179,7 +179,7 @@ def test_a_second_browser_sees_a_sync_go_on(admin_page: Page, second_page: Page,
     watcher = second_page
     watcher.goto("/syncs")
     expect(watcher.locator("#live-pill")).to_have_attribute("data-state", "live")
-    order(stack, "faults", kind="slow", delay_ms=150, every=1)
+    order(stack, "faults", kind="slow", delay_ms=500, every=1)
     try:
         admin_page.goto("/syncs")
         admin_page.locator("[data-test=sync-start]").click()

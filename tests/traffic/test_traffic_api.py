@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tests.inventory.factories import SUBSCRIPTION
+from tests.taps.people import person
 from tests.topology.people import bearer
 from tests.traffic.estate import OTHER, Pool, make_pool
 from tests.traffic.played_ring import member_now, source_now, tell_collector, write_ring
 from tests.valkey import Valkey
+from vtapweb.access.role import Role
 from vtapweb.traffic.history.backend import Minutes
 from vtapweb.traffic.history.chunks import SqlHistory
 from vtapweb.traffic.history.series import TOTAL, columns_of
-from vtapweb.traffic.models import CollectorAssignment
+from vtapweb.traffic.models import CollectorAssignment, SourceFlow
 from vtapweb.traffic.samples import Origin
 from vtapweb.traffic.store import store
 
@@ -160,6 +163,18 @@ def test_sources_of_another_scope_are_left_out(client: Client, valkey: Valkey) -
     play(mine, sources=[source_now(theirs.source.key, first_ms=1, last_ms=2), source_now(mine.source.key, first_ms=1, last_ms=2)])
     assert [one["nic_key"] for one in get(client, f"collectors/{mine.key}", SUBSCRIPTION)["sources"]] == [mine.source.key]
     assert len(get(client, f"collectors/{mine.key}")["sources"]) == 2
+
+
+def test_a_collector_of_another_scope_has_neither_name_nor_key(client: Client, valkey: Valkey) -> None:
+    """A NIC that was mirrored to where its readers may not look: what arrived of it is theirs, the collector's key is not."""
+    mine, theirs = make_pool(SUBSCRIPTION), make_pool(OTHER, name="ilb-theirs")
+    at = timezone.now()
+    SourceFlow.objects.create(tap_configuration_key="t" * 26, collector_key=theirs.key, nic_key=mine.source.key, first_at=at, last_at=at)
+    told = get(client, f"sources/{mine.source.key}/series", SUBSCRIPTION)["collectors"]
+    assert {one["collector_key"] for one in told} == {mine.key, ""}
+    assert {one["collector_key"] for one in get(client, f"sources/{mine.source.key}/series")["collectors"]} == {mine.key, theirs.key}
+    client.force_login(person(Role.VIEWER, name="limited", subscription_ids=(SUBSCRIPTION,)))
+    assert theirs.key not in client.get(f"/nics/{mine.source.key}").content.decode()
 
 
 @pytest.mark.parametrize("members", [1, 12])

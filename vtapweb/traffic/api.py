@@ -148,7 +148,7 @@ class CollectorSeries(SeriesItem):
 class SourceSeriesOne(Schema):
     """What one collector measured of it."""
 
-    collector_key: str
+    collector_key: str = Field(description="Empty where you may not know the collector.")
     collector_name: str = Field(description="Empty where you may not know it.")
     tap_configuration_key: str
     is_available: bool
@@ -329,7 +329,7 @@ def source_series(request: HttpRequest, nic: str, query: Query[SeriesQuery]) -> 
         is_known = (one.collector_key, nic) in history.series
         is_there = one.has_sources or is_known
         series.append({
-            "collector_key": one.collector_key, "collector_name": one.collector_name, "tap_configuration_key": one.tap_configuration_key,
+            "collector_key": one.told_key, "collector_name": one.collector_name, "tap_configuration_key": one.tap_configuration_key,
             "is_available": is_there, "note": "" if is_there else NOT_HERE if one.is_heard else "nothing reports from its collector",
             "bits_per_s": numbers(bits), "packets_per_s": numbers(packets),
         })  # fmt: skip

@@ -252,7 +252,7 @@ def nic_traffic(scope: Scope, nic_key: str) -> list[NicRoute]:
             f"/collectors/{one.collector_key}" if one.collector_name else "",
             {
                 "url": f"/api/v1/sources/{nic_key}/series",
-                "key": one.collector_key,
+                "key": one.told_key,
                 "mirror": one.tap_configuration_key,
                 "interval_s": one.interval_s or 1,
             },

@@ -30,6 +30,11 @@ class Route:
     first_at: datetime | None
     last_at: datetime | None
 
+    @property
+    def told_key(self) -> str:
+        """The collector's key as this viewer may have it: "" where he may not know the collector."""
+        return self.collector_key if self.collector_name else ""
+
 
 def nic_routes(scope: Scope, nic_key: str) -> list[Route] | None:
     """The mirrors of this NIC, those that are there first; None where the NIC is not there for this viewer.
