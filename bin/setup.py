@@ -25,6 +25,8 @@ LOG = ROOT / ".venv-setup.log"
 VENDOR = ROOT / "static" / "vendor"
 COPY_SCRIPT = "scripts/vendor.mjs"
 NETWORK_TOOLS = {"nft": "nftables", "ip": "iproute2", "tc": "iproute2", "ethtool": "ethtool", "setpriv": "util-linux"}
+PEERS = {"prometheus": "prometheus", "promtool": "prometheus", "victoria-metrics": "victoria-metrics", "vmagent": "victoria-metrics"}
+PEERS_FOLDER = VENV / "peers"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -236,6 +238,32 @@ def set_up_network_tools() -> None:
         say(f"{error}\n{lack}")
 
 
+def set_up_peers() -> None:
+    """The programs that tests let send to us and be asked by us, unpacked beside the environment. Without them those tests fail and say so."""
+    folder = PEERS_FOLDER / "packages"
+    missing = sorted(
+        {package for tool, package in PEERS.items() if shutil.which(tool) is None and not (PEERS_FOLDER / "usr" / "bin" / tool).is_file()}
+    )
+    if not missing:
+        return
+    lack = f"the tests with real senders need the Debian packages {', '.join(missing)} (or their programs on the PATH)."
+    if not has_apt() or shutil.which("dpkg-deb") is None:
+        say(lack)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    env = {**environment(), "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        run("reading Debian's package lists", ["apt-get", "update", "-q"], explain=NETWORK_ADVICE, env=env)
+        for package in missing:
+            fetch = ["sh", "-c", 'cd "$1" && exec apt-get download -q "$2"', "sh", str(folder), package]
+            run(f"fetching {package} for the tests with real senders", fetch, explain=NETWORK_ADVICE, env=env)
+            for archive in folder.glob(f"{package}_*.deb"):
+                run(f"unpacking {archive.name}", ["dpkg-deb", "-x", str(archive), str(PEERS_FOLDER)], explain=NETWORK_ADVICE, env=env)
+                archive.unlink()
+    except SetupError as error:
+        say(f"{error}\n{lack}")
+
+
 def set_up_browser() -> None:
     """Chromium for the browser tests: the machine's, else Debian's package, else Playwright's own download. None at all is an error."""
     if os.environ.get("VTAPWEB_CHROMIUM") or any(shutil.which(name) for name in BROWSERS) or stamp_path("playwright").is_file():
@@ -270,6 +298,7 @@ def main() -> int:
             if purpose == "dev":
                 set_up_browser()
                 set_up_network_tools()
+                set_up_peers()
     except SetupError as error:
         say(str(error))
         return 1

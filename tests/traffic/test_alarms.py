@@ -26,8 +26,9 @@ from vtapweb.traffic.actions.alarms import alarm_acknowledge, alarm_mute, alarm_
 from vtapweb.traffic.actions.deliveries import deliveries_add, deliveries_send
 from vtapweb.traffic.actions.maintenance import maintenance_end, maintenance_plan
 from vtapweb.traffic.actions.webhooks import webhook_add, webhook_remove
-from vtapweb.traffic.delivery import ATTEMPTS, RefusedError, checked_url, reachable_address, secret_of, signature, wait_s
+from vtapweb.traffic.delivery import ATTEMPTS, gate, secret_of, signature, wait_s
 from vtapweb.traffic.models import Alarm, AlarmDelivery, CollectorHealth, CollectorMaintenance, HealthLease, Webhook
+from vtapweb.traffic.outward import RefusedError
 from vtapweb.traffic.selectors.alarms import AlarmFilter, alarm_counts, alarm_events, alarm_view, alarms, handover
 from vtapweb.traffic.selectors.collectors import CollectorFacts, collector_of
 from vtapweb.web.problem import ProblemError
@@ -322,20 +323,20 @@ def test_maintenance_by_the_api(collector: CollectorFacts, client: Client) -> No
 def test_only_named_hosts_may_be_sent_to(url: str, settings: Settings) -> None:
     settings.TRAFFIC_WEBHOOK_HOSTS = ["hooks.example", "10.1.2.0/24"]
     with pytest.raises(RefusedError):
-        checked_url(url)
-    assert checked_url("https://hooks.example/x").hostname == "hooks.example"
-    assert checked_url("https://10.1.2.3/x").hostname == "10.1.2.3"
+        gate().checked_url(url)
+    assert gate().checked_url("https://hooks.example/x").hostname == "hooks.example"
+    assert gate().checked_url("https://10.1.2.3/x").hostname == "10.1.2.3"
     settings.TRAFFIC_WEBHOOK_HOSTS = []
     with pytest.raises(RefusedError, match="is empty"):
-        checked_url("https://hooks.example/x")
+        gate().checked_url("https://hooks.example/x")
 
 
 def test_a_named_host_that_leads_inside_is_refused(settings: Settings) -> None:
     settings.TRAFFIC_WEBHOOK_HOSTS = ["localhost"]
     with pytest.raises(RefusedError, match="not public"):
-        reachable_address("localhost", 443)
+        gate().reachable_address("localhost", 443)
     settings.TRAFFIC_WEBHOOK_HOSTS = ["localhost", "127.0.0.0/8", "::1/128"]
-    assert reachable_address("localhost", 443) in {"127.0.0.1", "::1"}
+    assert gate().reachable_address("localhost", 443) in {"127.0.0.1", "::1"}
 
 
 class Receiver:

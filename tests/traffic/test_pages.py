@@ -202,7 +202,7 @@ def test_the_number_of_queries_does_not_grow(client: Client, valkey: Valkey, dja
     page(client, "/collectors")
     with django_assert_num_queries(18):
         page(client, "/collectors")
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         page(client, f"/collectors/{pool.key}")
 
 

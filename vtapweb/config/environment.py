@@ -18,6 +18,11 @@ def env_list(name: str, default: str) -> list[str]:
     return [part.strip() for part in env(name, default).split(",") if part.strip()]
 
 
+def env_named(prefix: str) -> dict[str, str]:
+    """The values of all variables that begin with `prefix`, by the rest of their names in lower case."""
+    return {name.removeprefix(prefix).lower(): value.strip() for name, value in os.environ.items() if name.startswith(prefix) and value.strip()}
+
+
 def env_flag(name: str) -> bool:
     value = env(name, "").lower()
     if value not in {"", "0", "1", "false", "true", "no", "yes"}:

@@ -13,6 +13,7 @@ from vtapweb.config.environment import (
     env_count,
     env_flag,
     env_list,
+    env_named,
     env_price,
     env_seconds,
     load_dotenv,
@@ -63,6 +64,9 @@ OWNER_TAG = env("VTAPWEB_OWNER_TAG", "owner")
 TRAFFIC_AZURE_MONITOR = env("VTAPWEB_TRAFFIC_AZURE_MONITOR", "1") != "0"
 TRAFFIC_HISTORY_HOURS = env_count("VTAPWEB_TRAFFIC_HISTORY_HOURS", "24")
 TRAFFIC_HISTORY_DAYS = env_count("VTAPWEB_TRAFFIC_HISTORY_DAYS", "30")
+# Servers of Prometheus that may be asked; what signs in there stays in the environment: {name: "bearer TOKEN" or "basic USER:PASSWORD"}.
+TRAFFIC_PROMETHEUS_HOSTS = env_list("VTAPWEB_TRAFFIC_PROMETHEUS_HOSTS", "")
+TRAFFIC_PROMETHEUS_CREDENTIALS = env_named("VTAPWEB_TRAFFIC_PROMETHEUS_CREDENTIAL_")
 # Alarms leave the house only to hosts that are named here, and by e-mail only where a mail server and receivers are.
 TRAFFIC_WEBHOOK_HOSTS = env_list("VTAPWEB_TRAFFIC_WEBHOOK_HOSTS", "")
 TRAFFIC_ALARM_EMAIL_TO = env_list("VTAPWEB_TRAFFIC_ALARM_EMAIL_TO", "") if env("VTAPWEB_EMAIL_HOST", "") else []
@@ -194,6 +198,7 @@ CELERY_BEAT_SCHEDULE = {
     "history_days": {"task": "traffic.merge_history", "schedule": 1800.0, "options": {"expires": 1700}},
     "history_end": {"task": "traffic.trim_history", "schedule": 3600.0, "options": {"expires": 3500}},
     "azure_monitor": {"task": "traffic.read_azure_monitor", "schedule": 60.0, "options": {"expires": 50}},
+    "prometheus": {"task": "traffic.read_prometheus", "schedule": 15.0, "options": {"expires": 14}},
     "deliveries": {"task": "traffic.deliver", "schedule": 15.0, "options": {"expires": 15}},
     "sync": {"task": "inventory.sync_scheduled", "schedule": SYNC_INTERVAL_S, "options": {"expires": SYNC_INTERVAL_S}},
 }

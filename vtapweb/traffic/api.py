@@ -14,6 +14,7 @@ from vtapweb.inventory.api import answer, iso
 from vtapweb.traffic.alarm_api import router as alarm_router
 from vtapweb.traffic.history.reading import History, read_history
 from vtapweb.traffic.history.series import SOURCE_COLUMNS, TOTAL, Grid
+from vtapweb.traffic.pulling.shown import asked_lines
 from vtapweb.traffic.selectors.sources import nic_routes
 from vtapweb.traffic.showing import Shown, ShownSource, collector_shown, collectors_shown, sources_shown
 from vtapweb.traffic.times import grid_of
@@ -118,7 +119,19 @@ class SourceItem(Schema):
     last_packet_at: datetime | None
 
 
+class AskedItem(Schema):
+    """A source that we ask for the collector's numbers, and how the last question went."""
+
+    origin: str = Field(description="azure_monitor or prometheus.")
+    what: str = Field(description="What is asked for, in words.")
+    asked_at: datetime | None
+    told_at: datetime | None = Field(description="When numbers came for the last time.")
+    lag_s: float | None = Field(description="How late the newest one was; null: none came.")
+    problem: str = Field(description="Why none came the last time; empty: they did.")
+
+
 class CollectorDetail(CollectorItem):
+    asked: list[AskedItem]
     sources: list[SourceItem] | None = Field(description="The busiest first; null: see sources_note.")
     sources_hidden: int = Field(description="So many more are NICs that you may not read.")
     sources_note: str
@@ -282,7 +295,15 @@ def collectors_get(request: HttpRequest, key: str) -> HttpResponse:
     sources = sources_shown(viewer_of(request).scope, one)
     note = "" if sources is not None else NOT_HERE if one.now else "nothing reports from this collector"
     shown = None if sources is None else [source_item(source) for source in sources.items]
-    return answer({**collector_item(one), "sources": shown, "sources_hidden": sources.hidden_count if sources else 0, "sources_note": note})
+    asked = [
+        {
+            "origin": line.note.origin, "what": line.note.what, "asked_at": iso(line.asked_at), "told_at": iso(line.told_at),
+            "lag_s": line.note.lag_s, "problem": line.note.problem,
+        }
+        for line in asked_lines(viewer_of(request).scope, one.facts)
+    ]  # fmt: skip
+    hidden = sources.hidden_count if sources else 0
+    return answer({**collector_item(one), "sources": shown, "sources_hidden": hidden, "sources_note": note, "asked": asked})
 
 
 def _grid(query: SeriesQuery, finest_s: float | None = None) -> tuple[Grid, float]:

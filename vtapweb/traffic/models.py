@@ -63,6 +63,42 @@ class CollectorToken(models.Model):
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
+class PrometheusSource(models.Model):
+    """A Prometheus that is asked for the numbers of one collector, or of one member. What signs in is in the environment, as `credential`."""
+
+    destination_key = models.CharField(max_length=KEY_LENGTH)
+    destination_id = models.TextField()
+    subscription_id = models.CharField(max_length=SUBSCRIPTION_ID_LENGTH)  # of the destination: who may see and change it
+    member_key = models.CharField(max_length=KEY_LENGTH, default="", blank=True)  # the NIC of one machine, "" for all of them
+    member_id = models.TextField(default="", blank=True)
+    base_url = models.TextField()
+    credential = models.CharField(max_length=100, default="", blank=True)  # "" for none
+    selector = models.TextField(default="", blank=True)  # label matchers, as they stand between braces
+    octets_query = models.TextField(default="", blank=True)  # octets per second by an expression of its own, instead of the selector
+    packets_query = models.TextField(default="", blank=True)
+    interval_s = models.PositiveIntegerField()
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(name="traffic_prometheus_whole", condition=~Q(destination_key="") & ~Q(base_url="")),
+            models.CheckConstraint(name="traffic_prometheus_asks", condition=~Q(selector="") | ~Q(octets_query="")),
+            models.CheckConstraint(name="traffic_prometheus_every", condition=Q(interval_s__gte=1, interval_s__lte=3600)),
+            models.CheckConstraint(name="traffic_prometheus_sub_lower", condition=Q(subscription_id=Lower("subscription_id"))),
+        ]
+        indexes = [models.Index(fields=["destination_key"], name="traffic_prometheus_dk_ix")]
+
+    def __str__(self) -> str:
+        return f"{self.base_url} for {name_in(self.member_id or self.destination_id)}"
+
+    @property
+    def member_name(self) -> str:
+        """The member's NIC, "" for all."""
+        return name_in(self.member_id)
+
+
 # -- health: what is wrong, who has it, when it ended
 
 

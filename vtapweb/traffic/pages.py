@@ -16,6 +16,7 @@ from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import VirtualNetworkTap
 from vtapweb.inventory.receiving import chunks, present
 from vtapweb.traffic.models import Alarm
+from vtapweb.traffic.pulling.shown import asked_lines
 from vtapweb.traffic.samples import SATURATION, MemberNow
 from vtapweb.traffic.selectors.collectors import MemberFacts
 from vtapweb.traffic.selectors.sources import Route, nic_routes
@@ -294,6 +295,7 @@ def collector(request: ViewerRequest, key: str) -> HttpResponse:
         "source_count": len(sources.items) if sources else 0,
         "hidden_sources": sources.hidden_count if sources else 0,
         "alarms": alarms_of(scope, key) if one.facts.is_in_scope else [],
+        "asked": asked_lines(scope, one.facts),
         "may_set": request.viewer.may(Role.ADMIN),
         "may_token": request.viewer.may(Role.OPERATOR),
     }

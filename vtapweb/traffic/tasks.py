@@ -9,6 +9,7 @@ from django.utils import timezone
 from vtapweb.traffic.actions import history
 from vtapweb.traffic.actions.azure_monitor import azure_monitor_read
 from vtapweb.traffic.actions.deliveries import deliveries_send
+from vtapweb.traffic.actions.prometheus import prometheus_read
 from vtapweb.traffic.store import store
 
 
@@ -37,3 +38,8 @@ def deliver() -> None:
 def read_azure_monitor() -> None:
     if settings.TRAFFIC_AZURE_MONITOR:
         azure_monitor_read(store(), now_s=time.time())
+
+
+@shared_task(name="traffic.read_prometheus", time_limit=57)
+def read_prometheus() -> None:
+    prometheus_read(store(), now_s=time.time())

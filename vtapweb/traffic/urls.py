@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from vtapweb.traffic import agent_page, alarm_pages, pages
+from vtapweb.traffic import agent_page, alarm_pages, pages, prometheus_page
 
 COLLECTOR = r"^collectors/(?P<key>[a-z2-7]{26})"
 
@@ -21,5 +21,8 @@ urlpatterns: list[URLPattern] = [
     re_path(rf"{COLLECTOR}/agent$", agent_page.agent, name="traffic_agent"),
     re_path(rf"{COLLECTOR}/agent/(?P<pk>[0-9]{{1,18}})/rotate$", agent_page.rotate, name="traffic_agent_rotate"),
     re_path(rf"{COLLECTOR}/agent/(?P<pk>[0-9]{{1,18}})/revoke$", agent_page.revoke, name="traffic_agent_revoke"),
+    re_path(rf"{COLLECTOR}/prometheus$", prometheus_page.sources, name="traffic_prometheus"),
+    re_path(rf"{COLLECTOR}/prometheus/(?P<pk>[0-9]{{1,18}})$", prometheus_page.source, name="traffic_prometheus_edit"),
+    re_path(rf"{COLLECTOR}/prometheus/(?P<pk>[0-9]{{1,18}})/remove$", prometheus_page.remove, name="traffic_prometheus_remove"),
     re_path(r"^agent/(?P<name>vtap_agent\.py|install\.sh)$", agent_page.download, name="traffic_agent_download"),
 ]

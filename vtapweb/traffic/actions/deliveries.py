@@ -7,8 +7,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from vtapweb.events.jobs import enqueue_on_commit
-from vtapweb.traffic.delivery import NotSentError, RefusedError, mail_send, secret_of, wait_s, webhook_send
+from vtapweb.traffic.delivery import mail_send, secret_of, wait_s, webhook_send
 from vtapweb.traffic.models import Alarm, AlarmDelivery, Webhook
+from vtapweb.traffic.outward import NotSentError, RefusedError
 
 CLAIM = timedelta(minutes=1)
 RANK = {Alarm.Severity.NOTICE.value: 1, Alarm.Severity.WARNING.value: 2, Alarm.Severity.ALARM.value: 3}

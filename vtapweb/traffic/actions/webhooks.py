@@ -12,8 +12,9 @@ from vtapweb.access.guards import role_check
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
 from vtapweb.domain.plain_text import storable
-from vtapweb.traffic.delivery import RefusedError, checked_url, secret_of
+from vtapweb.traffic.delivery import gate, secret_of
 from vtapweb.traffic.models import Alarm, Webhook
+from vtapweb.traffic.outward import RefusedError
 from vtapweb.web.problem import ProblemError
 
 
@@ -35,7 +36,7 @@ def webhook_add(
     if least_severity not in Alarm.Severity.values:
         raise ValidationError("Notice, warning or alarm.", code="least_severity")
     try:
-        parts = checked_url(url)
+        parts = gate().checked_url(url)
     except RefusedError as refusal:
         raise ValidationError(str(refusal), code="url") from refusal
     row = Webhook.objects.create(

@@ -21,7 +21,8 @@ _U64: Final = 2**64 - 1
 
 # Loopback, tunnels, bridges and containers show frames that a device below them has shown before. `enP…` is the virtual function that Azure's
 # accelerated networking puts under eth0, which counts its frames too.
-_INNER_DEVICE = re.compile(r"^(?:lo|veth|docker|br-|virbr|cni|flannel|cali|vxlan|tun|tap|wg|dummy|ifb|enP)")
+INNER_DEVICES: Final = "lo|veth|docker|br-|virbr|cni|flannel|cali|vxlan|tun|tap|wg|dummy|ifb|enP"
+_INNER_DEVICE = re.compile(f"^(?:{INNER_DEVICES})")
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9._:@-]+")
 
 

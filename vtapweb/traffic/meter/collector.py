@@ -132,6 +132,10 @@ class Collector:
             one.age(now)
         if any(not one.is_stale for one in better):
             return 0
+        if not sample.points:
+            if RANK[sample.origin]:
+                self.members.pop(sample.member, None)  # nobody asks it any more
+            return 0
         member = self._member(sample.member, sample.origin, sample.interval_s, now)
         if RANK[sample.origin]:
             self._fallbacks.add(sample.member)

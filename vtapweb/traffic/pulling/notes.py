@@ -11,6 +11,7 @@ from vtapweb.traffic.samples import Origin
 from vtapweb.traffic.store import NoStoreError, store
 
 AZURE_MONITOR: Final = "azure_monitor"
+PROMETHEUS: Final = "prometheus"
 
 
 class Note(msgspec.Struct, array_like=True, frozen=True):
