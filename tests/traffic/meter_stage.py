@@ -104,10 +104,10 @@ def address_of(name: str) -> str:
 class Stage:
     """At a whole wall second agents send; `tick` lets the second pass, with the meter's tick 0.3 s into it."""
 
-    def __init__(self, valkey: Valkey) -> None:
+    def __init__(self, valkey: Valkey, clock: Clock | None = None) -> None:
         self.valkey = valkey
         self.client = redis.Redis.from_url(valkey.url)
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.tables = Tables()
         self.service = self.another()
         assert self.service.acquire()

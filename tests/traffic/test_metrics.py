@@ -12,7 +12,7 @@ from tests.traffic.alarms import make_alarm
 from tests.traffic.estate import make_pool
 from tests.traffic.played_ring import member_now, tell_collector
 from tests.valkey import Valkey
-from vtapweb.traffic.keys import METER, STORED
+from vtapweb.traffic.keys import METER, METER_COUNTS, STORED
 from vtapweb.traffic.metrics import traffic_gauges
 from vtapweb.traffic.models import HealthLease
 from vtapweb.traffic.samples import MeterNow, encode
@@ -37,6 +37,7 @@ def test_what_arrives_and_how_old_it_is(valkey: Valkey) -> None:
     member = member_now(arrived_ms=NOW_MS - 2_000)
     tell_collector(client, pool.key, member, inner_bits_per_s=8e6, wire_bits_per_s=9e6, packets_per_s=1e3, drops_per_s=2.0)
     client.set(METER, encode(MeterNow(1, NOW_MS - 500, NOW_MS - 60_000, 1, 1)))
+    client.hset(METER_COUNTS, mapping={"lag_seconds": 1.5, "rings_waiting": 3, "lease_lapsed_total": 2})
     client.set(STORED, int((NOW - timedelta(seconds=70)).timestamp()))
     told = figures()
     assert math.isnan(told.pop("vtapweb_watch_judgement_age_seconds"))
@@ -45,6 +46,7 @@ def test_what_arrives_and_how_old_it_is(valkey: Valkey) -> None:
         "vtapweb_collector_drops_per_second": 2, "vtapweb_collector_sample_age_seconds": 2, "vtapweb_collector_members_reporting": 1,
         "vtapweb_collector_members": 2, "vtapweb_collector_capacity_bits_per_second": 25e9, "vtapweb_meter_tick_age_seconds": 0.5,
         "vtapweb_meter_samples_kept": 0, "vtapweb_history_age_seconds": 70, "vtapweb_alarms_open": 0, "vtapweb_alarms_untaken": 0,
+        "vtapweb_meter_lag_seconds": 1.5, "vtapweb_meter_rings_waiting": 3, "vtapweb_meter_lease_lapsed_total": 2,
     }  # fmt: skip
 
 

@@ -4,15 +4,18 @@ Whoever may read /metrics may read all of it: the figures are of every subscript
 """
 
 import math
+from collections.abc import Iterator
 from datetime import datetime
 from typing import cast
 
 import redis
 from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from vtapweb.domain.scope import Scope
 from vtapweb.traffic.capacity import capacities_of
-from vtapweb.traffic.keys import METER, SAMPLES, STORED
+from vtapweb.traffic.keys import METER, METER_COUNTS, SAMPLES, STORED
 from vtapweb.traffic.models import Alarm, HealthLease
 from vtapweb.traffic.samples import CollectorNow, decode_meter
 from vtapweb.traffic.selectors.collectors import collectors_of
@@ -29,7 +32,7 @@ RATES = (
 
 
 def traffic_gauges(registry: CollectorRegistry, *, now: datetime) -> None:
-    """Adds the figures to `registry`. NaN is not known. About 13 queries and three calls of Redis. Raises DatabaseError."""
+    """Adds the figures to `registry`. NaN is not known. About 13 queries and five calls of Redis. Raises DatabaseError."""
     collectors = collectors_of(Scope.everything())
     live = now_of((one.key for one in collectors), at=now)
     capacities = capacities_of(Scope.everything(), collectors)
@@ -78,6 +81,7 @@ def _meter(registry: CollectorRegistry, now: datetime) -> None:
         client = store()
         meter, mark = cast("bytes | None", client.get(METER)), cast("bytes | None", client.get(STORED))
         length = client.xlen(SAMPLES)
+        counts = cast("dict[bytes, bytes]", client.hgetall(METER_COUNTS))
     except (NoStoreError, redis.RedisError):
         for gauge in (tick, waiting, stored):
             gauge.set(math.nan)
@@ -85,6 +89,21 @@ def _meter(registry: CollectorRegistry, now: datetime) -> None:
     tick.set(max(0.0, now.timestamp() - decode_meter(meter).at_ms / 1000) if meter is not None else math.nan)
     waiting.set(length)
     stored.set(now.timestamp() - int(mark) if mark is not None else math.nan)
+    registry.register(_MeterCounts({name.decode(): float(value) for name, value in counts.items()}))
+
+
+class _MeterCounts(Collector):
+    """What the meter counts of itself, see meter.service.Service.counts; nothing while no meter works."""
+
+    def __init__(self, counts: dict[str, float]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        for name, value in self._counts.items():
+            if name.endswith("_total"):
+                yield CounterMetricFamily(f"vtapweb_meter_{name}", "Since the meter began; see docs/operations.md", value)
+            else:
+                yield GaugeMetricFamily(f"vtapweb_meter_{name}", "At the last tick; see docs/operations.md", value)
 
 
 def _age_s(found: CollectorNow | None, now: datetime) -> float:

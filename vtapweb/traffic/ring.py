@@ -174,16 +174,28 @@ class Ring:
     def read_rows(self, client: "redis.Redis", seconds: range) -> "dict[int, array[float]]":
         """The rows of these seconds as they were last written, in today's form; one that was never written is absent. Raises redis.RedisError."""
         packed = cast("bytes | None", client.get(_head_key(self.collector_key)))
-        octets = cast("bytes | None", client.get(_rows_key(self.collector_key))) if packed else None
-        if packed is None or octets is None:
+        if packed is None or not seconds:
             return {}
-        return {second: row for second, row in self._widened(octets, _head.decode(packed).capacity) if second in seconds}
+        capacity = _head.decode(packed).capacity
+        stride = (capacity + 1) * _WORD
+        runs = _runs(seconds) if len(seconds) < ROWS else [(0, ROWS - 1)]
+        with client.pipeline(transaction=False) as pipe:
+            for first, last in runs:
+                pipe.getrange(_rows_key(self.collector_key), first * stride, (last + 1) * stride - 1)
+            octets = b"".join(pipe.execute())
+        return {second: row for second, row in self._widened(octets, capacity) if second in seconds}
 
     def _widened(self, octets: bytes, capacity: int) -> "list[tuple[int, array[float]]]":
         stride = capacity + 1
         stamps, values = _stamps(octets, stride), _floats(octets)
         more = array("f", [NAN]) * (self.capacity - capacity)
         return [(stamp, values[at * stride + 1 : (at + 1) * stride] + more) for at, stamp in enumerate(stamps) if stamp]
+
+    def octets_of(self, count: int) -> int:
+        """About how much `write` will send and read for so many rows."""
+        stride = (self.capacity + 1) * _WORD
+        head = sum(map(len, self._names)) if self._is_head_new or self._is_wider else 0
+        return count * stride + head + (2 * ROWS * stride if self._is_wider else 0)
 
     def write(self, client: "redis.Redis", pipe: "redis.client.Pipeline", rows: "Mapping[int, array[float]]", *, now_s: int) -> None:
         """Put these rows, and the head where it changed, into the transaction `pipe`. Reads from `client` only where the ring grew wider.

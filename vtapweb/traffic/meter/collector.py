@@ -4,6 +4,8 @@ from array import array
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import redis
+
 from vtapweb.domain.attribution import UNKNOWN, Attributed, Attribution
 from vtapweb.domain.rates import Flow, Outcome
 from vtapweb.traffic.meter.member import Covered, Member, Rates, mean_since
@@ -274,6 +276,30 @@ class Collector:
     def row(self, second: int) -> "array[float]":
         """The row to write: nothing is known of a second that lacks a member."""
         return self.ring.new_row() if second in self.torn else self.rows[second]
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are rows that the ring lacks."""
+        return bool(self.new_s or self.late_rows)
+
+    def merge_late_rows(self, client: "redis.Redis") -> None:
+        """Seconds that were written long ago get what has only now been told of them. Raises redis.RedisError."""
+        if not self.late_rows:
+            return
+        before = self.ring.read_rows(client, range(min(self.late_rows), max(self.late_rows) + 1))
+        for second, row in self.late_rows.items():
+            whole = before.get(second)
+            if whole is None:
+                whole = self.ring.new_row()
+            merged(whole, row)
+            self.rows[second] = whole
+            self.new_s.add(second)
+        self.late_rows.clear()
+
+    def written(self, now: Moment) -> None:
+        """The ring has all rows."""
+        self.new_s.clear()
+        self.ring.written(now_s=now.wall_s)
 
     def tidy(self, now: Moment) -> None:
         """Once in a while: forget rows that are complete, and members that are gone; keep the columns of those that are there."""

@@ -22,7 +22,7 @@ TABLE_AGAIN_EVERY: Final = 600  # ticks: long before it is forgotten
 
 @dataclass(slots=True)
 class Told:
-    """What one tick has to write, packed. Rows are left with their collectors until `Meter.written`."""
+    """What one tick has to write, packed. Rows of the rings are left with their collectors."""
 
     seq: int
     meter: bytes
@@ -32,7 +32,6 @@ class Told:
     table_number: int
     table: bytes | None
     gone: list[str]
-    dirty: list[Collector]
     boots: dict[str, str]
     boots_gone: list[str]
     covered: dict[str, int]
@@ -61,6 +60,7 @@ class Meter:
         self.started_ms = now.wall_ms
         self.is_dropping_rings = False
         self._ring_of = ring_of
+        self._mirrors_of: dict[str, list[tuple[int, str]]] = {}  # by collector: place in the table, key; together, as their sources lie in memory
         self._seq = 0
         self._table = 0
         self._told_table: Table | None = None
@@ -122,6 +122,10 @@ class Meter:
     def use(self, attribution: Attribution, now: Moment) -> None:
         """The inventory changed: every source may have another name."""
         self.attribution = attribution
+        self._mirrors_of = {}
+        for place, mirror in enumerate(attribution.mirrors):
+            if mirror.key in attribution.seen_mirrors:
+                self._mirrors_of.setdefault(mirror.collector_key, []).append((place, mirror.key))
         for collector in self.collectors.values():
             collector.rename(attribution, now)
         self._is_table_new = True
@@ -168,19 +172,14 @@ class Meter:
             table_number=self._table,
             table=table,
             gone=sorted(self._gone),
-            dirty=[one for one in self.collectors.values() if one.new_s or one.late_rows],
             boots=self._new_boots,
             boots_gone=sorted(self._boots_gone),
             covered=self._new_covered,
             unexplained=unexplained,
         )
 
-    def written(self, told: Told, now: Moment) -> None:
-        """What the tick told has been written."""
-        for collector in told.dirty:
-            collector.new_s.clear()
-            collector.late_rows.clear()
-            collector.ring.written(now_s=now.wall_s)
+    def was_told(self, told: Told) -> None:
+        """What the tick told has been written, and the rings were dropped if that was asked for."""
         for name in told.boots_gone:
             self._boots.pop(name, None)
         self._new_boots, self._boots_gone, self._new_covered = {}, set(), {}
@@ -188,7 +187,10 @@ class Meter:
         self._is_table_new = False
         if told.table is not None:
             self._table_at = told.seq
-        self.is_dropping_rings = False
+        if self.is_dropping_rings:
+            for collector in self.collectors.values():
+                collector.ring.renew()
+            self.is_dropping_rings = False
 
     def asked(self, unexplained: list[tuple[str, str]]) -> None:
         """A sync was asked for because of these sources."""
@@ -219,11 +221,9 @@ class Meter:
     def _packed_tick(self, known: dict[str, CollectorNow], now: Moment) -> bytes:
         table = self._told_table or Table([], [])
         mirror_bits, mirror_packets = array("f", [NAN]) * len(table.mirrors), array("f", [NAN]) * len(table.mirrors)
-        seen = self.attribution.seen_mirrors
-        for place, mirror in enumerate(self.attribution.mirrors):
-            collector = self.collectors.get(mirror.collector_key)
-            if collector is not None and mirror.key in seen:
-                bits, packets = collector.mirror_rates(mirror.key)
+        for collector_key, collector in self.collectors.items():
+            for place, mirror_key in self._mirrors_of.get(collector_key, ()):
+                bits, packets = collector.mirror_rates(mirror_key)
                 if bits is not None and packets is not None:
                     mirror_bits[place], mirror_packets[place] = bits, packets
         collector_bits, collector_packets = array("f"), array("f")

@@ -1,6 +1,7 @@
 """The right to write what the meter knows: one holder, told apart by a fence. Redis decides, not the holder's clock.
 
-Rule: everything is written in one transaction that fails where the lease is not ours any more (WATCH), so two meters never write.
+Rule 1: everything is written in transactions that fail where somebody else had the lease since (WATCH), so two meters never write. Rule 2: a lease
+that ran out while its holder was busy, and that nobody took, is simply his again: the fence tells.
 """
 
 import os
@@ -20,12 +21,13 @@ class LeaseLostError(Exception):
 
 
 class Lease:
-    """`fence` is 0 before the first time it was ours."""
+    """`fence` is 0 before the first time it was ours; `lapsed_count` says how often it ran out and was still ours."""
 
     def __init__(self, client: "redis.Redis", *, lease_ms: int = LEASE_MS) -> None:
         self._client = client
         self._lease_ms = lease_ms
         self.fence = 0
+        self.lapsed_count = 0
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     @property
@@ -53,15 +55,27 @@ class Lease:
         return is_unbroken
 
     def begin(self, pipe: "redis.client.Pipeline") -> None:
-        """Open the transaction `pipe`: it will be carried out only if the lease is ours until then, and renews it.
+        """Open the transaction `pipe`: it will be carried out only if nobody else had the lease until then, and renews it.
 
         Raises LeaseLostError and redis.RedisError; `pipe.execute()` may raise redis.WatchError, which says the same.
         """
-        pipe.watch(METER_LEASE)  # type: ignore[no-untyped-call] # of redis-py
-        if pipe.get(METER_LEASE) != self._value:
+        pipe.watch(METER_LEASE, METER_FENCE)  # type: ignore[no-untyped-call] # of redis-py
+        holder, fence = cast("list[bytes | None]", pipe.mget(METER_LEASE, METER_FENCE))
+        if holder is None and fence == str(self.fence).encode():
+            self.lapsed_count += 1
+        elif holder != self._value:
             raise LeaseLostError
         pipe.multi()
-        pipe.pexpire(METER_LEASE, self._lease_ms)
+        pipe.set(METER_LEASE, self._value, px=self._lease_ms)
+
+    def keep(self) -> None:
+        """Renew it between two pieces of work. Raises LeaseLostError and redis.RedisError."""
+        with self._client.pipeline(transaction=True) as pipe:
+            self.begin(pipe)
+            try:
+                pipe.execute()
+            except redis.WatchError as error:
+                raise LeaseLostError from error
 
     def release(self) -> None:
         """So that the next one need not wait. Raises redis.RedisError."""

@@ -1,7 +1,8 @@
-"""The meter's wires: reads the stream, ticks at 0.30 s of each wall second, writes everything in one fenced transaction.
+"""The meter's wires: reads the stream, ticks at 0.30 s of each wall second, writes everything in fenced transactions.
 
 Without Redis it waits and keeps what it knows. Of two meters one writes, the other stands by. A wall clock that jumps is noticed by the
-monotonic one.
+monotonic one. However much there is to do, it is done in pieces: between two of them the lease is renewed, and what a second has no time for (rings
+that grow wider, samples of a long stall) goes on in the next one.
 """
 
 import threading
@@ -13,7 +14,7 @@ import redis
 import structlog
 
 from vtapweb.traffic import keys
-from vtapweb.traffic.meter.collector import merged
+from vtapweb.traffic.meter.collector import Collector
 from vtapweb.traffic.meter.engine import Meter, Told
 from vtapweb.traffic.meter.lease import LEASE_MS, Lease, LeaseLostError
 from vtapweb.traffic.meter.moment import Moment, moment
@@ -23,7 +24,11 @@ from vtapweb.traffic.samples import decode_collector, decode_sample
 
 TICK_AT_MS: Final = 300  # of the wall second: agents send at whole seconds and a little
 LEAST_BETWEEN_TICKS_MS: Final = 500
-READ_COUNT: Final = 1_000
+READ_COUNT: Final = 250
+CATCH_UP_MS: Final = 1_500  # a tick that is due waits so long for samples that lie there already
+RENEW_MS: Final = LEASE_MS // 4
+RINGS_OCTETS: Final = 4 * 1024 * 1024  # about so much of the rings goes into one transaction
+READ_RESERVE_MS: Final = 200  # of each second: then rings that were not written yet wait for the next tick
 BATCH_PAUSE_S: Final = 0.02  # lets a few samples gather
 TRY_AGAIN_S: Final = 0.5
 STANDBY_S: Final = 1.0
@@ -47,6 +52,9 @@ class Service:
         self._difference_ms: int | None = None
         self._due_mono_ms = 0
         self._last_read_mono_ms = 0
+        self._renewed_mono_ms = 0
+        self._is_behind = False
+        self._rings_waiting = 0
         self.meter: Meter | None = None
         self.position = "0-0"
 
@@ -82,11 +90,20 @@ class Service:
     def turn(self) -> None:
         """Read what has come until the next tick is due, then tick. Raises redis.RedisError, LeaseLostError."""
         while (wait_ms := self.until_tick_ms()) > 0 and not self._is_over.is_set():
-            if self.read(block_ms=wait_ms):
+            count = self.read(block_ms=wait_ms)
+            if 0 < count < READ_COUNT:
                 self._is_over.wait(min(BATCH_PAUSE_S, max(self.until_tick_ms(), 0) / 1000))
-        while self.read(block_ms=None) >= READ_COUNT:
-            continue
+        self.catch_up()
         self.tick()
+
+    def catch_up(self) -> None:
+        """Take what lies in the stream already, for a bounded time: after a stall ticks go on while it is worked off."""
+        give_up_ms = self.now().mono_ms + CATCH_UP_MS
+        self._is_behind = True
+        while self._is_behind and not self._is_over.is_set():
+            self._is_behind = self.read(block_ms=None) >= READ_COUNT
+            if self.now().mono_ms >= give_up_ms:
+                break
 
     def until_tick_ms(self) -> int:
         """How long until the next tick; 0 when it is due or overdue."""
@@ -129,10 +146,19 @@ class Service:
         self.meter.go_on(seq=int(state.pop("seq", "0")), table=int(state.pop("table", "0")))
         self._remember({name: int(value) for name, value in state.items()}, now)
         with self._client.pipeline(transaction=True) as pipe:
-            self._lease.begin(pipe)
+            self._begin(pipe)
             pipe.delete(keys.BOOTS)
             self._execute(pipe)
         return True
+
+    def _begin(self, pipe: "redis.client.Pipeline") -> None:
+        self._lease.begin(pipe)
+        self._renewed_mono_ms = self._clock().mono_ms
+
+    def _keep_lease(self, now: Moment) -> None:
+        if not 0 <= now.mono_ms - self._renewed_mono_ms < RENEW_MS:
+            self._lease.keep()
+            self._renewed_mono_ms = now.mono_ms
 
     def _remember(self, covered: dict[str, int], now: Moment) -> None:
         """Who was there when the last meter ended, so that whoever stays silent is seen to be."""
@@ -177,6 +203,7 @@ class Service:
         elif now.mono_ms - self._last_read_mono_ms > SILENT_MS:
             self._last_read_mono_ms = now.mono_ms
             self._find_stream()
+        self._keep_lease(self.now())
         return len(entries)
 
     def _take(self, meter: Meter, octets: bytes, now: Moment) -> None:
@@ -210,39 +237,22 @@ class Service:
             meter.use(attribution, now)
         self._plan_tick(now)
         told = meter.tick(now)
-        self._merge_late_rows(meter)
+        waiting = sorted((one for one in meter.collectors.values() if one.has_news), key=_oldest_news)
         with self._client.pipeline(transaction=True) as pipe:
-            self._lease.begin(pipe)
-            self._write(pipe, meter, told, now)
+            self._begin(pipe)
+            self._tell(pipe, meter, told, now)
+            if not waiting:
+                self._note_position(pipe)
             self._execute(pipe)
-        meter.written(told, now)
+        meter.was_told(told)
+        self._rings_waiting = self._write_rings(waiting, now)
         if told.unexplained and self._client.set(keys.SYNC_ASKED, b"1", nx=True, ex=ASK_FOR_SYNC_EVERY_S):
             meter.asked(told.unexplained)
             self._tables.ask_for_sync()
 
-    def _merge_late_rows(self, meter: Meter) -> None:
-        """Seconds that were written long ago get what has only now been told of them."""
-        for collector in meter.collectors.values():
-            if collector.late_rows:
-                seconds = range(min(collector.late_rows), max(collector.late_rows) + 1)
-                before = {} if meter.is_dropping_rings else collector.ring.read_rows(self._client, seconds)
-                for second, row in collector.late_rows.items():
-                    whole = before.get(second)
-                    if whole is None:
-                        whole = collector.ring.new_row()
-                    merged(whole, row)
-                    collector.rows[second] = whole
-                    collector.new_s.add(second)
-                collector.late_rows.clear()
-
-    def _write(self, pipe: "redis.client.Pipeline", meter: Meter, told: Told, now: Moment) -> None:
+    def _tell(self, pipe: "redis.client.Pipeline", meter: Meter, told: Told, now: Moment) -> None:
         if meter.is_dropping_rings:
             drop_rings(pipe, meter.collectors)
-            for collector in meter.collectors.values():
-                collector.ring.renew()
-        for collector in told.dirty:
-            rows = {second: collector.row(second) for second in sorted(collector.new_s)}
-            collector.ring.write(self._client, pipe, rows, now_s=now.wall_s)
         if told.now:
             pipe.hset(keys.NOW, mapping=cast("Any", told.now))
         if told.sources:
@@ -254,15 +264,44 @@ class Service:
             pipe.hdel(keys.BOOTS, *told.boots_gone)
         if told.boots:
             pipe.hset(keys.BOOTS, mapping=cast("Any", told.boots))
-        pipe.hset(keys.METER_STATE, mapping=cast("Any", {"position": self.position, "table": told.table_number, "seq": told.seq, **told.covered}))
+        pipe.hset(keys.METER_STATE, mapping=cast("Any", {"table": told.table_number, "seq": told.seq, **told.covered}))
         if told.table is not None:
             pipe.set(f"{keys.TABLE}{told.table_number}", told.table, ex=keys.TABLE_KEPT_S)
-        pipe.hset(keys.METER_COUNTS, mapping=cast("Any", self.counts(meter)))
+        pipe.hset(keys.METER_COUNTS, mapping=cast("Any", self.counts(meter, now)))
         pipe.expire(keys.METER_COUNTS, keys.METER_KEPT_S)
         pipe.set(keys.METER, told.meter, ex=keys.METER_KEPT_S)
         pipe.publish(keys.RATES, told.tick)
 
-    def counts(self, meter: Meter) -> dict[str, int]:
+    def _write_rings(self, waiting: list[Collector], now: Moment) -> int:
+        """The rows that are new, in pieces, until it is time to read again; at least one piece. Returns how many collectors' rows wait still."""
+        done = 0
+        while done < len(waiting):
+            piece, octets = [], 0
+            for one in waiting[done:]:
+                one.merge_late_rows(self._client)
+                octets += one.ring.octets_of(len(one.new_s))
+                piece.append(one)
+                if octets > RINGS_OCTETS:
+                    break
+            done += len(piece)
+            with self._client.pipeline(transaction=True) as pipe:
+                self._begin(pipe)
+                for one in piece:
+                    one.ring.write(self._client, pipe, {second: one.row(second) for second in sorted(one.new_s)}, now_s=now.wall_s)
+                if done == len(waiting):
+                    self._note_position(pipe)
+                self._execute(pipe)
+            for one in piece:
+                one.written(now)
+            if self._clock().mono_ms > self._due_mono_ms - READ_RESERVE_MS:
+                break
+        return len(waiting) - done
+
+    def _note_position(self, pipe: "redis.client.Pipeline") -> None:
+        """Everything that was read up to here has been written."""
+        pipe.hset(keys.METER_STATE, "position", self.position)
+
+    def counts(self, meter: Meter, now: Moment) -> dict[str, float]:
         """For /metrics: names and numbers, some of which only grow until the meter ends."""
         counts = meter.counts
         members = [member.rates for collector in meter.collectors.values() for member in collector.members.values()]
@@ -274,6 +313,9 @@ class Service:
             "samples_lost_total": sum(one.lost_count for one in members),
             "counter_resets_total": sum(one.reset_count for one in members),
             "ticks_total": counts.ticks,
+            "lag_seconds": max(now.wall_ms - _id(self.position)[0], 0) / 1000 if self._is_behind else 0.0,
+            "rings_waiting": self._rings_waiting,
+            "lease_lapsed_total": self._lease.lapsed_count,
             "collectors": len(meter.collectors),
             "members": len(members),
             **meter.source_counts(),
@@ -291,6 +333,10 @@ def entries_of(answer: Any) -> list[tuple[str, bytes]]:
             for position, fields in entry if isinstance(entry, list) else (entry,):
                 found.append((position.decode(), fields.get(keys.FIELD.encode(), b"")))
     return found
+
+
+def _oldest_news(collector: Collector) -> int:
+    return min((*collector.new_s, *collector.late_rows))
 
 
 def _id(position: str) -> tuple[int, int]:

@@ -33,6 +33,7 @@ class Tables:
         self._not_before = 0.0
         self._is_sync_wanted = threading.Event()
         self._is_over = threading.Event()
+        self._has_looked = threading.Event()
         self._thread: threading.Thread | None = None
         self.is_database_away = False
 
@@ -40,8 +41,13 @@ class Tables:
         self._thread = threading.Thread(target=self._run, name="tables", daemon=True)
         self._thread.start()
 
+    def wait_for_first(self, *, within_s: float) -> None:
+        """Returns when the inventory was looked at once, readable or not: rings whose sources have names from the start stay half as wide."""
+        self._has_looked.wait(within_s)
+
     def stop(self) -> None:
         self._is_over.set()
+        self._has_looked.set()
         if self._thread is not None:
             self._thread.join(5)
 
@@ -80,6 +86,7 @@ class Tables:
     def _run(self) -> None:
         while not self._is_over.is_set():
             self.look_if_possible(mono_s=time.monotonic())
+            self._has_looked.set()
             if self.is_database_away:
                 connection.close()
             self._is_over.wait(LOOK_EVERY_S)

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from typing import Any
+from typing import Any, Final
 
 import redis
 from django.conf import settings
@@ -11,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from vtapweb.traffic.meter.service import Service
 from vtapweb.traffic.meter.tables import Tables
 from vtapweb.traffic.store import GIVE_UP_AFTER_S
+
+NAMES_WITHIN_S: Final = 5.0  # then it begins without them
 
 
 class Command(BaseCommand):
@@ -25,6 +27,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: service.stop())
         tables.start()
+        tables.wait_for_first(within_s=NAMES_WITHIN_S)
         try:
             service.run()
         finally:
