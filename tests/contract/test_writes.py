@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -20,7 +20,7 @@ from tests.contract.http import InProcess, Reply, serving
 from tests.contract.test_recordings import EXCHANGES, HOME, Replay
 from vtapweb.cloud import metrics
 from vtapweb.cloud.connect import cloud_from_settings
-from vtapweb.cloud.port import CloudError, Failure
+from vtapweb.cloud.port import LOAD_BALANCER_METRICS, CloudError, Failure
 from vtapweb.cloud.sdk import AzureCloud
 
 TOKEN = "t0ken-that-must-not-leak"
@@ -304,6 +304,21 @@ def test_metrics_go_to_the_regions_own_host_with_a_token_for_it() -> None:
         with pytest.raises(ValueError, match="1 to 50"):
             azure.metric_totals(SUBSCRIPTION, "uksouth", ids, ["BytesSentRate"], START, START, "PT1M")
     assert len(script.asked) == 1
+    azure.metric_totals(
+        SUBSCRIPTION, "uksouth", ["/a"], ["ByteCount"], START, START, "PT1M", namespace=LOAD_BALANCER_METRICS, split_by="FrontendIPAddress"
+    )
+    asked = parse_qs(urlsplit(script.asked[-1][1]).query)
+    assert (asked["metricnamespace"], asked["filter"], asked["top"]) == (["Microsoft.Network/loadBalancers"], ["FrontendIPAddress eq '*'"], ["500"])
+
+
+def test_metrics_that_are_split_by_a_dimension_stay_apart() -> None:
+    def split(address: Any, total: int) -> Any:
+        named = [{"name": {"value": "frontendipaddress"}, "value": address}]
+        return {"metadatavalues": named, "data": [{"timeStamp": "2026-06-01T00:00:00Z", "total": total}]}
+
+    metric = {"name": {"value": "ByteCount"}, "timeseries": [split("10.0.0.4", 5), split("10.0.0.5", 7), split("10.0.0.4", 1), split(7, 2)]}
+    told = connect_metrics(reply(200, {"values": [{"resourceid": "/lb", "value": [metric]}]}))
+    assert [(one.dimension, one.totals[0][1]) for one in told] == [("10.0.0.4", 6.0), ("10.0.0.5", 7.0), ("", 2.0)]
 
 
 def test_metrics_are_read_as_they_are_told() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from vtapweb.config.environment import cache_of, celery_broker_url, database_of, env_count, env_flag, env_seconds
+from vtapweb.config.environment import cache_of, celery_broker_url, database_of, env_count, env_flag, env_named, env_seconds
 
 
 def test_sqlite_waits_for_its_lock_at_the_start_of_a_transaction() -> None:
@@ -11,6 +11,12 @@ def test_sqlite_waits_for_its_lock_at_the_start_of_a_transaction() -> None:
     assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
     assert database["OPTIONS"]["timeout"] == 20
     assert "journal_mode=WAL" in database["OPTIONS"]["init_command"]
+
+
+def test_values_that_people_name_are_known_by_the_rest_of_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VTAPWEB_X_MAIN", " bearer t ")
+    monkeypatch.setenv("VTAPWEB_X_EMPTY", " ")
+    assert env_named("VTAPWEB_X_") == {"main": "bearer t"}
 
 
 def test_postgresql_over_tcp_and_over_a_socket_directory() -> None:

@@ -81,6 +81,10 @@ def test_machines_and_load_balancers_are_measured_too() -> None:
     query = f"api-version=1&metricnamespace=Microsoft.Network/loadBalancers&metricnames=ByteCount,PacketCount&{times}"
     octets, packets = _batch(azure, [balancer], query, PROD)[0]["value"]
     assert sum(total or 0 for total in _totals(octets)) > 100 * sum(total or 0 for total in _totals(packets)) > 0
+    (by_frontend, _) = _batch(azure, [balancer], f"{query}&filter=FrontendIPAddress eq '*'", PROD)[0]["value"]
+    assert [one["metadatavalues"][0]["name"]["value"] for one in by_frontend["timeseries"]] == ["frontendipaddress"] * len(by_frontend["timeseries"])
+    parts = [[bucket.get("total") or 0 for bucket in one["data"]] for one in by_frontend["timeseries"]]
+    assert [sum(values) for values in zip(*parts, strict=True)] == [total or 0 for total in _totals(octets)]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +93,7 @@ def test_machines_and_load_balancers_are_measured_too() -> None:
         (QUERY.replace("networkInterfaces", "publicIPAddresses"), [nic_id("rg-data", "ing-02")]),
         (QUERY.replace("BytesSentRate", "Nonsense"), [nic_id("rg-data", "ing-02")]),
         (QUERY.replace("aggregation=total", "aggregation=average"), [nic_id("rg-data", "ing-02")]),
+        (f"{QUERY}&filter=FrontendIPAddress eq '*'", [nic_id("rg-data", "ing-02")]),
         (f"{QUERY}&interval=PT2M", [nic_id("rg-data", "ing-02")]),
         (QUERY.replace("2026-06-01T", "2026-06-03T"), [nic_id("rg-data", "ing-02")]),
         (QUERY.replace("2026-06-01T", "yesterday"), [nic_id("rg-data", "ing-02")]),

@@ -223,7 +223,8 @@ def test_azure_monitor_gives_way_to_the_agent_of_the_same_machine(stage: Stage) 
         stage.tick()
     send(stage.client, points(stage, *minute.points, Point(stage.clock.wall_ms, 7.0, 7_000.0), nic_key="a" * 26))
     stage.tick()
-    assert stage.known().packets_per_s == 7
+    assert (stage.known().packets_per_s, stage.known().members_missing) == (7, 0), "the sum lacks nothing, though the agent is silent"
+    assert stage.known().has_sources
     assert set(stage.ring_of("total:packets", last_s=90).values()) == {7.0, 10.0}
     for _ in range(2):
         agent.count(s4=10)
@@ -231,6 +232,16 @@ def test_azure_monitor_gives_way_to_the_agent_of_the_same_machine(stage: Stage) 
         stage.tick()
     assert [one.member for one in stage.known().members] == ["m-1"]
     assert set(stage.ring_of("total:packets", last_s=120).values()) <= {7.0, 10.0, round(20 / 33, 3), round(20 / 32, 3)}
+
+
+def test_a_source_that_is_asked_no_more_counts_no_more(stage: Stage) -> None:
+    stage.clock.go_on(120_000)
+    send(stage.client, points(stage, Point(stage.clock.wall_ms, 1.0, 1_000.0)))
+    stage.tick()
+    assert stage.known().packets_per_s == 1
+    send(stage.client, points(stage))
+    stage.tick()
+    assert (stage.known().packets_per_s, stage.known().members) == (None, [])
 
 
 def test_a_minute_that_comes_late_fills_its_hole_and_changes_nothing_else(stage: Stage) -> None:

@@ -354,7 +354,8 @@ class Collector:
 
         Of a source that tells of all together (it names no NIC), only silence is known.
         """
-        silent = len(self.members) - len(live)
+        asked = [one.nic_key for one in live if RANK[one.origin]]  # such a source may tell in place of one that fell silent
+        silent = sum(one.is_stale and not any(_is_same(one.nic_key, nic_key) for nic_key in asked) for one in self.members.values())
         heard = {member.nic_key for member in self.members.values()}
         return silent if "" in heard else silent + sum(nic_key not in heard for nic_key in self.expected)
 
