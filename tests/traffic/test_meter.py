@@ -8,7 +8,9 @@ import pytest
 from tests.traffic.meter_stage import KEY, START_MS, Listener, Stage, send
 from tests.valkey import Valkey
 from vtapweb.traffic import keys
-from vtapweb.traffic.samples import Origin, Point, Points
+from vtapweb.traffic.meter.collector import OTHERS, UNKNOWN_MOST
+from vtapweb.traffic.meter.engine import TIDY_EVERY
+from vtapweb.traffic.samples import Counters, Origin, Point, Points
 
 MAC, OTHER_MAC = "000d3a000002", "aabbccddeeff"
 
@@ -352,3 +354,61 @@ def test_ticks_come_at_three_tenths_of_each_wall_second_also_after_a_late_one(st
     assert stage.service.until_tick_ms() == 1_251, "never two at once"
     stage.clock.set_by(-90_100)
     assert stage.service.until_tick_ms() == 1_351
+
+
+def test_a_source_that_tells_no_packets_has_not_counted_none(stage: Stage) -> None:
+    """Only bytes (as node exporters may forward them): packets are unknown, of it and of the sum with a member that counts them."""
+    agent = stage.agent(member="m-2")
+    for second in range(70):
+        bytes_only = Counters(
+            collector=KEY, member="m-1", origin=Origin.REMOTE_WRITE, interval_s=1.0, arrival_ms=stage.clock.wall_ms, boot="b", seq=second + 1,
+            mono_ms=stage.clock.mono_ms, wall_ms=stage.clock.wall_ms, is_full=True, packets=None, l3_bytes=None, host={"rx_bytes": 1_000 * second},
+            sources=None,
+        )  # fmt: skip
+        send(stage.client, bytes_only)
+        if second > 65:
+            agent.count(s4=10)
+            agent.send()
+        stage.tick()
+        if second == 65:
+            alone = stage.known()
+            assert (alone.packets_per_s, alone.packets_per_s_60s) == (None, None), "no mirrored traffic (H2) would be said of 0"
+            assert (alone.wire_bits_per_s, alone.wire_bits_per_s_5s) == (8_000, 8_000)
+    known = stage.known()
+    assert [member.packets_per_s for member in known.members] == [None, 10]
+    assert (known.packets_per_s, known.wire_bits_per_s_5s is None) == (None, False)
+
+
+def test_made_up_source_addresses_do_not_widen_the_ring(stage: Stage) -> None:
+    """Whoever reaches the collector can send from any address: beyond some hundred unknown ones they are kept together."""
+    agent = stage.agent()
+    for _ in range(4):
+        for number in range(UNKNOWN_MOST + 100):
+            address = f"10.{number // 250}.7.{number % 250}"
+            agent.packets[address] = agent.packets.get(address, 0) + 2
+        agent.send()
+        stage.tick()
+    columns = stage.ring().columns
+    assert len(columns) <= 4 + 2 * (UNKNOWN_MOST + 1)
+    assert set(stage.ring_of(f"{OTHERS}:packets").values()) == {200}
+    assert len(stage.sources()) == UNKNOWN_MOST + 100
+
+
+def test_what_is_kept_of_a_member_goes_with_it(stage: Stage) -> None:
+    """Members of exporters are named by whoever sends: none of those names stays in Redis for ever."""
+    point = Point(stage.clock.wall_ms, 10.0, 1_000.0, None)
+    send(stage.client, Points(KEY, "made-up", Origin.OTLP, 1.0, stage.clock.wall_ms, 0.0, [point]))
+    stage.tick()
+    name = keys.member_field(KEY, "made-up")
+    assert stage.client.hexists(keys.METER_STATE, name)
+    stage.clock.go_on(3_700_000)
+    for _ in range(TIDY_EVERY + 1):
+        stage.tick()
+    assert stage.now() is None
+    assert not stage.client.hexists(keys.METER_STATE, name)
+    stage.client.hset(keys.METER_STATE, name, 1)
+    stage.service.stop()
+    stage.service.run()
+    stage.service = stage.another()
+    assert stage.service.acquire()
+    assert not stage.client.hexists(keys.METER_STATE, name)

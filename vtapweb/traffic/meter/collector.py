@@ -20,6 +20,8 @@ UNATTRIBUTED_SHARE: Final = 0.01  # H11: above it, a source that is not listed m
 # Which source is believed where two tell of the same machine: what comes by itself, then what is asked; Azure Monitor tells least and last.
 RANK: Final[Mapping[Origin, int]] = dict.fromkeys(Origin, 0) | {Origin.PROMETHEUS: 1, Origin.AZURE_MONITOR: 2}
 UNKNOWN_PACKETS: Final = 10  # H5: more than these in 60 s
+UNKNOWN_MOST: Final = 256  # addresses without a NIC that have columns of their own: anybody near the collector can make up outer addresses
+OTHERS: Final = "ip:others"  # what the others of them send, together
 
 
 class Source:
@@ -35,17 +37,19 @@ class Source:
 
     @property
     def source_id(self) -> str:
-        """The NIC's key; `ip:` and the address where none is known."""
+        """The NIC's key; `ip:` and the address where none is known. See Collector._column_name."""
         return self.attributed.nic_key or f"ip:{self.address}"
 
     def rates(self) -> tuple[float | None, float | None]:
-        """Inner bits/s and packets/s of all flows that are known now; None where none is."""
+        """Inner bits/s and packets/s of all its flows at members that report; None where one of them is not known: a part is not the sum."""
         bits: float | None = None
         packets: float | None = None
         for member, flow in self.flows:
             flow_bits, flow_packets = flow.inner_bits_per_s, flow.packets_per_s
-            if flow_bits is None or flow_packets is None or member.is_stale:
+            if member.is_stale:
                 continue
+            if flow_bits is None or flow_packets is None:
+                return None, None
             bits = flow_bits if bits is None else bits + flow_bits
             packets = flow_packets if packets is None else packets + flow_packets
         return bits, packets
@@ -59,8 +63,9 @@ class Source:
             minute, quarter = mean_since(member.minute, flow), mean_since(member.quarter, flow)
             first_ms, last_ms, vnis = flow.first_ms, flow.last_ms, [flow.vni]
         else:
-            minute = _sum(mean_since(member.minute, flow) for member, flow in self.flows)
-            quarter = _sum(mean_since(member.quarter, flow) for member, flow in self.flows)
+            live = [(member, flow) for member, flow in self.flows if not member.is_stale]
+            minute = _sum_of_all(mean_since(member.minute, flow) for member, flow in live)
+            quarter = _sum_of_all(mean_since(member.quarter, flow) for member, flow in live)
             first_ms = min((flow.first_ms for _, flow in self.flows if flow.first_ms), default=0)
             last_ms = max((flow.last_ms for _, flow in self.flows), default=0)
             vnis = sorted({flow.vni for _, flow in self.flows})
@@ -102,6 +107,7 @@ class Collector:
         self.torn: dict[int, set[str]] = {}  # seconds in `rows` that lack a member which settled then, by name: not the sum, so not drawn
         self.is_settling = False
         self.expected: tuple[str, ...] = ()  # keys of the NICs that should receive
+        self.own_columns: set[str] = set()  # addresses without a NIC that have columns of their own
         self.unexplained: list[str] = []  # addresses that send more than a few packets, and no TAP configuration explains them (H5)
         self.ambiguous_count = self.unknown_count = 0
         self.has_all_sources = False  # whether a source that is not listed sends nothing
@@ -206,15 +212,27 @@ class Collector:
     def _drop_if_empty(self, source: Source) -> None:
         if not source.flows and self.sources.get(source.address) is source:
             del self.sources[source.address]
+            self.own_columns.discard(source.address)
             if source.attributed.tap_configuration_key:
                 self.by_mirror[source.attributed.tap_configuration_key].remove(source)
 
     def _name(self, source: Source, attribution: Attribution, now: Moment) -> None:
         source.attributed = named = attribution.of(self.key, source.address)
-        source.bits_at = self.ring.place(bits_column(source.source_id), now.wall_s)
-        source.packets_at = self.ring.place(packets_column(source.source_id), now.wall_s)
+        name = self._column_name(source)
+        source.bits_at = self.ring.place(bits_column(name), now.wall_s)
+        source.packets_at = self.ring.place(packets_column(name), now.wall_s)
         if named.tap_configuration_key:
             self.by_mirror.setdefault(named.tap_configuration_key, []).append(source)
+
+    def _column_name(self, source: Source) -> str:
+        """Its own, unless no NIC is known for it and enough others have one: then it is kept together with all further ones."""
+        if source.attributed.nic_key:
+            self.own_columns.discard(source.address)
+        elif source.address not in self.own_columns:
+            if len(self.own_columns) >= UNKNOWN_MOST:
+                return OTHERS
+            self.own_columns.add(source.address)
+        return source.source_id
 
     def rename(self, attribution: Attribution, now: Moment) -> None:
         """The inventory changed."""
@@ -336,16 +354,25 @@ class Collector:
         self.is_settling = any(member.is_settling for member in live)
         summed = [] if self.is_settling else live
         sums = [member.rates_now for member in summed]
-        five = [(found[0], member.totals.wire_octets - found[1].wire_octets) for member in summed if (found := member.since(5_000))]
-        sixty = [(found[0], member.totals.packets - found[1].packets) for member in summed if (found := member.since(60_000))]
+        # A source that tells only bytes has counted no packets: that is not 0.
+        five = [
+            (found[0], member.totals.wire_octets - found[1].wire_octets)
+            for member in summed
+            if member.rates_now.wire_bits is not None and (found := member.since(5_000))
+        ]
+        sixty = [
+            (found[0], member.totals.packets - found[1].packets)
+            for member in summed
+            if member.rates_now.packets is not None and (found := member.since(60_000))
+        ]
         missing = self._missing(live)
         self.has_all_sources = (
             bool(live) and not missing and all(_lists_all(member, one) for member, one in zip(self.members.values(), told, strict=True))
         )
         return CollectorNow(
-            self.key, now.wall_ms, told, _sum(one.inner_bits for one in sums), _sum(one.wire_bits for one in sums),
-            _sum(octets * 8 / seconds for seconds, octets in five), _sum(one.packets for one in sums),
-            _sum(packets / seconds for seconds, packets in sixty), _sum(one.drops for one in sums),
+            self.key, now.wall_ms, told, _sum_of_all(one.inner_bits for one in sums), _sum_of_all(one.wire_bits for one in sums),
+            _sum(octets * 8 / seconds for seconds, octets in five) if len(five) == len(summed) else None, _sum_of_all(one.packets for one in sums),
+            _sum(packets / seconds for seconds, packets in sixty) if len(sixty) == len(summed) else None, _sum(one.drops for one in sums),
             any(member.rates.has_sources for member in self.members.values()), any(member.is_estimate for member in live), missing,
         )  # fmt: skip
 
@@ -418,6 +445,13 @@ def _is_better(one: Origin, other: Origin) -> bool:
 def _is_same(nic_key: str, other_nic_key: str) -> bool:
     """Whether two sources tell of the same machine; one that names none tells of all of them."""
     return nic_key == other_nic_key or not nic_key or not other_nic_key
+
+
+def _sum_of_all(values: Iterable[float | None]) -> float | None:
+    """None where one of them is not known, or there is none."""
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return sum(known) if found and len(known) == len(found) else None
 
 
 def _lists_all(member: Member, told: MemberNow) -> bool:

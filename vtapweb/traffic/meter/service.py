@@ -145,9 +145,12 @@ class Service:
         self.meter = Meter(ring_of=self._ring_of, now=now, fence=self._lease.fence)
         self.meter.go_on(seq=int(state.pop("seq", "0")), table=int(state.pop("table", "0")))
         self._remember({name: int(value) for name, value in state.items()}, now)
+        known = {keys.member_field(key, name) for key, collector in self.meter.collectors.items() for name in collector.members}
         with self._client.pipeline(transaction=True) as pipe:
             self._begin(pipe)
             pipe.delete(keys.BOOTS)
+            if forgotten := state.keys() - known:
+                pipe.hdel(keys.METER_STATE, *forgotten)
             self._execute(pipe)
         return True
 
@@ -262,6 +265,7 @@ class Service:
             pipe.hdel(keys.SOURCES, *told.gone)
         if told.boots_gone:
             pipe.hdel(keys.BOOTS, *told.boots_gone)
+            pipe.hdel(keys.METER_STATE, *told.boots_gone)
         if told.boots:
             pipe.hset(keys.BOOTS, mapping=cast("Any", told.boots))
         pipe.hset(keys.METER_STATE, mapping=cast("Any", {"table": told.table_number, "seq": told.seq, **told.covered}))
