@@ -162,7 +162,7 @@ def collector_shown(scope: Scope, key: str, *, at: datetime) -> Shown | None:
 
 def _shown(scope: Scope, collectors: list[CollectorFacts], at: datetime) -> list[Shown]:
     capacities = capacities_of(scope, collectors)
-    health = collector_health(scope, now=at)
+    health = collector_health(scope, now=at, only=collectors[0].key if len(collectors) == 1 else "")
     now = now_of((one.key for one in collectors if one.is_in_scope), at=at) if collectors else {}
     return [
         Shown(one, now.get(one.key), health[one.key] if one.is_in_scope else NOBODY, capacities[one.key], at) for one in collectors

@@ -42,20 +42,23 @@ class HealthByKey(dict[str, Health]):
         return NOBODY
 
 
-def collector_health(scope: Scope, *, now: datetime | None = None) -> Mapping[str, Health]:
-    """The health of every collector in scope by its key, unknown for keys that nobody judged; four queries.
+def collector_health(scope: Scope, *, now: datetime | None = None, only: str = "") -> Mapping[str, Health]:
+    """The health of every collector in scope by its key, or of the `only` one, unknown for keys that nobody judged; four queries.
 
     Where the watch is not running or cannot see, every state is `unknown` and the sentence says since when.
     """
     now = now or timezone.now()
     lease = HealthLease.objects.filter(pk=1).defer("memory").first()
+    of_one = Q(collector_key=only) if only else Q()
     works = {one.collector_key: one for one in running_maintenance(scope, now=now)}
     alarms: dict[str, Alarm] = {}
-    open_ones = Alarm.objects.filter(state=Alarm.State.OPEN).exclude(collector_key="").only("number", "collector_key", "muted_until", "severity")
+    open_ones = (
+        Alarm.objects.filter(of_one, state=Alarm.State.OPEN).exclude(collector_key="").only("number", "collector_key", "muted_until", "severity")
+    )
     for alarm in open_ones.order_by("number"):
         alarms.setdefault(alarm.collector_key, alarm)
     found = HealthByKey()
-    for row in CollectorHealth.objects.filter(in_scope(scope)):
+    for row in CollectorHealth.objects.filter(of_one, in_scope(scope)):
         alarm_of = alarms.get(row.collector_key)
         work = works.get(row.collector_key)
         health = Health(

@@ -37,12 +37,13 @@ from vtapweb.domain.health import (
     settle,
 )
 from vtapweb.traffic.models import CollectorMaintenance
-from vtapweb.traffic.samples import SATURATION, CollectorNow, MemberNow, MeterNow, Origin, SourceNow
+from vtapweb.traffic.samples import CollectorNow, MemberNow, MeterNow, Origin, SourceNow
 from vtapweb.traffic.selectors.collectors import CollectorFacts
 from vtapweb.traffic.watch.estate import Estate, MirrorFacts
 from vtapweb.traffic.watch.memory import Last, Memory, kept
 
 PUSHED: Final = frozenset({Origin.AGENT, Origin.REMOTE_WRITE, Origin.OTLP})  # these come to us by themselves
+_NO_LOSS: Final = frozenset({"softnet_squeezed", "udp_no_ports"})  # told beside the counters of lost packets, and none of them
 METER_GONE_S: Final = 30.0
 INTAKE_KEPT_S: Final = 60.0  # collectors come back to an intake one by one: agents wait longer with every failure
 
@@ -117,6 +118,8 @@ class _Turn:
         self.heard: list[Heard] = []
         self.seeing_s = seen.now_s - seen.meter_since_s  # since when the meter would have seen a packet
         self.looked_s = seen.now_s - max(seen.meter_since_s, seen.looking_since_s)
+        self._stood = _by_collector(memory.standings)  # names of what stood before, by collector: one look at all, however many collectors
+        self._stands: dict[str, list[str]] = {}  # names of what stands now
         self.under_maintenance: dict[str, set[str]] = {}  # collector -> members, "" for all
         for one in maintenance:
             self.under_maintenance.setdefault(one.collector_key, set()).add(one.member_key)
@@ -131,6 +134,7 @@ class _Turn:
         standing = settle(was, now, now_s=self.seen.now_s, clear_after_s=RULES[rule_id].clear_after_s)
         if standing.level is not Level.FINE:
             self.after.standings[name] = kept(standing)
+            self._stands.setdefault(_collector_in(name), []).append(name)
         return standing
 
     def find(self, rule_id: str, key: str, standing: Standing, subject: Subject, of: CollectorFacts, **given: Any) -> None:
@@ -193,9 +197,8 @@ class _Turn:
 
     def _keep_standings(self, key: str) -> None:
         """Nothing can be judged: what stood for this collector stands on."""
-        for name, one in self.memory.standings.items():
-            if name.split(":")[1] == key:
-                self.after.standings[name] = one
+        for name in self._stood.get(key, ()):
+            self.after.standings[name] = self.memory.standings[name]
 
     def _members(self, facts: CollectorFacts, now: CollectorNow | None) -> dict[str, Last]:
         """When each member was last heard; those that left the pool are forgotten, and those of whom Redis has forgotten are not."""
@@ -330,9 +333,10 @@ class _Turn:
         for row in rows:
             self._address(facts, row, is_explained=bool(row.tap_configuration_key) or (bool(row.nic_key) and row.nic_key in mirrored))
         if not sees:
-            for rule_id in ("H5", "H6"):
-                for name in [name for name in self.memory.standings if name.startswith(f"{rule_id}:{facts.key}:")]:
-                    self.stands(rule_id, name.partition(":")[2], None)
+            for name in self._stood.get(facts.key, ()):
+                rule_id, _, key = name.partition(":")
+                if rule_id in {"H5", "H6"}:
+                    self.stands(rule_id, key, None)
 
     def _source(self, facts: CollectorFacts, mirror: MirrorFacts, rows: Sequence[SourceNow], behind: Path, *, sees: bool, interval_s: float) -> None:
         """H3, H4 and H7 of one mirrored NIC, all its addresses together."""
@@ -383,10 +387,7 @@ class _Turn:
         still: Standing, dropping: Standing,
     ) -> State:  # fmt: skip
         """The worst that is true; the rules that stand are those of the collector and its members."""
-        own = (f":{facts.key}", f":{facts.key}:")
-        rule_ids = {
-            name.split(":")[0] for name, one in self.after.standings.items() if (name.endswith(own[0]) or own[1] in name) and one.lower is None
-        }
+        rule_ids = {name.partition(":")[0] for name in self._stands.get(facts.key, ()) if self.after.standings[name].lower is None}
         near = self.after.standings.get(f"H8:{facts.key}")
         heard_s = _newest(members.values())
         told = {
@@ -434,6 +435,18 @@ class _Turn:
 _BEFORE_COLLECTOR = frozenset({HopKind.VM, HopKind.TAP_CONFIGURATION, HopKind.PEERING_OF_SOURCE, HopKind.PEERING_OF_COLLECTOR, HopKind.TAP})
 
 
+def _collector_in(name: str) -> str:
+    """Of the name of a standing: rule, collector, and perhaps what of it."""
+    return name.split(":", 2)[1]
+
+
+def _by_collector(names: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(_collector_in(name), []).append(name)
+    return found
+
+
 def at(unix_s: float) -> datetime:
     """The instant, in UTC."""
     return datetime.fromtimestamp(unix_s, UTC)
@@ -461,7 +474,7 @@ def _drops(members: Iterable[MemberNow]) -> dict[str, float]:
     found: dict[str, float] = {}
     for one in members:
         for name, value in one.drops_per_s.items():
-            if value > 0 and name in SATURATION:
+            if value > 0 and name not in _NO_LOSS:
                 found[name] = found.get(name, 0.0) + value
     return found
 
