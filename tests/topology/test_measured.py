@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -14,6 +15,8 @@ from tests.traffic.played_ring import member_now, tell_collector
 from tests.traffic.test_health_selector import make_health
 from tests.valkey import Valkey
 from vtapweb.domain.health import CollectorState
+from vtapweb.events.bus import record_event
+from vtapweb.events.types import HealthEvent
 from vtapweb.topology.actions import topology_refresh
 from vtapweb.topology.models import Placement
 from vtapweb.traffic.models import Alarm, CollectorAssignment, HealthLease
@@ -25,6 +28,7 @@ OTHER = "5a000000-0000-0000-0000-000000000002"
 
 
 def asked(client: Client, *subscription_ids: str) -> dict[str, Any]:
+    cache.clear()  # what was told within two seconds is told again
     answer = client.get("/api/v1/topology/traffic", headers=bearer(*subscription_ids))
     assert answer.status_code == 200, answer.content
     found: dict[str, Any] = answer.json()
@@ -125,5 +129,35 @@ def test_queries_do_not_grow_with_the_estate(client: Client, valkey: Valkey, dja
     for number, nic in enumerate(estate.nics):
         make_alarm(200 + number, nic_key=nic.key, rule_ids=["H4"], subject_subscription_ids=[SUBSCRIPTION])
     asked(client)
-    with django_assert_num_queries(18):  # two of them ask for the token
+    with django_assert_num_queries(19):  # two of them ask for the token, one for what has happened
         assert len(asked(client)["silent"]) == nics
+    with django_assert_num_queries(3):  # the next one within two seconds
+        client.get("/api/v1/topology/traffic", headers=bearer())
+
+
+def test_many_screens_share_an_answer_until_something_happens(client: Client, valkey: Valkey) -> None:
+    estate = on_the_map()
+
+    def alarm() -> str:
+        answer = client.get("/api/v1/topology/traffic", headers=bearer())
+        return str(answer.json()["collectors"][0]["alarm"])
+
+    judged(estate, CollectorState.OK)
+    assert alarm() == ""
+    make_alarm(117, collector_key=estate.tap.destination_key)
+    record_event(HealthEvent(alarm=117, deed="raised", collector_key=estate.tap.destination_key), subscription_ids=[SUBSCRIPTION])
+    assert alarm() == "A-117"
+    assert client.get("/api/v1/topology/traffic", headers=bearer(OTHER)).json() == {"collectors": [], "silent": []}
+
+
+def test_the_order_of_the_series_is_that_of_the_picture(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    estate = on_the_map()
+    make_estate(subscription_id=OTHER)
+    topology_refresh()
+    for scope in ((), (SUBSCRIPTION,), (OTHER,)):
+        picture = client.get("/api/v1/topology", headers=bearer(*scope)).json()
+        told = client.get("/api/v1/topology/series", headers=bearer(*scope)).json()
+        assert told == {name: picture[name] for name in ("revision", "series_revision", "series")}
+        assert (estate.tap.destination_key in told["series"]) == (OTHER not in scope)
+    with django_assert_num_queries(3):
+        client.get("/api/v1/topology/series", headers=bearer())

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from annotated_types import Ge, Len, Lt
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from ninja import Router, Schema, Status
@@ -16,7 +17,10 @@ from vtapweb.topology.actions import topology_rearrange
 from vtapweb.topology.measured import measured_picture
 from vtapweb.topology.nodes import nic_keys_of_nodes, node_find, nodes_in_flight, nodes_matching, nodes_of_nics
 from vtapweb.topology.picture import current_revision, etag_of, picture_of
+from vtapweb.topology.series import series_listed
 from vtapweb.web.problem import ProblemError
+
+TRAFFIC_KEPT_S = 2
 
 router = Router(tags=["topology"])
 
@@ -73,6 +77,14 @@ class SilentOut(Schema):
 class TrafficOut(Schema):
     collectors: list[MeasuredOut]
     silent: list[SilentOut]
+
+
+class SeriesOut(Schema):
+    """`series` as in the picture: keys of TAP configurations, then of collectors. A frame of another `series_revision` is not read with it."""
+
+    revision: str
+    series_revision: int
+    series: list[str]
 
 
 class SelectionIn(Schema):
@@ -134,9 +146,22 @@ def in_flight(request: HttpRequest) -> list[InFlightOut]:
     return [InFlightOut(id=node_id, change=change) for node_id, change in nodes_in_flight(scope_of_request(request))]
 
 
+@router.get("/topology/series", response=SeriesOut, summary="The order of the numbers in a live frame, for pages without a map")
+def series(request: HttpRequest) -> SeriesOut:
+    found = series_listed(current_revision(), scope_of_request(request))
+    return SeriesOut(revision=found.revision, series_revision=found.series_revision, series=list(found.keys))
+
+
 @router.get("/topology/traffic", response=TrafficOut, summary="What is known of the collectors' numbers besides the live frames")
-def traffic(request: HttpRequest) -> TrafficOut:
-    return TrafficOut.from_orm(measured_picture(scope_of_request(request)))
+def traffic(request: HttpRequest) -> HttpResponse:
+    """Made once for all who look with the same scope, for two seconds or until something happens: every open map asks every ten."""
+    scope = scope_of_request(request)
+    key = f"topology:traffic:{scope.digest}:{current_seq()}"
+    told: bytes | None = cache.get(key)
+    if told is None:
+        told = TrafficOut.from_orm(measured_picture(scope)).model_dump_json().encode()
+        cache.set(key, told, TRAFFIC_KEPT_S)
+    return HttpResponse(told, content_type="application/json", headers={"Cache-Control": "private, no-cache"})
 
 
 @router.get("/topology/nodes/{node_id}", response=NodeOut, summary="What a node of the map is")

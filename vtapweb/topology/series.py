@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import orjson
+from django.core.cache import cache
 
 from vtapweb.domain.scope import Scope
 from vtapweb.topology.body import Body
-from vtapweb.topology.picture import Revision, picture_kept, picture_of
+from vtapweb.topology.picture import KEEP_S, Revision, picture_kept, picture_of
 from vtapweb.traffic.selectors.collectors import collectors_of
 
 
@@ -29,6 +30,26 @@ def series_kept(revision: Revision, scope: Scope) -> Series | None:
     """The same, None where no reader has that picture yet."""
     body = picture_kept(revision, scope)
     return None if body is None else _series(revision, scope, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The order of a picture's series alone."""
+
+    revision: str
+    series_revision: int
+    keys: tuple[str, ...]
+
+
+def series_listed(revision: Revision, scope: Scope) -> Listed:
+    """Of the picture that a reader of `scope` gets at `revision`; read out of it once, then kept. No query but the picture's own."""
+    key = f"topology:series:{revision.name}:{revision.built_at}:{scope.digest}"
+    found: Listed | None = cache.get(key)
+    if found is None:
+        wire = orjson.loads(picture_of(revision, scope).plain(0))
+        found = Listed(revision.name, wire["series_revision"], tuple(wire["series"]))
+        cache.set(key, found, KEEP_S)
+    return found
 
 
 def _series(revision: Revision, scope: Scope, body: Body) -> Series:

@@ -49,12 +49,12 @@ export function startPageRates(page, { onFrame } = {}) {
     return values;
   };
 
-  /** The order of the series, as the snapshot tells it. */
+  /** The order of the series, without the picture that it belongs to. */
   const ask = async () => {
     if (isAsking) return;
     isAsking = true;
     try {
-      const answer = await fetch("/api/v1/topology", { headers: { Accept: "application/json" } });
+      const answer = await fetch("/api/v1/topology/series", { headers: { Accept: "application/json" } });
       if (!answer.ok) return;
       const { series_revision, series } = await answer.json();
       rates.setSeries(series_revision, series);
