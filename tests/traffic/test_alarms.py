@@ -23,7 +23,7 @@ from vtapweb.domain.health import Level
 from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
 from vtapweb.traffic.actions.alarms import alarm_acknowledge, alarm_mute, alarm_note, alarm_release, alarm_take, alarm_unmute, alarms_reconcile
-from vtapweb.traffic.actions.deliveries import deliveries_add, deliveries_send
+from vtapweb.traffic.actions.deliveries import deliveries_add, deliveries_send, deliveries_trim
 from vtapweb.traffic.actions.maintenance import maintenance_end, maintenance_plan
 from vtapweb.traffic.actions.webhooks import webhook_add, webhook_remove
 from vtapweb.traffic.delivery import ATTEMPTS, gate, secret_of, signature, wait_s
@@ -391,6 +391,45 @@ def test_a_message_is_signed_sent_and_tried_again(settings: Settings) -> None:
     assert secret == secret_of(hook.salt)
     assert secret not in json.dumps(list(Webhook.objects.values()), default=str)
     assert AlarmDelivery.objects.get().state == "sent"
+
+
+def test_a_receiver_that_fails_holds_up_nobody_else(settings: Settings) -> None:
+    settings.TRAFFIC_WEBHOOK_HOSTS = ["127.0.0.0/8"]
+    failing, working = Receiver(status=500), Receiver(status=204)
+    try:
+        admin = viewer(Role.ADMIN)
+        away, _ = webhook_add(name="away", url=failing.url, acting_user=admin)
+        webhook_add(name="chat", url=working.url, acting_user=admin)
+        alarm, now = make_alarm(), timezone.now()
+        for _ in range(3):
+            deliveries_add(alarm=alarm, what="raised", now=now)
+        assert deliveries_send(now=now) == 3
+        assert (len(failing.got), len(working.got)) == (1, 3)
+        waiting = AlarmDelivery.objects.filter(webhook=away)
+        assert sorted(waiting.values_list("attempts", flat=True)) == [0, 0, 1]
+        assert not waiting.filter(next_at__lte=now).exists()
+        failing.status = 204
+        assert deliveries_send(now=now + timedelta(seconds=11)) == 3
+    finally:
+        failing.close()
+        working.close()
+    assert deliveries_trim(now=timezone.now() + timedelta(days=29)) == 0
+    assert deliveries_trim(now=timezone.now() + timedelta(days=31)) == 6
+
+
+def test_a_run_ends_in_time(settings: Settings) -> None:
+    settings.TRAFFIC_WEBHOOK_HOSTS = ["127.0.0.0/8"]
+    receiver = Receiver(status=204)
+    try:
+        webhook_add(name="chat", url=receiver.url, acting_user=viewer(Role.ADMIN))
+        alarm, now = make_alarm(), timezone.now()
+        for _ in range(3):
+            deliveries_add(alarm=alarm, what="raised", now=now)
+        seconds = iter((0.0, 1.0, 26.0))
+        assert deliveries_send(now=now, clock=lambda: next(seconds)) == 1
+        assert deliveries_send(now=now) == 2
+    finally:
+        receiver.close()
 
 
 def test_it_gives_up_after_some_attempts() -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from vtapweb.traffic.actions import history
 from vtapweb.traffic.actions.azure_monitor import azure_monitor_read
-from vtapweb.traffic.actions.deliveries import deliveries_send
+from vtapweb.traffic.actions.deliveries import deliveries_send, deliveries_trim
 from vtapweb.traffic.actions.prometheus import prometheus_read
 from vtapweb.traffic.store import store
 
@@ -27,6 +27,7 @@ def merge_history() -> None:
 @shared_task(name="traffic.trim_history", time_limit=600)
 def trim_history() -> None:
     history.history_trim(now_s=time.time())
+    deliveries_trim(now=timezone.now())
 
 
 @shared_task(name="traffic.deliver", time_limit=300)

@@ -1,5 +1,7 @@
 """Messages about alarms on their way out: rows first, sent after commit by a task. Sending itself is delivery.py's business."""
 
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,11 +9,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from vtapweb.events.jobs import enqueue_on_commit
-from vtapweb.traffic.delivery import mail_send, secret_of, wait_s, webhook_send
+from vtapweb.traffic.delivery import BACKOFF_S, mail_send, secret_of, wait_s, webhook_send
 from vtapweb.traffic.models import Alarm, AlarmDelivery, Webhook
 from vtapweb.traffic.outward import NotSentError, RefusedError
 
 CLAIM = timedelta(minutes=1)
+RUN_S = 25.0  # with the waits of one message well below CLAIM: what a run claims is its own until it has ended
+KEPT = timedelta(days=30)
 RANK = {Alarm.Severity.NOTICE.value: 1, Alarm.Severity.WARNING.value: 2, Alarm.Severity.ALARM.value: 3}
 
 
@@ -43,14 +47,20 @@ def message(alarm: Alarm, what: str, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def deliveries_send(*, now: datetime, most: int = 50) -> int:
+def deliveries_send(*, now: datetime, most: int = 50, clock: Callable[[], float] = time.monotonic) -> int:
     """Sends what is due, the oldest first; how many arrived. A failure is a later attempt, a refusal the end.
 
-    The row is claimed before it is sent, so that two workers do not send it twice; one that dies while sending is due again a minute later.
+    The row is claimed before it is sent, so that two workers do not send it twice; one that dies while sending is due again a minute later. After a
+    failure the rest for the same receiver waits too: one that does not answer costs one wait a run, not one for each message of a bad night.
     """
-    sent = 0
+    sent, until_s = 0, clock() + RUN_S
     due = AlarmDelivery.objects.filter(state=AlarmDelivery.State.WAITING, next_at__lte=now).order_by("pk")
+    away: set[int | None] = set()
     for one in due.select_related("webhook", "alarm")[:most]:
+        if one.webhook_id in away:
+            continue
+        if clock() >= until_s:
+            break
         claim = AlarmDelivery.objects.filter(pk=one.pk, state=AlarmDelivery.State.WAITING, next_at=one.next_at, attempts=one.attempts)
         if not claim.update(next_at=now + CLAIM, attempts=one.attempts + 1):
             continue
@@ -60,6 +70,8 @@ def deliveries_send(*, now: datetime, most: int = 50) -> int:
         except RefusedError as refusal:
             _end(one, AlarmDelivery.State.FAILED, str(refusal))
         except NotSentError as problem:
+            away.add(one.webhook_id)
+            due.filter(webhook=one.webhook_id).exclude(pk=one.pk).update(next_at=now + timedelta(seconds=BACKOFF_S[0]))
             later = wait_s(one.attempts)
             if later is None:
                 _end(one, AlarmDelivery.State.FAILED, str(problem))
@@ -69,6 +81,11 @@ def deliveries_send(*, now: datetime, most: int = 50) -> int:
             _end(one, AlarmDelivery.State.SENT, "")
             sent += 1
     return sent
+
+
+def deliveries_trim(*, now: datetime) -> int:
+    """Forgets messages that ended long ago; how many. The alarm and its events stay. One statement."""
+    return AlarmDelivery.objects.exclude(state=AlarmDelivery.State.WAITING).filter(ended_at__lt=now - KEPT).delete()[0]
 
 
 def _send(one: AlarmDelivery) -> None:
