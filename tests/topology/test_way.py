@@ -16,9 +16,9 @@ from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import TapConfiguration, VirtualMachine, VirtualNetworkPeering
 from vtapweb.topology.actions import topology_refresh
 from vtapweb.topology.models import Placement
-from vtapweb.topology.panel import capture_filter
-from vtapweb.topology.way import Way, mirror_keys_of, ways_of
+from vtapweb.topology.way import mirror_keys_of
 from vtapweb.traffic.store import store
+from vtapweb.traffic.ways import Way, capture_filter, ways_of
 
 pytestmark = pytest.mark.django_db
 ALL = Scope.everything()

@@ -1,6 +1,7 @@
 """What people see of alarms and do about them: scope, roles, deeds, mutes, handover, maintenance, webhooks."""
 
 import json
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -27,7 +28,7 @@ from vtapweb.traffic.actions.deliveries import deliveries_add, deliveries_send, 
 from vtapweb.traffic.actions.maintenance import maintenance_end, maintenance_plan
 from vtapweb.traffic.actions.webhooks import webhook_add, webhook_remove
 from vtapweb.traffic.delivery import ATTEMPTS, gate, secret_of, signature, wait_s
-from vtapweb.traffic.models import Alarm, AlarmDelivery, CollectorHealth, CollectorMaintenance, HealthLease, Webhook
+from vtapweb.traffic.models import Alarm, AlarmDelivery, CollectorHealth, CollectorMaintenance, HealthLease, SourceFlow, Webhook
 from vtapweb.traffic.outward import RefusedError
 from vtapweb.traffic.selectors.alarms import AlarmFilter, alarm_counts, alarm_events, alarm_view, alarms, handover
 from vtapweb.traffic.selectors.collectors import CollectorFacts, collector_of
@@ -191,10 +192,40 @@ def test_one_alarm_has_its_way_children_and_history(client: Client) -> None:
     make_alarm()
     signed_in(client, Role.OPERATOR)
     page = client.get("/alarms/A-117").content.decode()
-    for words in ("Peering, collector&#x27;s side", "⬢", "nic-a", "Happened before", "became Disconnected", "udp port 4789", "Raised"):
+    for words in ("Peering, collector’s side", "⬢", "nic-a", "Happened before", "became Disconnected", "udp port 4789", "Raised"):
         assert words in page, words
     assert client.get("/alarms/A-117", headers={"HX-Request": "true"}).content.decode().startswith('<div id="alarm-part"')
     assert client.get("/alarms/A-999").status_code == 404
+
+
+def test_whom_it_touches_is_told_with_what_is_known(client: Client) -> None:
+    """Instants are the viewer's, with UTC at hand; those that are over stand last."""
+    alarm = make_alarm()
+    now = timezone.now()
+    SourceFlow.objects.create(tap_configuration_key="t" * 26, collector_key="c" * 26, nic_key="b" * 26, first_at=now, last_at=now)
+    alarm.children[0]["ended"] = now.isoformat()
+    alarm.children[1]["rule_id"] = "H1"
+    alarm.save()
+    signed_in(client, Role.OPERATOR)
+    page = client.get("/alarms/A-117").content.decode()
+    rows = page[page.index('data-test="children"') :]
+    assert rows.index("nic-b") < rows.index("nic-a")
+    for words in ("can&#x27;t be seen since <time", "last packet seen <time", "over since <time", "no packet was ever seen"):
+        assert words in rows, words
+    assert not re.search(r">[^<]*\d{4}-\d\d-\d\dT", page)
+
+
+def test_the_page_of_a_nic_shows_the_way_that_the_alarm_shows(client: Client) -> None:
+    estate = make_estate()
+    mirrored = next(nic for nic in estate.nics if nic.is_mirrored)
+    signed_in(client, Role.VIEWER)
+    assert f'hx-get="/nics/{mirrored.key}/way"' in client.get(f"/nics/{mirrored.key}").content.decode()
+    part = client.get(f"/nics/{mirrored.key}/way").content.decode()
+    for words in ("Peering, collector’s side", 'data-test="way"', f"udp port 4789 and src host {mirrored.private_ips[0]}"):
+        assert words in part, words
+    assert client.get(f"/nics/{'x' * 26}/way").status_code == 404
+    signed_in(client, Role.OPERATOR, OTHER)
+    assert client.get(f"/nics/{mirrored.key}/way").status_code == 404
 
 
 def test_buttons_do_what_they_say(client: Client) -> None:

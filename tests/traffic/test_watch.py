@@ -15,7 +15,7 @@ from tests.valkey import Valkey
 from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
-from vtapweb.inventory.models import ResourceChange, TapConfiguration, VirtualMachine, VirtualNetworkPeering
+from vtapweb.inventory.models import KindState, ResourceChange, TapConfiguration, VirtualMachine, VirtualNetworkPeering
 from vtapweb.traffic import keys
 from vtapweb.traffic.models import Alarm, AlarmEvent, CollectorAssignment, CollectorHealth, CollectorMaintenance, CollectorToken, HealthLease
 from vtapweb.traffic.selectors.health import collector_health
@@ -161,6 +161,10 @@ def test_a_broken_peering_is_one_alarm_with_its_children(stage: Stage) -> None:
         subscription_id=peering.subscription_id, kind="peerings", key=peering.key, arm_id=peering.arm_id, name=peering.name, action="changed",
         fields={"peering_state": ["Connected", "Disconnected"]}, at=at(stage.now_s),
     )  # fmt: skip
+    ResourceChange.objects.create(
+        subscription_id=peering.subscription_id, kind="peerings", key="z" * 26, arm_id="/elsewhere", name="elsewhere", action="changed",
+        fields={"peering_state": ["Connected", "Disconnected"]}, at=at(stage.now_s - 60),
+    )  # fmt: skip
     stage.pass_s(310)
     alarm = stage.only_alarm()
     assert alarm.number == number
@@ -170,9 +174,24 @@ def test_a_broken_peering_is_one_alarm_with_its_children(stage: Stage) -> None:
     assert alarm.child_count == 4
     assert set(alarm.rule_ids) == {"H2", "H3", "H4"}
     assert alarm.sentence.endswith("4 sources expected. 03:00 the peering spoke ↔ hub is Disconnected on hub's side.")
-    assert [one["words"] for one in alarm.happened_before] == ["Peering to-spoke became Disconnected"]
+    told = [(one["words"], one["on_way"]) for one in alarm.happened_before]
+    assert told == [("Peering to-spoke became Disconnected", True), ("Peering elsewhere became Disconnected", False)]  # that on the way first
     assert "cause_found" in {one.kind for one in alarm.events.all()}
     assert Alarm.objects.count() == 1
+
+
+def test_the_way_of_an_open_alarm_is_as_old_as_what_syncs_read(stage: Stage) -> None:
+    """Nothing else moves meanwhile: no event is told, and the history stays as it is."""
+    stage.sources[stage.key].pop(0)
+    stage.pass_s(5)
+    before = stage.only_alarm()
+    read = at(stage.now_s + 60)
+    KindState.objects.update(last_complete_at=read)
+    stage.pass_s(65)  # the estate is read again after a minute
+    alarm = stage.only_alarm()
+    assert {hop["seen_at"] for hop in alarm.path if hop["kind"] == "vm"} == {read.isoformat()}
+    assert alarm.changed_at == before.changed_at
+    assert alarm.events.count() == 1
 
 
 def with_second_collector(stage: Stage) -> str:

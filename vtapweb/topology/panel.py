@@ -29,6 +29,7 @@ from vtapweb.taps.selectors.moving import moves_of_nic
 from vtapweb.topology.deeds import Deed, deeds_of, may_not_words
 from vtapweb.topology.models import Placement
 from vtapweb.topology.nodes import MOST_LISTED, Node, node_find
+from vtapweb.traffic.ways import capture_filter
 
 WORDS = {
     "vnet": "VNet", "ghost": "VNet that cannot be read", "subnet": "Subnet", "nic": "NIC", "peering": "Peering", "collector": "Collector",
@@ -189,13 +190,6 @@ def _nic(node: Node, scope: Scope) -> Panel:
         node, WORDS["nic"], f"/nics/{node.key}", notes, facts, (Section("Mirrored to", mirrors, len(mirrors), "Not mirrored."),), selectable=True,
         is_live=bool(mirrors), capture_filter=capture_filter(nic.private_ips) if mirrors else "",
     )  # fmt: skip
-
-
-def capture_filter(addresses: Sequence[str]) -> str:
-    """What finds at the collector what one NIC mirrors, as tcpdump and Wireshark take it: its own address is the outer source. "" for none."""
-    hosts = " or ".join(f"src host {one}" for one in addresses if one)
-    many = f"({hosts})" if " or " in hosts else hosts
-    return f"udp port 4789 and {many}" if hosts else ""
 
 
 def _whose(life: Mirror | None) -> str:

@@ -13,7 +13,8 @@ from vtapweb.topology.choices import choices_of, reach_of, sources_of
 from vtapweb.topology.nodes import node_find
 from vtapweb.topology.panel import panel_of
 from vtapweb.topology.picking import destination_of, pick_of
-from vtapweb.topology.way import mirror_keys_of, ways_of
+from vtapweb.topology.way import mirror_keys_of
+from vtapweb.traffic.ways import ways_of
 
 
 def map_page(request: HttpRequest) -> HttpResponse:
@@ -72,7 +73,7 @@ def way(request: HttpRequest, node_id: int) -> HttpResponse:
     keys = mirror_keys_of(node_id, scope)
     if not keys:
         raise Http404
-    return render(request, "topology/way.html", {"ways": ways_of(keys, scope)})
+    return render(request, "traffic/way.html", {"ways": ways_of(keys, scope)})
 
 
 def reach(request: HttpRequest, key: str) -> HttpResponse:

@@ -4,7 +4,7 @@ Everybody signed in reads what lies in his scope; operators act. An htmx request
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from vtapweb.access.guards import require_role
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import ViewerRequest
-from vtapweb.domain.causes import HopState
+from vtapweb.domain.causes import HopKind, HopState
 from vtapweb.domain.health import RULES
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import NetworkInterface
@@ -28,8 +28,8 @@ from vtapweb.inventory.receiving import present
 from vtapweb.traffic.actions.alarms import alarm_acknowledge, alarm_mute, alarm_note, alarm_release, alarm_take, alarm_unmute
 from vtapweb.traffic.actions.maintenance import maintenance_end, maintenance_plan
 from vtapweb.traffic.actions.webhooks import webhook_add, webhook_remove
-from vtapweb.traffic.alarm_words import GLYPHS
-from vtapweb.traffic.models import Alarm, AlarmDelivery, Webhook
+from vtapweb.traffic.capacity import vm_size_bits_per_s
+from vtapweb.traffic.models import Alarm, AlarmDelivery, HealthLease, SourceFlow, Webhook
 from vtapweb.traffic.selectors.alarms import (
     AlarmFilter,
     AlarmView,
@@ -44,25 +44,22 @@ from vtapweb.traffic.selectors.alarms import (
 )
 from vtapweb.traffic.selectors.collectors import CollectorFacts, collector_of
 from vtapweb.traffic.showing import collector_shown
-from vtapweb.traffic.words import rate_words
+from vtapweb.traffic.ways import capture_filter, steps_of
+from vtapweb.traffic.words import rate_words, share_words
 from vtapweb.web.tables import TableQuery
 
 FILTERS: Final = ("q", "state", "severity", "owner", "muted")
-HOP_WORDS: Final = {
-    "vm": "VM",
-    "tap_configuration": "TAP configuration",
-    "peering_of_source": "Peering, source's side",
-    "peering_of_collector": "Peering, collector's side",
-    "tap": "TAP",
-    "frontend": "Destination",
-    "rule": "Rule for UDP 4789",
-    "member": "Member",
-    "agent": "Agent",
-    "intake": "Our intake",
+# What is known of one of several that an alarm touches, by the rule that found it.
+CHILD_WORDS: Final = {
+    "H1": "can't be seen", "H2": "expected; nothing has arrived", "H3": "nothing has arrived", "H4": "stopped",
+    "H5": "sends, and no TAP configuration explains it", "H6": "two NICs have its address", "H7": "one direction only", "H9": "drops",
+    "H10": "meets no open port", "H11": "counts packets of no source", "H12": "merges packets", "H13": "loses samples", "H14": "restarts",
 }  # fmt: skip
 TONES: Final = {"alarm": ("bad", "⬢"), "warning": ("warn", "▲"), "notice": ("", "·")}
 HOURS: Final = [("1", "1 hour"), ("4", "4 hours"), ("8", "8 hours"), ("24", "a day"), ("168", "a week")]
 SHIFTS: Final = (8, 12)
+JUDGED_EACH_TURN: Final = {HopKind.AGENT.value, HopKind.INTAKE.value}
+CHILDREN_TOLD: Final = 900  # whose last packet is looked up: one query takes no more keys
 
 
 def _wants_part(request: ViewerRequest) -> bool:
@@ -71,7 +68,26 @@ def _wants_part(request: ViewerRequest) -> bool:
 
 def _row(view: AlarmView) -> dict[str, Any]:
     tone, glyph = TONES[view.alarm.severity]
-    return {"view": view, "alarm": view.alarm, "tone": tone if view.alarm.is_open else "", "glyph": glyph}
+    touched = sum(not one["ended"] for one in view.children) if view.alarm.is_open else len(view.children)
+    return {"view": view, "alarm": view.alarm, "tone": tone if view.alarm.is_open else "", "glyph": glyph, "touched": touched}
+
+
+def _children(view: AlarmView) -> list[dict[str, Any]]:
+    """Whom it touches, with what is known of each: since when, and its last packet where one was ever seen; those that are over last. One query."""
+    nics = [one["key"] for one in view.children if one["kind"] == "source"]
+    flows = SourceFlow.objects.filter(nic_key__in=nics[:CHILDREN_TOLD], collector_key__in={one["collector_key"] for one in view.children})
+    last = {(nic, collector): at for nic, collector, at in flows.values_list("nic_key", "collector_key", "last_at")}
+    told = [
+        {
+            **one,
+            "words": "no report" if one["kind"] in {"member", "collector"} and one["rule_id"] == "H1" else CHILD_WORDS.get(one["rule_id"], ""),
+            "since": datetime.fromisoformat(one["since"]),
+            "ended": datetime.fromisoformat(one["ended"]) if one["ended"] else None,
+            "last_at": last.get((one["key"], one["collector_key"])),
+        }
+        for one in view.children
+    ]
+    return sorted(told, key=lambda one: (one["ended"] is not None, one["name"]))
 
 
 @never_cache
@@ -125,15 +141,20 @@ def alarm(request: ViewerRequest, number: str) -> HttpResponse:
     one = _alarm(request, number)
     view = alarm_view(scope, one, now=now)
     addresses = _addresses(scope, view)
-    path = [{**hop, "label": HOP_WORDS[hop["kind"]], "glyph": GLYPHS[HopState(hop["state"])]} for hop in view.path]
+    judged_at = HealthLease.objects.filter(pk=1).values_list("evaluated_at", flat=True).first() if one.is_open else None
+    moving = {"seen_at": judged_at.isoformat()} if judged_at else {}  # agents that report are seen in every turn, and not written down each time
+    path = [{**hop, **moving} if hop["state"] == HopState.OK and hop["kind"] in JUDGED_EACH_TURN else hop for hop in view.path]
+    before = [{**change, "at": datetime.fromisoformat(change["at"])} for change in view.happened_before]
     context = {
         "row": _row(view),
         "view": view,
         "alarm": one,
-        "path": path,
+        "steps": steps_of(path, at=now),
+        "children": _children(view),
+        "before": before,
         "rules": [RULES[rule] for rule in one.rule_ids],
         "events": alarm_events(scope, one),
-        "capture": "udp port 4789" + (f" and src host {addresses[0]}" if len(addresses) == 1 else _or(addresses)),
+        "capture": capture_filter(addresses) or "udp port 4789",
         "hours": HOURS,
         "may_act": request.viewer.may(Role.OPERATOR),
     }
@@ -147,10 +168,6 @@ def _addresses(scope: Scope, view: AlarmView) -> list[str]:
     for ips in present(NetworkInterface, scope).filter(key__in=nics).values_list("private_ips", flat=True) if nics else ():
         told += [ip for ip in ips if ":" not in ip]
     return sorted(set(told))
-
-
-def _or(addresses: list[str]) -> str:
-    return f" and ({' or '.join(f'src host {one}' for one in addresses)})" if addresses else ""
 
 
 class MuteForm(forms.Form):
@@ -252,12 +269,19 @@ def _loads(request: ViewerRequest, key: str) -> list[str]:
     names = {one.nic_key: one.name for one in shown.facts.members} if shown is not None else {}
     if len(members) < 2 or any(one.wire_bits_per_s is None for one in members):
         return []
-    others = len(members) - 1
-    return [
-        f"Without {names.get(one.nic_key, one.member)} ({rate_words(one.wire_bits_per_s)} now), the other {others} "
-        f"{'carries' if others == 1 else 'carry'} {rate_words(total)}, {rate_words(total / others)} each if it is spread evenly."
-        for one in members
-    ]
+    sizes = {one.nic_key: vm_size_bits_per_s(one.vm_size) for one in shown.facts.members} if shown is not None else {}
+    told = []
+    for one in members:
+        rest = [other for other in members if other is not one]
+        each = total / len(rest)
+        takes = [bits for other in rest if (bits := sizes.get(other.nic_key)) is not None]
+        share = f" ({share_words(each / min(takes))} of {rate_words(min(takes))})" if len(takes) == len(rest) else ""
+        if len(rest) == 1:
+            carry = f"{names.get(rest[0].nic_key, rest[0].member)} would carry all of it: {rate_words(total)}{share}."
+        else:
+            carry = f"the other {len(rest)} would carry {rate_words(total)}, each {rate_words(each)}{share} if it is spread evenly."
+        told.append(f"Without {names.get(one.nic_key, one.member)} ({rate_words(one.wire_bits_per_s)} now), {carry}")
+    return told
 
 
 @require_POST

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import ViewerRequest
 from vtapweb.domain.scope import Scope
-from vtapweb.inventory.models import VirtualNetworkTap
+from vtapweb.inventory.models import NetworkInterface, TapConfiguration, VirtualNetworkTap
 from vtapweb.inventory.receiving import chunks, present
 from vtapweb.traffic.models import Alarm
 from vtapweb.traffic.pulling.shown import asked_lines
@@ -21,6 +21,7 @@ from vtapweb.traffic.samples import SATURATION, MemberNow
 from vtapweb.traffic.selectors.collectors import MemberFacts
 from vtapweb.traffic.selectors.sources import Route, nic_routes
 from vtapweb.traffic.showing import Shown, ShownSource, collector_shown, collectors_shown, sources_shown
+from vtapweb.traffic.ways import capture_filter, ways_of
 from vtapweb.traffic.words import STATES, rate_words, share_words
 from vtapweb.web.tables import Cell
 from vtapweb.web.text import plural, span
@@ -310,3 +311,14 @@ def collector(request: ViewerRequest, key: str) -> HttpResponse:
         "chart": {"url": f"/api/v1/collectors/{key}/series", "key": key, "interval_s": one.interval_s or 1, "capacity_bits_per_s": capacity},
     }
     return render(request, "traffic/collector.html", context)
+
+
+@require_GET
+def nic_way(request: ViewerRequest, key: str) -> HttpResponse:
+    """The way of a NIC's mirrors, hop by hop, and what finds their packets at the collector. Asked for by the NIC's page once that stands."""
+    scope = request.viewer.scope
+    nic = present(NetworkInterface, scope).filter(key=key).only("key", "private_ips").first()
+    if nic is None:
+        raise Http404
+    keys = list(present(TapConfiguration, scope).filter(network_interface=nic).order_by("key").values_list("key", flat=True))
+    return render(request, "traffic/way.html", {"ways": ways_of(keys, scope), "capture": capture_filter(nic.private_ips) if keys else ""})

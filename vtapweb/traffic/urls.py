@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/webhooks/<int:pk>/remove", alarm_pages.webhook_end, name="traffic_webhook_remove"),
     re_path(rf"{COLLECTOR}/maintenance$", alarm_pages.maintenance, name="traffic_maintenance"),
     re_path(rf"{COLLECTOR}/maintenance/(?P<pk>[0-9]{{1,18}})/end$", alarm_pages.maintenance_stop, name="traffic_maintenance_end"),
+    re_path(r"^nics/(?P<key>[a-z2-7]{26})/way$", pages.nic_way, name="nic_way"),
     path("collectors", pages.collectors, name="collectors"),
     re_path(rf"{COLLECTOR}$", pages.collector, name="collector"),
     re_path(rf"{COLLECTOR}/agent$", agent_page.agent, name="traffic_agent"),

@@ -1,5 +1,6 @@
 // @ts-check
-/** Keys of every page: "/" finds, "?" tells the keys, j and k walk over a table's rows, Esc leaves a field or closes the open menu. */
+/** Keys of every page: "/" finds, "?" tells the keys, j and k walk over a table's rows, Esc leaves a field or closes the open menu;
+ * letters of `data-shortcut`. */
 
 /** @param {EventTarget | null} target */
 export function isTyping(target) {
@@ -30,6 +31,17 @@ function rowLink(page, step) {
   return rows[at < 0 ? 0 : at + step] ?? null;
 }
 
+/**
+ * What a single letter stands for: the button or field with that `data-shortcut` in the focused row, else the only one on the page.
+ * @param {Document} page @param {string} key @returns {HTMLElement | null}
+ */
+function shortcut(page, key) {
+  if (!/^[a-z]$/.test(key)) return null;
+  const row = page.activeElement?.closest("main tbody tr");
+  const found = [...(row ?? page).querySelectorAll(`[data-shortcut="${key}"]`)].filter((one) => one instanceof HTMLElement);
+  return found.length === 1 ? (found[0] ?? null) : null;
+}
+
 /** @param {Document} page */
 export function startKeys(page) {
   page.addEventListener("keydown", (event) => {
@@ -47,6 +59,12 @@ export function startKeys(page) {
         event.preventDefault();
         link.focus();
       }
+    }
+    const deed = isFree ? shortcut(page, event.key) : null;
+    if (deed) {
+      event.preventDefault();
+      if (deed instanceof HTMLButtonElement) deed.click();
+      else deed.focus();
     }
     if (isFree && event.key === "/") {
       const field = page.getElementById("search");

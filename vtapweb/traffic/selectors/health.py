@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
+from vtapweb.domain.causes import Subject
 from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.browse import in_scope
 from vtapweb.traffic.models import Alarm, CollectorHealth, CollectorMaintenance, HealthLease
 
+OWN = {Subject.COLLECTOR.value, Subject.MEMBER.value}
+RANKS = [Alarm.Severity.ALARM.value, Alarm.Severity.WARNING.value, Alarm.Severity.NOTICE.value]
 JUDGED_WITHIN = timedelta(seconds=20)  # older than that, the judgement is history: four turns of the watch were missed
 
 
@@ -53,9 +56,12 @@ def collector_health(scope: Scope, *, now: datetime | None = None, only: str = "
     works = {one.collector_key: one for one in running_maintenance(scope, now=now)}
     alarms: dict[str, Alarm] = {}
     open_ones = (
-        Alarm.objects.filter(of_one, state=Alarm.State.OPEN).exclude(collector_key="").only("number", "collector_key", "muted_until", "severity")
+        Alarm.objects.filter(of_one, state=Alarm.State.OPEN)
+        .exclude(collector_key="")
+        .only("number", "collector_key", "muted_until", "severity", "subject_kind")
     )
-    for alarm in open_ones.order_by("number"):
+    # What is wrong with the collector itself stands before what is wrong on the way to it; the worse and the older first.
+    for alarm in sorted(open_ones, key=lambda one: (one.subject_kind not in OWN, RANKS.index(one.severity), one.number)):
         alarms.setdefault(alarm.collector_key, alarm)
     found = HealthByKey()
     for row in CollectorHealth.objects.filter(of_one, in_scope(scope)):
