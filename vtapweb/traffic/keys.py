@@ -8,6 +8,7 @@ from typing import Final
 SAMPLES: Final = "vtapweb:traffic:samples"  # stream; field FIELD holds one encoded sample
 FIELD: Final = "b"
 SAMPLES_MOST: Final = 20_000  # about, see XADD's MAXLEN ~
+SAMPLES_OCTETS_MOST: Final = 256 * 1024 * 1024  # of Redis' memory; a sample with 50 sources takes 1.5 kB, one with 5,000 about 110 kB
 BOOTS: Final = "vtapweb:traffic:boots"  # hash: "collector/member" -> the boot of which the meter has a baseline
 NOW: Final = "vtapweb:traffic:now"  # hash: collector key -> CollectorNow
 SOURCES: Final = "vtapweb:traffic:sources"  # hash: collector key -> list of SourceNow

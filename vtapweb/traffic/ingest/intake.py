@@ -12,10 +12,11 @@ import redis
 
 from vtapweb.traffic.ingest import metrics
 from vtapweb.traffic.ingest.formats import Refused
-from vtapweb.traffic.keys import BOOTS, FIELD, SAMPLES, SAMPLES_MOST
+from vtapweb.traffic.keys import BOOTS, FIELD, SAMPLES, SAMPLES_MOST, SAMPLES_OCTETS_MOST
 from vtapweb.traffic.store import NoStoreError, store_async
 
 BATCH_MOST: Final = 500
+MEASURE_EVERY_S: Final = 2.0
 PAUSE_S: Final = 1.0  # after a failure nobody is made to wait for the next one
 
 
@@ -33,6 +34,7 @@ class Intake:
         self._waiting: list[_Waiting] = []
         self._writing: asyncio.Task[None] | None = None
         self._away_until_s = float("-inf")
+        self._measured_at_s = float("-inf")
 
     async def put(self, samples: list[bytes], field: str = "") -> bytes | None:
         """Returns when Redis has the samples: the boot that BOOTS holds in `field`, None where there is none or nobody asked.
@@ -60,6 +62,7 @@ class Intake:
             began_s = time.perf_counter()
             try:
                 boots = await _write(batch)
+                await self._measure()
             except (redis.RedisError, NoStoreError, OSError):
                 self._away_until_s = asyncio.get_running_loop().time() + PAUSE_S
                 self._refuse(batch)
@@ -71,6 +74,13 @@ class Intake:
             for one in batch:
                 if not one.stored.done():
                     one.stored.set_result(boots.get(one.field))
+
+    async def _measure(self) -> None:
+        """Now and then: the stream is bounded by its number of samples; where they are large it must be by its octets, too."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._measured_at_s >= MEASURE_EVERY_S:
+            self._measured_at_s = now_s
+            await bound_stream(octets_most=SAMPLES_OCTETS_MOST)
 
     def _refuse(self, batch: list[_Waiting]) -> None:
         """Tells everybody who waits, in this batch and behind it, that Redis is away."""
@@ -91,3 +101,16 @@ async def _write(batch: list[_Waiting]) -> dict[str, bytes]:
             pipe.xadd(SAMPLES, {FIELD: sample}, maxlen=SAMPLES_MOST, approximate=True)
     answers = await pipe.execute()
     return {field: boot for field, boot in zip(fields, answers[0], strict=True) if boot is not None} if fields else {}
+
+
+async def bound_stream(*, octets_most: int) -> None:
+    """Throws the oldest samples away until the stream takes no more of Redis' memory. Raises redis.RedisError, NoStoreError."""
+    client = store_async()
+    while True:
+        octets = int(await client.memory_usage(SAMPLES, samples=0) or 0)  # of all its parts, which are as many as samples at most: about 1 ms
+        metrics.stream_octets.set(octets)
+        length = int(await client.xlen(SAMPLES))
+        if octets <= octets_most or not length:
+            return
+        kept = max(length * octets_most // octets, length * 7 // 8)  # not more than an eighth at once: the old ones may be the large ones
+        metrics.thrown_away.inc(await client.xtrim(SAMPLES, maxlen=kept, approximate=False))
