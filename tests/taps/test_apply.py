@@ -236,7 +236,7 @@ def read(change: Change) -> dict[str, Any]:
     """The change as its planner reads it by the API."""
     view = plan_view(change.planner_scope, change.pk)
     assert view is not None
-    item = json.loads(json.dumps(change_item(view, now=timezone.now()), default=str))
+    item = json.loads(json.dumps(change_item(view, change.planner_scope, now=timezone.now()), default=str))
     assert isinstance(item, dict)
     return item
 

@@ -296,7 +296,7 @@ def test_a_page_that_follows_gets_only_the_waves_that_it_lacks() -> None:
     htmx, address = {"HX-Request": "true"}, f"/changes/{change.pk}"
     known = digests_of(client.get(address, headers=htmx))
     assert len(known) == 4
-    asked = {"s": "applying", "h": known}
+    asked = {"s": "applying-3", "h": known}
     unchanged = client.get(address, asked, headers=htmx)
     assert unchanged.headers["HX-Reswap"] == "none"
     assert digests_of(unchanged) == []
@@ -310,7 +310,9 @@ def test_a_page_that_follows_gets_only_the_waves_that_it_lacks() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("asked", [{"s": "planned", "h": ["0"]}, {"s": "applying", "h": []}, {"s": "applying", "h": ["0", "0"]}, {}])
+@pytest.mark.parametrize(
+    "asked", [{"s": "planned-0", "h": ["0"]}, {"s": "applying-3", "h": []}, {"s": "applying-3", "h": ["0", "0"]}, {"s": "applying-2", "h": ["0"]}, {}]
+)
 def test_a_page_of_another_state_or_with_other_waves_is_drawn_anew(asked: dict[str, Any]) -> None:
     estate = make_estate()
     change = change_of(estate, state="applying", checked_at=timezone.now())

@@ -211,15 +211,15 @@ def test_a_nic_shows_where_its_traffic_goes(client: Client, valkey: Valkey) -> N
     signed_in(client)
     silent = page(client, f"/nics/{pool.source.key}")
     assert "Nothing reports from that collector" in silent
-    assert "Cannot be seen here: nothing tells" in silent
+    assert "Cannot be seen here: nothing reports from its collector." in silent
     play(pool, is_slow=True)
     assert "What it sends is not available here" in page(client, f"/nics/{pool.source.key}")
     play(pool)
     shown = page(client, f"/nics/{pool.source.key}")
     assert f'href="/collectors/{pool.key}"' in shown
     for configured_at, words in (
-        ("2199-01-01", "No packet of it was seen at its collector since"),
-        ("2001-01-01", "First packet seen at its collector"),
+        ("2199-01-01", "has arrived. Usually the NIC is idle"),
+        ("2001-01-01", "Its packets were seen at the collector. First packet"),
     ):
         TapConfiguration.objects.update(first_seen_at=f"{configured_at}T00:00:00Z")
         assert words in page(client, f"/nics/{pool.source.key}")

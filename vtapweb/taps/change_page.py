@@ -7,13 +7,15 @@ of queries does not grow with the steps.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+from django.utils import timezone
+
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
-from vtapweb.domain.change import FINAL_CHANGE_STATES, IN_FLIGHT_STEP_STATES, ChangeAction, ChangeState, StepState
+from vtapweb.domain.change import FINAL_CHANGE_STATES, FINAL_STEP_STATES, IN_FLIGHT_STEP_STATES, ChangeAction, ChangeState, StepState
 from vtapweb.domain.plan_words import NOTHING_SENT, duration
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.browse import in_scope
@@ -23,7 +25,10 @@ from vtapweb.taps.gaps import gap_words, gaps_of
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.taps.page_parts import Cannot, Patch, places, together
 from vtapweb.taps.selectors.changes import PlanView
+from vtapweb.taps.selectors.flowing import flows_of_steps
 from vtapweb.taps.selectors.preparation import Preparation, preparations_of
+from vtapweb.taps.ticks import Tick, flowing_tick, prepared_tick
+from vtapweb.traffic.selectors.flowing import Flow
 from vtapweb.web.tables import Cell
 from vtapweb.web.text import plural, span
 
@@ -72,24 +77,9 @@ NOTE_OF_END: Mapping[str, tuple[str, str]] = {
     ChangeState.CANCELLED: ("", "–"),
 }
 EXPORTS = (("az", "az CLI script"), ("bicep", "Bicep"), ("rest", "REST requests"))
+MOVING_POLL_S, FLOWING_POLL_S, SILENT_POLL_S = 3, 2, 30
+FLOWS_WITHIN = timedelta(minutes=10)  # after that, a mirror of which nothing came is looked at less often
 MANY_STEPS = 200  # beyond them the page asks for its moving part less often
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """One of a NIC's three: `state` is "yes", "no", "wait", "none" (not tried) or "unknown"; `title` says how we know, or why not."""
-
-    name: str
-    state: str
-    title: str
-
-    @property
-    def glyph(self) -> str:
-        return {"yes": "✓", "no": "✕", "wait": "…", "none": "–"}.get(self.state, "?")
-
-    @property
-    def words(self) -> str:
-        return {"yes": "yes", "no": "no", "wait": "not yet", "none": "not tried"}.get(self.state, "not known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +105,17 @@ class StepRow:
 
     @property
     def has_more(self) -> bool:
-        return bool(self.error_code or self.error_message or self.skip_words or self.advice)
+        return bool(self.error_code or self.error_message or self.skip_words or self.advice or self.silence)
+
+    @property
+    def silence(self) -> Tick | None:
+        """The third tick, where it is waited for."""
+        return next((tick for tick in self.ticks if tick.name == "Flowing" and tick.state == "wait" and tick.at), None)
+
+    @property
+    def flow(self) -> Tick | None:
+        """The third tick, where packets were seen or cannot be."""
+        return next((tick for tick in self.ticks if tick.name == "Flowing" and tick.state in {"yes", "unknown"}), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class ChangePage:
     relations: Sequence[tuple[int, str]] = ()  # (number, words) of changes that this one comes from or that came from it
     length_words: str = ""
     is_started: bool = False
-    is_moving: bool = False
+    poll_s: int = 0  # how often the page asks by itself; 0: never
     throttle_ms: int = 700
     has_window_dialog: bool = False
     is_moved: bool = False  # paused because the world moved
@@ -209,6 +209,11 @@ class ChangePage:
     def is_asked(self) -> bool:
         """Whether what moved still waits for somebody to see it and say so."""
         return bool(self.digest) or self.is_moved
+
+    @property
+    def follows(self) -> str:
+        """What a page that follows shows as a whole, and how: where that is another, it is drawn anew."""
+        return f"{self.state}-{self.poll_s}"
 
     @property
     def tally_words(self) -> str:
@@ -256,15 +261,18 @@ def _verb(change: Change, step: ChangeStep) -> str:
     return f"stop mirroring to {before}" if before else "stop mirroring"
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the steps beside themselves: by NIC whether its VM is prepared, by TAP configuration whether it flows."""
+
+    prepared: Mapping[str, Preparation]
+    flows: Mapping[str, Flow]
+
+
 def _prepared(step: ChangeStep, prepared: Mapping[str, Preparation]) -> Tick:
-    known = prepared.get(step.nic_key)
     if step.wait_code == "preparation":
         return Tick("Prepared", "no", step.wait_reason or "Azure says that the VM has not been deallocated and started since the TAP exists.")
-    if known is not None and known.is_done:
-        return Tick("Prepared", "yes", f"Its VM was {known.words}.")
-    if known is not None and known.state == "stopped":
-        return Tick("Prepared", "wait", f"Its VM was {known.words}.")
-    return Tick("Prepared", "unknown", "Whether its VM was deallocated and started since the TAP exists is not known: vtapweb has not seen it.")
+    return prepared_tick(prepared.get(step.nic_key))
 
 
 def _configured(step: ChangeStep) -> Tick:
@@ -285,12 +293,19 @@ def _configured(step: ChangeStep) -> Tick:
             return Tick("Configured", "wait", "Not read back from Azure yet.")
 
 
-FLOWING = Tick("Flowing", "unknown", "Cannot be seen here: what arrives at the collector is told by live traffic, which is not connected yet.")
+def _flowing(step: ChangeStep, flows: Mapping[str, Flow]) -> Tick:
+    if not step.has_mirror:
+        state = "none" if step.state in FINAL_STEP_STATES else "wait"
+        return Tick("Flowing", state, "Looked for once it is configured.")
+    if step.target_key not in flows:
+        return Tick("Flowing", "none", "The mirror is not there any more, as of the last read.")
+    return flowing_tick(flows[step.target_key], step.nic_key)
 
 
-def _row(change: Change, step: ChangeStep, around: Neighbours, prepared: Mapping[str, Preparation]) -> StepRow:
+def _row(change: Change, step: ChangeStep, around: Neighbours, known: Known) -> StepRow:
     name = step.nic_name or name_of(step.nic_id or step.target_id)
-    ticks = (_prepared(step, prepared), _configured(step), FLOWING) if step.nic_key and step.action == "put" else ()
+    flowing = _flowing(step, known.flows)
+    ticks = (_prepared(step, known.prepared), _configured(step), flowing) if step.nic_key and step.action == "put" else ()
     is_waiting = bool(step.wait_code) and step.state in {StepState.PENDING, *IN_FLIGHT_STEP_STATES}
     return StepRow(
         ordinal=step.ordinal,
@@ -321,10 +336,10 @@ def _skip_words(step: ChangeStep) -> str:
     return f"{'Skipped' if step.attempts else 'Not sent'}: {step.skip_reason}"
 
 
-def _waves(change: Change, steps: Sequence[ChangeStep], around: Neighbours, prepared: Mapping[str, Preparation]) -> list[Wave]:
+def _waves(change: Change, steps: Sequence[ChangeStep], around: Neighbours, known: Known) -> list[Wave]:
     waves = []
     for number, members in groupby(sorted(steps, key=lambda step: (step.wave, step.ordinal)), key=lambda step: step.wave):
-        rows = [_row(change, step, around, prepared) for step in members]
+        rows = [_row(change, step, around, known) for step in members]
         done = sum(row.state == StepState.VERIFIED for row in rows)
         words = plural(len(rows), "request")
         if done:
@@ -484,17 +499,30 @@ def relations_of(view: PlanView) -> list[tuple[int, str]]:
     return found
 
 
-def waves_lacking(page: ChangePage, state: str, digests: Sequence[str]) -> list[Wave] | None:
-    """The waves that a page lacks which shows this state and these waves; None where it has to be drawn anew as a whole."""
-    if state != page.state or len(digests) != len(page.waves):
+def waves_lacking(page: ChangePage, follows: str, digests: Sequence[str]) -> list[Wave] | None:
+    """The waves that a page lacks which follows so and shows these waves; None where it has to be drawn anew as a whole."""
+    if follows != page.follows or len(digests) != len(page.waves):
         return None
     return [wave for wave, known in zip(page.waves, digests, strict=True) if wave.digest != known]
 
 
+def _poll_s(change: Change, steps: Sequence[ChangeStep], waves: Sequence[Wave], now: datetime) -> int:
+    """How often the page asks: while the change moves, and while a mirror that was made has not been seen to flow."""
+    if change.state in {ChangeState.APPLYING, ChangeState.PAUSED}:
+        return MOVING_POLL_S
+    if not any(tick.may_change for wave in waves for row in wave.rows for tick in row.ticks):
+        return 0
+    newest = max((step.verified_at for step in steps if step.verified_at is not None), default=None)
+    if newest is None or now - newest > FLOWS_WITHIN:
+        return SILENT_POLL_S
+    return FLOWING_POLL_S if len(steps) <= MANY_STEPS else MOVING_POLL_S
+
+
 def change_page(scope: Scope, view: PlanView, viewer: Viewer) -> ChangePage:
-    """The page of a change that the scope covers. Six queries; two of a change that mirrors no NIC."""
+    """The page of a change that the scope covers. Six queries, five more once it made mirrors; two of a change that mirrors no NIC."""
     change, steps = view.change, view.steps
     around = neighbours(scope, change, steps)
+    waves = _waves(change, steps, around, Known(preparations_of(scope, steps), flows_of_steps(scope, steps)))
     plan = change.plan
     acts, why_not = _acts(change, steps, viewer, can_undo=any(step.state == StepState.VERIFIED for step in steps))
     return ChangePage(
@@ -507,7 +535,7 @@ def change_page(scope: Scope, view: PlanView, viewer: Viewer) -> ChangePage:
         planned_by=change.created_by_name,
         planned_at=change.created_at,
         reason=change.reason,
-        waves=_waves(change, steps, around, preparations_of(scope, steps)),
+        waves=waves,
         requests=[Request(step.method, step.path, step.body, str(step.client_request_id)) for step in steps],
         tally=_tally(steps),
         notes=_notes(change, steps),
@@ -526,7 +554,7 @@ def change_page(scope: Scope, view: PlanView, viewer: Viewer) -> ChangePage:
         relations=relations_of(view),
         length_words=duration(plan["duration_s"]) if plan.get("duration_s") and not change.is_finished else "",
         is_started=change.applied_at is not None or change.state in FINAL_CHANGE_STATES,
-        is_moving=change.state in {ChangeState.APPLYING, ChangeState.PAUSED},
+        poll_s=_poll_s(change, steps, waves, timezone.now()),
         throttle_ms=700 if len(steps) <= MANY_STEPS else 3000,
         is_moved=change.state == ChangeState.PAUSED and change.stop_code == "moved",
         has_window_dialog=any(act.dialog == "dialog-window" for act in acts),

@@ -190,6 +190,12 @@ class ChangeStep(models.Model):
     def __str__(self) -> str:
         return f"step {self.ordinal} of change {self.change_id}: {self.state}"
 
+    @property
+    def has_mirror(self) -> bool:
+        """Whether it has had a mirror made, or found it made."""
+        is_there = self.state == StepState.VERIFIED or (self.state == StepState.SKIPPED and self.skip_code == "already")
+        return is_there and bool(self.nic_key) and self.action == StepAction.PUT
+
 
 class PlanKey(models.Model):
     """One `Idempotency-Key` that somebody sent with a plan: the same request again is answered with the same change."""

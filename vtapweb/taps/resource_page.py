@@ -20,16 +20,17 @@ from vtapweb.domain.tap_rules.rule import Finding
 from vtapweb.inventory.browse import in_scope
 from vtapweb.inventory.cells import name_of
 from vtapweb.inventory.models import FrontendIpConfiguration, IpConfiguration, LoadBalancer, NetworkInterface, TapConfiguration, VirtualNetworkTap
-from vtapweb.taps.change_page import CHANGE_STATES, TITLES, Tick
+from vtapweb.taps.change_page import CHANGE_STATES, TITLES
 from vtapweb.taps.chooser import Reason, chooser_href, grouped, reason_of
 from vtapweb.taps.endings import Ending, endings, is_overdue
 from vtapweb.taps.models import Change, Mirror, TapLife
 from vtapweb.taps.selectors.changes import ChangeFilter, changes
 from vtapweb.taps.selectors.expiry import expiry_changes
 from vtapweb.taps.selectors.facts import ProposedTap, world_of
-from vtapweb.taps.selectors.preparation import Preparation, preparations
+from vtapweb.taps.selectors.flowing import mirrors_flow
+from vtapweb.taps.selectors.preparation import preparations
 from vtapweb.taps.selectors.verdicts import judge_selection
-from vtapweb.traffic.selectors.flowing import Flow, FlowState, flow_of
+from vtapweb.taps.ticks import Tick, flowing_tick, prepared_tick
 from vtapweb.web.tables import Cell
 
 CHANGES_SHOWN = 5
@@ -125,7 +126,7 @@ class NicAbout:
 
 
 def nic_about(scope: Scope, nic: NetworkInterface) -> NicAbout | None:
-    """None for a NIC that is gone. Queries: those of `world_of` and about ten."""
+    """None for a NIC that is gone. Queries: those of `world_of` and about sixteen."""
     facts = world_of(scope, source_keys=[nic.key])
     if not facts.sources:
         return None
@@ -189,7 +190,7 @@ def _mirrors(scope: Scope, nic: NetworkInterface, source: SourceFacts) -> list[M
     dated = [one for one in lives.values() if one.expires_at is not None]
     by_key = expiry_changes(scope, [one.tap_configuration_key for one in dated]) if dated else {}
     ends = {one.life.tap_configuration_key: one for one in endings(dated, by_key, timezone.now())}
-    flows = flow_of(scope, [one.key for one in rows]) if rows else {}
+    flows = mirrors_flow(scope, [one.key for one in rows])
     found = []
     for one in rows:
         life = lives.get(one.key)
@@ -200,21 +201,13 @@ def _mirrors(scope: Scope, nic: NetworkInterface, source: SourceFacts) -> list[M
                 life=life,
                 ending=ends.get(one.key),
                 ticks=(
-                    _prepared(prepared.get((source.vm_key, one.virtual_network_tap_key))),
+                    prepared_tick(prepared.get((source.vm_key, one.virtual_network_tap_key))),
                     _configured(one),
-                    _flowing(flows.get(one.key)),
+                    flowing_tick(flows.get(one.key), nic.key),
                 ),
             )
         )
     return found
-
-
-def _prepared(known: Preparation | None) -> Tick:
-    if known is not None and known.is_done:
-        return Tick("Prepared", "yes", f"Its VM was {known.words}.")
-    if known is not None and known.state == "stopped":
-        return Tick("Prepared", "wait", f"Its VM was {known.words}.")
-    return Tick("Prepared", "unknown", "Whether its VM was deallocated and started since the TAP exists is not known: vtapweb has not seen it.")
 
 
 def _configured(one: TapConfiguration) -> Tick:
@@ -224,14 +217,6 @@ def _configured(one: TapConfiguration) -> Tick:
     if state == "failed":
         return Tick("Configured", "no", "Azure says of it: Failed.")
     return Tick("Configured", "wait", f"Azure says of it: {one.provisioning_state or 'nothing'}.")
-
-
-def _flowing(flow: Flow | None) -> Tick:
-    if flow is None or flow.state is FlowState.CANNOT_BE_SEEN:
-        return Tick("Flowing", "unknown", "Cannot be seen here: nothing tells what this NIC sends to its collector. Traffic may be arriving.")
-    if flow.state is FlowState.NOT_YET or flow.first_at is None:
-        return Tick("Flowing", "wait", "No packet of it was seen at its collector since it was configured.")
-    return Tick("Flowing", "yes", f"First packet seen at its collector {flow.first_at:%Y-%m-%d %H:%M:%S} UTC.")
 
 
 def new_tap_href(destination_id: str) -> str:

@@ -28,7 +28,8 @@ from vtapweb.inventory.models import (
 )
 from vtapweb.inventory.receiving import present
 from vtapweb.traffic.alarm_words import GLYPHS, capital
-from vtapweb.traffic.selectors.flowing import Flow, FlowState, flow_of
+from vtapweb.traffic.flow_words import BLIND_WORDS
+from vtapweb.traffic.selectors.flowing import Blind, Flow, FlowState, flow_of
 from vtapweb.traffic.showing import Shown, collector_shown
 from vtapweb.traffic.watch.estate import LIST_OF, VXLAN_PORT, Estate, MirrorFacts, Named, Side, TapState
 from vtapweb.web.text import span
@@ -81,7 +82,7 @@ def _way(row: TapConfiguration, scope: Scope, at: datetime) -> Way:
     tap = VirtualNetworkTap.objects.filter(in_scope(scope), key=row.virtual_network_tap_key).defer("raw").first()
     end = ((tap.destination_ip_configuration_key or tap.destination_frontend_key) if tap else "") or row.virtual_network_tap_key
     shown = collector_shown(scope, end, at=at)
-    flow = flow_of(scope, [row.key]).get(row.key, Flow(FlowState.CANNOT_BE_SEEN))
+    flow = flow_of(scope, [row.key]).get(row.key, Flow(FlowState.CANNOT_BE_SEEN, blind=Blind.NOTHING_REPORTS))
     if shown is None:
         return Way("", [], "Where it leads can't be read here.")
     estate = _estate(row, tap, shown, scope)
@@ -183,7 +184,7 @@ def _arrives(flow: Flow, at: datetime) -> Step:
         return Step("●", "ok", "Packets", f"Seen at the collector{since}", age, flow.last_at)
     if flow.state is FlowState.NOT_YET:
         return Step("∅", "broken", "Packets", "None seen at the collector yet", "")
-    return Step("◌", "unknown", "Packets", "Not available here: this collector’s numbers do not tell its sources apart", "")
+    return Step("◌", "unknown", "Packets", f"Not available here: {BLIND_WORDS[flow.blind or Blind.NOTHING_REPORTS]}".removesuffix("."), "")
 
 
 def _verdict(path: Path, flow: Flow) -> str:

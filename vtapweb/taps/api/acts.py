@@ -132,7 +132,7 @@ def planned(plan: Callable[[], Change]) -> Change:
 def told(request: HttpRequest, change: Change, status: int = 200) -> HttpResponse:
     """The change as it stands, with its address."""
     scope = viewer_of(request).scope
-    item = change_item(view_of(scope, change.pk), now=timezone.now())
+    item = change_item(view_of(scope, change.pk), scope, now=timezone.now())
     return HttpResponse(dumps(item), content_type=JSON, status=status, headers={"Location": f"/api/v1/changes/{change.pk}"})
 
 

@@ -18,7 +18,9 @@ from vtapweb.inventory.api import answer, iso
 from vtapweb.taps.gaps import gaps_of
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.taps.selectors.changes import ChangeFilter, PlanView, changes, plan_view, step_counts
+from vtapweb.taps.selectors.flowing import flows_of_steps
 from vtapweb.taps.selectors.rejudge import rejudge
+from vtapweb.traffic.selectors.flowing import Flow
 from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, limit_of, number_in
 from vtapweb.web.problem import ProblemError
 
@@ -31,6 +33,16 @@ class Request(Schema):
     method: str = Field(description="PUT, PATCH or DELETE.")
     path: str = Field(description="Below the ARM endpoint, with the api-version.")
     body: dict[str, Any] | None = Field(description="null: none.")
+
+
+class FlowItem(Schema):
+    """The third tick of a mirror."""
+
+    state: str = Field(description="flowing, not_yet or cannot_be_seen.")
+    configured_at: datetime | None = Field(description="Read back as made; else since when it is in the inventory.")
+    first_packet_at: datetime | None = Field(description="Seen at the collector after that; null: none was.")
+    last_packet_at: datetime | None
+    why: str | None = Field(description="With cannot_be_seen: nothing_reports, stale, no_sources, ambiguous or away (docs/changes.md).")
 
 
 class Step(Schema):
@@ -57,6 +69,7 @@ class Step(Schema):
     client_request_id: str = Field(description="Sent to Azure as x-ms-client-request-id.")
     wait: str = Field(description="Why it waits, in a sentence; empty when it does not.")
     skip_reason: str
+    flow: FlowItem | None = Field(description="Of a mirror that was made and is there; else null.")
 
 
 class LeftOutItem(Schema):
@@ -156,7 +169,7 @@ def summary(change: Change, counts: dict[str, int]) -> dict[str, object]:
     }
 
 
-def step_item(step: ChangeStep) -> dict[str, object]:
+def step_item(step: ChangeStep, flow: Flow | None) -> dict[str, object]:
     """A step as the API tells it."""
     return {
         "id": step.pk,
@@ -180,6 +193,18 @@ def step_item(step: ChangeStep) -> dict[str, object]:
         "client_request_id": str(step.client_request_id),
         "wait": step.wait_reason,
         "skip_reason": step.skip_reason,
+        "flow": None if flow is None else flow_item(flow),
+    }
+
+
+def flow_item(flow: Flow) -> dict[str, object]:
+    """The flow as FlowItem."""
+    return {
+        "state": flow.state.value,
+        "configured_at": iso(flow.since),
+        "first_packet_at": iso(flow.first_at),
+        "last_packet_at": iso(flow.last_at),
+        "why": flow.blind.value if flow.blind else None,
     }
 
 
@@ -189,15 +214,16 @@ def refused(one: Mapping[str, str]) -> dict[str, Any]:
     return {"nic": one["nic"], "name": one["name"], "rules": [rule]}
 
 
-def change_item(view: PlanView, *, now: datetime) -> dict[str, object]:
+def change_item(view: PlanView, scope: Scope, *, now: datetime) -> dict[str, object]:
     """A change with everything it plans and did. One that is planned is judged again, so that a plan that grew old says so."""
+    flows = flows_of_steps(scope, view.steps)
     change, plan = view.change, view.change.plan
     moved = rejudge(change, scope=change.planner_scope) if change.state == ChangeState.PLANNED else None
     window = {"opens_at": iso(change.window_opens_at), "closes_at": iso(change.window_closes_at), "zone": change.window_zone}
     relations = (("undo", "undo_of_id"), ("retry", "retry_of_id"), ("expiry", "expiry_of_id"))
     return {
         **summary(change, dict(view.counts)),
-        "steps": [step_item(step) for step in view.steps],
+        "steps": [step_item(step, flows.get(step.target_key) if step.has_mirror else None) for step in view.steps],
         "requests": view.requests,
         "left_out": [refused(one) for one in change.left_out],
         "warnings": plan.get("warnings", []),
@@ -260,7 +286,7 @@ def change_list(request: HttpRequest, query: Query[ChangeQuery]) -> HttpResponse
 @router.get("/changes/{change_id}", response=ChangeItem, summary="One change with its requests, steps and what came of them")
 def change_get(request: HttpRequest, change_id: int) -> HttpResponse:
     scope = viewer_of(request).scope
-    return answer(change_item(view_of(scope, change_id), now=timezone.now()))
+    return answer(change_item(view_of(scope, change_id), scope, now=timezone.now()))
 
 
 @router.get("/changes/{change_id}/export", summary="The whole plan as az CLI, Bicep or REST text; only its syntax was checked")
