@@ -139,6 +139,11 @@ def test_h08_near_and_over_capacity(stage: Stage) -> None:
     assert stage.only_alarm().severity == "alarm"
     assert state(stage) is CollectorState.OVER
     assert stage.only_alarm().sentence == "packet log: 990 Mb/s of 1.00 Gb/s, 99 % of its capacity."
+    events = stage.only_alarm().events.count()
+    stage.set_collector(wire_bits_per_s_5s=1.2e9)
+    stage.pass_s(70)
+    assert stage.only_alarm().sentence == "packet log: 1.20 Gb/s of 1.00 Gb/s, 120 % of its capacity."
+    assert stage.only_alarm().events.count() == events, "figures move, and nothing has happened"
 
 
 def test_h09_drops_are_told(stage: Stage) -> None:

@@ -24,8 +24,8 @@ def clock(at: datetime) -> str:
 
 
 def share(value: float | None) -> str:
-    """0.0123 → "1.2 %"."""
-    return "an unknown share" if value is None else f"{100 * value:.2g} %"
+    """0.0123 → "1.2 %", 1.2 → "120 %"."""
+    return "an unknown share" if value is None else f"{100 * value:.0f} %" if value >= 0.995 else f"{100 * value:.2g} %"
 
 
 def capital(text: str) -> str:

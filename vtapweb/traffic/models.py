@@ -203,7 +203,7 @@ class Alarm(models.Model):
     collector_name = models.CharField(max_length=200, default="", blank=True)
     nic_key = models.CharField(max_length=KEY_LENGTH, default="", blank=True)  # of the one source that it is about
     title = models.TextField()  # what it is about, in a few words
-    sentence = models.TextField()  # as it was when it last changed
+    sentence = models.TextField()  # as it was at changed_at
     facts = models.JSONField(default=dict)  # what words.sentence() makes the sentence of now from
     broken_hop = models.JSONField(null=True, blank=True)  # the first broken one: {kind, key, name, state, since, words}
     path = models.JSONField(default=list)  # hops of one affected source (or of the collector) as they stood last, in their order

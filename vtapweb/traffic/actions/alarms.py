@@ -31,6 +31,7 @@ AROUND: Final = timedelta(minutes=15)
 RAISED_AGAIN_WITHIN: Final = timedelta(minutes=5)  # the same cause shortly after it ended is the same alarm
 MUTE_MOST: Final = timedelta(days=30)
 CHANGES_SHOWN: Final = 30
+FIGURES_KEPT: Final = timedelta(minutes=1)
 SEVERITIES: Final = {Level.NOTICE: Alarm.Severity.NOTICE, Level.WARNING: Alarm.Severity.WARNING, Level.ALARM: Alarm.Severity.ALARM}
 _RANK: Final = {severity.value: int(level) for level, severity in SEVERITIES.items()}
 
@@ -118,6 +119,7 @@ def _go_on(alarm: Alarm, cause: Cause, all_subscription_ids: Sequence[str], now:
         if [_as_read(row) for row in way] != [_as_read(row) for row in alarm.path]:
             alarm.path = way
             alarm.save(update_fields=["path"])
+        _refresh(alarm, cause, now)
         return False
     _describe(alarm, cause, all_subscription_ids, now)
     alarm.save()
@@ -136,6 +138,14 @@ def _go_on(alarm: Alarm, cause: Cause, all_subscription_ids: Sequence[str], now:
     AlarmEvent.objects.bulk_create(events)
     _tell(alarm, "changed")
     return True
+
+
+def _refresh(alarm: Alarm, cause: Cause, now: datetime) -> None:
+    """Brings the figures of its sentence up to date, once in FIGURES_KEPT: a load of an hour ago is not what it is about now. No event."""
+    facts = facts_of(cause)
+    if now - alarm.changed_at >= FIGURES_KEPT and facts != alarm.facts:
+        alarm.facts, alarm.sentence, alarm.changed_at = facts, sentence(cause.subject, facts, now=now), now
+        alarm.save(update_fields=["facts", "sentence", "changed_at"])
 
 
 def _clear(alarm: Alarm, joined: int | None, now: datetime) -> None:
