@@ -246,7 +246,7 @@ def test_the_handover_tells_what_happened_who_took_it_and_what_is_open(client: C
     alarm_take(alarm=make_alarm(), acting_user=viewer(Role.OPERATOR, name="kim"))
     make_alarm(118, state="cleared", cleared_at=now, opened_at=now - timedelta(hours=1))
     make_alarm(119, state="cleared", opened_at=now - timedelta(days=2), cleared_at=now - timedelta(days=1))
-    make_alarm(120, muted_until=now + timedelta(hours=1), mute_reason="known", muted_by="kim")
+    make_alarm(120, muted_until=now + timedelta(hours=1), mute_reason="known", muted_by="kim", owner="ada", note="ask Jo")
     told = handover(Scope.everything(), hours=8, now=now)
     assert [one.alarm.number for one in told.open] == [117]
     assert sorted(one.alarm.number for one in told.raised) == [117, 118, 120]
@@ -255,6 +255,8 @@ def test_the_handover_tells_what_happened_who_took_it_and_what_is_open(client: C
     signed_in(client, Role.VIEWER)
     page = client.get("/handover?hours=12").content.decode()
     assert "kim has it" in page
+    for words in ("by kim: known", "ada has it", "ask Jo"):
+        assert words in page, "a muted one is somebody's work, too"
     assert "the last 12 hours" in page
     assert "A-119" not in page
 

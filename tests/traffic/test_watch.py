@@ -125,6 +125,16 @@ def test_h05_an_unknown_source_and_h06_an_ambiguous_one(stage: Stage) -> None:
     assert sorted(one.rule_ids for one in stage.open_alarms()) == [["H5"], ["H6"]]
 
 
+def test_h05_what_came_before_a_mirror_was_taken_off_is_no_unknown_source(stage: Stage) -> None:
+    stage.sources[stage.key].append(source_now("", stage.now_s, address="10.9.9.9", tap_configuration_key="t" * 26))
+    stage.pass_s(5)
+    stage.set_source(-1, tap_configuration_key="")
+    stage.pass_s(65)  # its packets of the last 60 s are still counted
+    assert stage.open_alarms() == []
+    stage.pass_s(20)
+    assert stage.only_alarm().rule_ids == ["H5"], "it goes on: somebody mirrors without a TAP configuration"
+
+
 def test_h08_near_and_over_capacity(stage: Stage) -> None:
     CollectorAssignment.objects.create(
         destination_key=stage.key, destination_id=stage.estate.tap.destination_id, subscription_id=stage.estate.subscription.subscription_id,

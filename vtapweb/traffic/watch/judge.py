@@ -45,6 +45,7 @@ from vtapweb.traffic.watch.memory import Last, Memory, kept
 PUSHED: Final = frozenset({Origin.AGENT, Origin.REMOTE_WRITE, Origin.OTLP})  # these come to us by themselves
 _NO_LOSS: Final = frozenset({"softnet_squeezed", "udp_no_ports"})  # told beside the counters of lost packets, and none of them
 METER_GONE_S: Final = 30.0
+EXPLAINED_KEPT_S: Final = 70.0  # packets of 60 s are counted: those from before a mirror was taken off were no unknown source's
 INTAKE_KEPT_S: Final = 60.0  # collectors come back to an intake one by one: agents wait longer with every failure
 
 
@@ -112,7 +113,8 @@ class _Turn:
         self.seen = seen
         self.estate = estate
         self.memory = memory
-        self.after = Memory(meter_gone_s=memory.meter_gone_s)
+        explained = {name: at_s for name, at_s in memory.explained.items() if seen.now_s - at_s <= EXPLAINED_KEPT_S}
+        self.after = Memory(meter_gone_s=memory.meter_gone_s, explained=explained)
         self.findings: list[Finding] = []
         self.states: dict[str, State] = {}
         self.heard: list[Heard] = []
@@ -370,7 +372,11 @@ class _Turn:
         """H5 and H6 of one outer source address."""
         key = f"{facts.key}:{row.address}"
         packets = None if row.packets_per_s_60s is None else row.packets_per_s_60s * 60
-        unknown = self.stands("H5", key, h05_unknown_source(packets, is_explained=is_explained or row.is_ambiguous))
+        is_lately_over = not is_explained and key in self.after.explained
+        if is_explained:
+            self.after.explained[key] = self.seen.now_s
+        verdict = None if is_lately_over else h05_unknown_source(packets, is_explained=is_explained or row.is_ambiguous)
+        unknown = self.stands("H5", key, verdict)
         ambiguous = self.stands("H6", key, h06_ambiguous_source(is_ambiguous=row.is_ambiguous))
         told = {"name": row.address, "subject_key": row.address, "facts": {"nic_key": row.nic_key, "vnis": list(row.vnis)}}
         self.find("H5", key, unknown, Subject.ADDRESS, facts, **told)

@@ -26,13 +26,17 @@ class Kept(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Memory(msgspec.Struct, array_like=True):
-    """Times in unix seconds. `standings` holds only what is not fine; `still_since`: collectors of which no packet came, since when."""
+    """Times in unix seconds. `standings` holds only what is not fine; `still_since`: collectors of which no packet came, since when.
+
+    `explained`: when a mirror last explained what comes from an outer address ("collector:address"); a successor finds that out by itself.
+    """
 
     standings: dict[str, Kept] = {}
     still_since: dict[str, float] = {}
     heard: dict[str, dict[str, Last]] = {}  # collector -> member
     intake_back_s: float | None = None  # when collectors began to come back to an intake that had an alarm
     meter_gone_s: float | None = None
+    explained: dict[str, float] = {}
 
     def standing(self, key: str) -> Standing:
         """What stood before; fine where nothing did."""
@@ -60,6 +64,7 @@ class Memory(msgspec.Struct, array_like=True):
             {key: {name: msgspec.structs.replace(one, heard_s=one.heard_s + by_s) for name, one in of.items()} for key, of in self.heard.items()},
             None if self.intake_back_s is None else self.intake_back_s + by_s,
             None if self.meter_gone_s is None else self.meter_gone_s + by_s,
+            {name: at_s + by_s for name, at_s in self.explained.items()},
         )
 
 
@@ -73,7 +78,7 @@ _decoder = msgspec.msgpack.Decoder(Memory)
 
 
 def encode(memory: Memory) -> bytes:
-    return msgspec.msgpack.encode(memory)
+    return msgspec.msgpack.encode(msgspec.structs.replace(memory, explained={}))
 
 
 def decode(octets: bytes) -> Memory:
