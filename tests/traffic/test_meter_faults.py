@@ -145,6 +145,47 @@ def test_redis_gone_for_a_minute_and_come_back_empty(stage: Stage, valkey: Valke
     assert set(stage.ring_of("total:packets").values()) == {100}
 
 
+@pytest.mark.parametrize("fault", ["redis", "web", "meter"])
+def test_members_come_back_one_by_one_and_the_first_is_not_the_sum(stage: Stage, valkey: Valkey, fault: str) -> None:
+    one, two = stage.agent(member="m-1", nic_key="n1"), stage.agent(member="m-2", nic_key="n2")
+
+    def second(*senders: Agent) -> float | None:
+        for agent in (one, two):
+            agent.count(s4=50)
+        for agent in senders:
+            agent.send()
+        stage.tick()
+        known = stage.known().packets_per_s
+        source = stage.sources().get("10.0.1.4")
+        assert known is None or source is None or source.packets_per_s in (None, pytest.approx(known))
+        return known
+
+    for _ in range(5):
+        told = second(one, two)
+    assert told == pytest.approx(100)
+    if fault == "redis":
+        valkey.kill()
+        stage.clock.go_on(60_000)
+        with pytest.raises(redis.RedisError):
+            stage.service.tick()
+        valkey.start()
+        assert stage.service.acquire()
+    elif fault == "meter":
+        stage.service.stop()
+        stage.service.run()
+        stage.clock.go_on(60_000)
+        stage.service = stage.another()
+        assert stage.service.acquire()
+    else:
+        assert [second() for _ in range(60)][-1] is None
+    assert {second(one) for _ in range(12)} == {None}, "half of it is nobody's rate"
+    told = [second(one, two) for _ in range(4)][-1]
+    assert told == pytest.approx(100)
+    assert set(stage.ring_of("total:packets").values()) == {100}
+    assert {second() for _ in range(20)} >= {None}
+    assert [second(one) for _ in range(40)][-1] == pytest.approx(50), "the other one is missing, and not waited for any longer"
+
+
 def test_a_short_loss_of_redis_is_averaged_over(stage: Stage, valkey: Valkey) -> None:
     agent = stage.agent()
     play(stage, agent, 5)

@@ -13,6 +13,8 @@ from vtapweb.traffic.meter.moment import Moment
 from vtapweb.traffic.ring import ROWS, Ring, bits_column, packets_column
 from vtapweb.traffic.samples import CollectorNow, Counters, MemberNow, Origin, Points, SourceNow
 
+AWAITED_MS: Final = 30_000  # after an outage for all; agents try again after ten seconds at the most, or as they are asked to
+FAR_MS: Final = 1 << 62
 KEEP_ROWS_S: Final = 20  # rows so young are completed here; older ones are read back first
 FORGET_KNOWN_S: Final = 86_400.0  # a silent member that the inventory knows
 FORGET_OTHERS_S: Final = 3_600.0
@@ -106,6 +108,7 @@ class Collector:
         self.new_s: set[int] = set()  # seconds in `rows` that were not written since they changed
         self.torn: dict[int, set[str]] = {}  # seconds in `rows` that lack a member which settled then, by name: not the sum, so not drawn
         self.is_settling = False
+        self.is_dark = False  # no member was live at the last look
         self.expected: tuple[str, ...] = ()  # keys of the NICs that should receive
         self.own_columns: set[str] = set()  # addresses without a NIC that have columns of their own
         self.unexplained: list[str] = []  # addresses that send more than a few packets, and no TAP configuration explains them (H5)
@@ -162,14 +165,17 @@ class Collector:
                 del self.members[name]
         self._fallbacks &= self.members.keys()
 
-    def remember(self, known: MemberNow, now: Moment) -> None:
-        """A member that an earlier meter knew: silent until it is heard again."""
+    def remember(self, known: MemberNow, told_ms: int, now: Moment) -> None:
+        """A member that an earlier meter knew: silent until it is heard again. `told_ms`: when it was told of last, by the wall clock."""
         member = self._member(known.member, known.origin, known.interval_s, now)
         member.nic_key, member.lag_s, member.arrived_ms = known.nic_key, known.lag_s, known.arrived_ms
         if RANK[known.origin]:
             self._fallbacks.add(known.member)
         member.version, member.interface = known.version, known.interface
         member.heard_mono_ms = now.mono_ms - max(now.wall_ms - known.arrived_ms, 0)
+        if told_ms - known.arrived_ms <= 2_000 * member.stale_after_s():
+            member.awaited_until_ms = FAR_MS
+        member.age(now)
 
     def _member(self, name: str, origin: Origin, interval_s: float, now: Moment) -> Member:
         member = self.members.get(name)
@@ -347,11 +353,17 @@ class Collector:
 
     def now(self, now: Moment) -> CollectorNow:
         """The sums, for others to read; ages every member."""
+        last_live = [member for member in self.members.values() if not member.is_stale]
         for member in self.members.values():
             member.age(now)
         told = [member.now(now) for member in self.members.values()]
         live = [member for member in self.members.values() if not member.is_stale]
-        self.is_settling = any(member.is_settling for member in live)
+        if not live and not self.is_dark:
+            self.await_all_of(last_live, now)
+        self.is_dark = not live
+        if live:
+            self._wait_from(live, now)
+        self.is_settling = bool(live) and any(member.is_settling for member in self.members.values())
         summed = [] if self.is_settling else live
         sums = [member.rates_now for member in summed]
         # A source that tells only bytes has counted no packets: that is not 0.
@@ -385,6 +397,28 @@ class Collector:
         silent = sum(one.is_stale and not any(_is_same(one.nic_key, nic_key) for nic_key in asked) for one in self.members.values())
         heard = {member.nic_key for member in self.members.values()}
         return silent if "" in heard else silent + sum(nic_key not in heard for nic_key in self.expected)
+
+    def resume(self, now: Moment) -> None:
+        """The meter was cut off: whoever was live until then is waited for."""
+        self.ring.renew()
+        self.await_all_of([member for member in self.members.values() if not member.is_stale], now)
+
+    def await_all_of(self, last_live: list[Member], now: Moment) -> None:
+        """All fell silent, or we did: an outage on the way, or our own. They come back one by one, and the first ones are not the sum."""
+        for member in self.members.values():
+            if member in last_live or now.mono_ms - member.heard_mono_ms <= 2_000 * member.stale_after_s():
+                member.awaited_until_ms = FAR_MS
+            member.age(now)
+
+    def _wait_from(self, live: list[Member], now: Moment) -> None:
+        """Somebody is back: the others have so long, but whose machine is told of by one who is there."""
+        for member in self.members.values():
+            if member.awaited_until_ms is None:
+                continue
+            if any(_is_same(one.nic_key, member.nic_key) for one in live):
+                member.awaited_until_ms = None
+            elif member.awaited_until_ms == FAR_MS:
+                member.awaited_until_ms = now.mono_ms + AWAITED_MS
 
     def mirror_rates(self, mirror_key: str) -> tuple[float | None, float | None]:
         """Inner bits/s and packets/s of a mirror that leads here; 0 where it is known that nothing comes, None where that cannot be known."""

@@ -116,7 +116,7 @@ class Meter:
         """A collector as an earlier meter left it: its members are silent until they are heard again."""
         collector = self.collectors.get(known.key) or self.add(known.key, now)
         for member in known.members:
-            collector.remember(member, now)
+            collector.remember(member, known.at_ms, now)
             collector.members[member.member].covered_s = covered.get(member_field(known.key, member.member))
 
     def use(self, attribution: Attribution, now: Moment) -> None:
@@ -145,7 +145,7 @@ class Meter:
         self._new_boots = dict(self._boots)
         self._is_table_new = True
         for collector in self.collectors.values():
-            collector.ring.renew()
+            collector.resume(now)
 
     # -- what is told
 

@@ -75,6 +75,7 @@ class Member:
         self.is_gro = self.has_vxlan_device = False
         self.version = self.interface = self.lacks = ""
         self.is_stale = False
+        self.awaited_until_ms: int | None = None  # of the steady clock: it fell silent with all others, who are coming back
         self.covered_s: int | None = None  # the last second that is in the ring
         self.totals = Totals()
         self.known_ms = 0
@@ -250,13 +251,15 @@ class Member:
         return max(STALE_S, STALE_INTERVALS * self.interval_s) + (self.lag_s or 0.0)
 
     def age(self, now: Moment) -> None:
-        """Whether its last rates still hold."""
+        """Whether its last rates still hold, and whether it is still waited for."""
         self.is_stale = now.mono_ms - self.heard_mono_ms > self.stale_after_s() * 1000
+        if not self.is_stale or (self.awaited_until_ms is not None and now.mono_ms > self.awaited_until_ms):
+            self.awaited_until_ms = None
 
     @property
     def is_settling(self) -> bool:
-        """It is there, and its first rate since it began, or since a hole, is still to come: what the others receive is not the sum."""
-        return not self.is_stale and self.measured_ms is None
+        """Its first rate since it began, since a hole, or since all were silent is still to come: what the others receive is not the sum."""
+        return self.awaited_until_ms is not None if self.is_stale else self.measured_ms is None
 
     @property
     def rates_now(self) -> Rates:
