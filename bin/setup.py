@@ -24,7 +24,8 @@ PYTHON = VENV / "bin" / "python"
 LOG = ROOT / ".venv-setup.log"
 VENDOR = ROOT / "static" / "vendor"
 COPY_SCRIPT = "scripts/vendor.mjs"
-NETWORK_TOOLS = {"nft": "nftables", "ip": "iproute2", "tc": "iproute2", "ethtool": "ethtool", "setpriv": "util-linux"}
+# Of the tests of the collector agent; and of the drill that sets a server's clock, which compiles a few lines of C.
+TEST_TOOLS = {"nft": "nftables", "ip": "iproute2", "tc": "iproute2", "ethtool": "ethtool", "setpriv": "util-linux", "cc": "gcc libc6-dev"}
 PEERS = {"prometheus": "prometheus", "promtool": "prometheus", "victoria-metrics": "victoria-metrics", "vmagent": "victoria-metrics"}
 PEERS_FOLDER = VENV / "peers"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -225,7 +226,7 @@ def apt_install(what: str, packages: Sequence[str]) -> None:
 def set_up_network_tools() -> None:
     """What the tests of the collector agent make networks with. Where it cannot be had, those tests fail unless they are left out by name."""
     path = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
-    packages = sorted({package for tool, package in NETWORK_TOOLS.items() if shutil.which(tool, path=path) is None})
+    packages = sorted({package for tool, found in TEST_TOOLS.items() if shutil.which(tool, path=path) is None for package in found.split()})
     if not packages:
         return
     lack = f"the tests of the collector agent need {', '.join(packages)}: install them, or leave those tests out with --without-namespaces."
