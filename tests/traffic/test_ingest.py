@@ -19,7 +19,7 @@ from prometheus_client import REGISTRY
 from tests.inventory.factories import Estate, make_estate
 from tests.traffic import test_push_formats as push
 from tests.traffic.documents import octets
-from tests.traffic.sending import make_token, packed, send
+from tests.traffic.sending import make_token, packed, send, thread_leaves_database
 from tests.valkey import Valkey
 from vtapweb.access.models import User
 from vtapweb.config.logs import logging_config
@@ -56,6 +56,7 @@ async def ingest(valkey: Valkey, clock: Clock) -> AsyncIterator[Ingest]:
     made = Ingest(clock=clock)
     yield made
     await made.close()
+    await thread_leaves_database()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.inventory.factories import make_estate
 from tests.traffic import test_push_formats as push
 from tests.traffic.documents import document
 from tests.traffic.mutants import requests
-from tests.traffic.sending import make_token, send
+from tests.traffic.sending import make_token, send, thread_leaves_database
 from tests.valkey import Valkey
 from vtapweb.traffic.ingest.app import FORMATS, Ingest
 
@@ -88,6 +88,7 @@ async def test_malformed_documents_are_refused_and_counted(valkey: Valkey, docum
     finally:
         tracemalloc.stop()
         await ingest.close()
+        await thread_leaves_database()
     assert set(statuses) <= REFUSALS | {202}, statuses
     assert statuses[429] < sent / 10, "what is refused for its pace was not looked at"
     assert counted() - before == sent
