@@ -14,11 +14,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from benchmarks import Result
 
@@ -120,7 +121,14 @@ def _server(environment: dict[str, str], module: str, *arguments: str) -> "Itera
                 break
         else:
             raise RuntimeError(f"{module} did not start")
+        threading.Thread(target=_drain, args=(process.stderr,), daemon=True).start()  # a server whose log nobody reads stands still in the end
         yield process, port
+
+
+def _drain(log: IO[str]) -> None:
+    for line in log:
+        if "error" in line.lower():
+            print(line, end="", file=sys.stderr)
 
 
 def _python(environment: dict[str, str], module: str, *arguments: str) -> str:
