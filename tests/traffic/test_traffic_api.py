@@ -184,7 +184,7 @@ def test_the_number_of_queries_does_not_grow(client: Client, valkey: Valkey, dja
     get(client, "collectors")  # the token is noted as used
     with django_assert_num_queries(17):
         get(client, "collectors")
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         get(client, f"collectors/{pool.key}")
     with django_assert_num_queries(18):
         get(client, f"collectors/{pool.key}/series?from=-7200")

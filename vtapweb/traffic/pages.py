@@ -251,7 +251,7 @@ def nic_traffic(scope: Scope, nic_key: str) -> list[NicRoute]:
     return [
         NicRoute(
             one,
-            f"/collectors/{one.collector_key}" if one.collector_name else "",
+            f"/collectors/{one.told_key}" if one.told_key else "",
             {
                 "url": f"/api/v1/sources/{nic_key}/series",
                 "key": one.told_key,
