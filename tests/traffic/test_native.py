@@ -139,3 +139,19 @@ def test_texts_of_another_encoding_are_refused() -> None:
         decode_native(octets(member="m-1").replace(b"m-1", b"\xc3\x28x"), SENDER)
     with pytest.raises(Refused):
         decode_native(octets().replace(b"eth0", b"\\ud800"), SENDER)
+
+
+def test_a_list_of_sources_that_is_known_is_looked_at_again_when_it_changes() -> None:
+    for packets in (60, 61):
+        assert decoded(src=[["10.0.2.4", 27, packets, 6_000], ["10.0.2.5", 27, 6, 600]]).sources is not None
+    with pytest.raises(Refused, match="no IPv4 address"):
+        decoded(src=[["10.0.2.4", 27, 62, 6_000], ["10.0.2.500", 27, 6, 600]])
+    with pytest.raises(Refused, match="more than once"):
+        decoded(src=[["10.0.2.4", 27, 62, 6_000], ["10.0.2.4", 27, 6, 600]])
+    two_networks = [["10.0.2.4", 27, 62, 6_000], ["10.0.2.4", 28, 6, 600]]
+    assert decoded(src=two_networks).sources == [tuple(row) for row in two_networks]
+    two_networks[1][1] = 27
+    with pytest.raises(Refused, match="more than once"):
+        decoded(src=two_networks)
+    with pytest.raises(Refused, match="64 bits"):
+        decoded(src=[["10.0.2.4", 27, U64_MOST + 1, 6_000], ["10.0.2.5", 27, 6, 600]])

@@ -91,7 +91,7 @@ class Ingest:
         except GoneError:
             metrics.documents.labels(name, "gone").inc()
         else:
-            metrics.documents.labels(name, "taken").inc()
+            metrics.of_format(name).taken.inc()
             content_type, body = (format.answers or {}).get(media_type, ("", b""))
             await answer(send, HTTPStatus.ACCEPTED, body, [(b"content-type", content_type.encode())] if content_type else ())
 
@@ -106,7 +106,7 @@ async def _take(state: State, format: Format, token: Known, headers: dict[bytes,
     encoding = _encoding(headers, format)
     body, octets = await read(receive, declared=_declared(headers), is_packed=encoding != "", held=state.held)
     try:
-        metrics.octets.labels(format.name).inc(octets)
+        metrics.of_format(format.name).octets.inc(octets)
         metrics.held.set(state.held.octets)
         sender = Sender(token.collector, token.nic_key, token.name, time.time_ns() // 1_000_000, interval_s)
         content = unpacked(body) if encoding == "gzip" else body
@@ -116,7 +116,7 @@ async def _take(state: State, format: Format, token: Known, headers: dict[bytes,
             samples, encoded = await asyncio.to_thread(_decoded, format, content, media_type, sender)
         if samples:
             await _hand_on(state, token, samples, encoded, now_s)
-        metrics.samples.labels(format.name).inc(len(samples))
+        metrics.of_format(format.name).samples.inc(len(samples))
     finally:
         state.held.give_back(octets)
     return media_type
@@ -124,7 +124,7 @@ async def _take(state: State, format: Format, token: Known, headers: dict[bytes,
 
 def _interval_s(query: bytes) -> float:
     """Of `?every_s=…`. Raises Refused for one that is no number of seconds from 0.2 to 3600."""
-    told = parse_qs(query.decode("latin-1")).get("every_s")
+    told = parse_qs(query.decode("latin-1")).get("every_s") if query else None
     if told is None:
         return DEFAULT_INTERVAL_S
     try:

@@ -1,12 +1,13 @@
-"""From the web process to the stream: the samples of all requests of one turn of the event loop go to Redis together, one batch at a time.
+"""From the web process to the stream: the samples of all requests of a few milliseconds go to Redis together, one batch at a time.
 
-While Redis works on a batch the next one gathers, so that batches grow with the load, and nothing else waits in line.
+While Redis works on a batch the next one gathers, so that batches grow with the load, and nothing else waits in line. A batch is one command: packing
+and reading one for each sample cost more than all else that is done with it here.
 """
 
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, cast
 
 import redis
 
@@ -15,9 +16,20 @@ from vtapweb.traffic.ingest.formats import Refused
 from vtapweb.traffic.keys import BOOTS, FIELD, SAMPLES, SAMPLES_MOST, SAMPLES_OCTETS_MOST
 from vtapweb.traffic.store import NoStoreError, store_async
 
-BATCH_MOST: Final = 500
+BATCH_MOST: Final = 500  # requests
+BATCH_OCTETS: Final = 4 * 1024 * 1024  # about; Redis does nothing else while it takes a batch
+GATHER_S: Final = 0.002  # agents send all at once, at whole seconds
 MEASURE_EVERY_S: Final = 2.0
 PAUSE_S: Final = 1.0  # after a failure nobody is made to wait for the next one
+
+# KEYS: BOOTS, SAMPLES. ARGV: what the stream holds at most, FIELD, how many fields of BOOTS are asked for, these, and the samples.
+TAKE: Final = """
+local asked = tonumber(ARGV[3])
+local boots = {}
+if asked > 0 then boots = redis.call('HMGET', KEYS[1], unpack(ARGV, 4, 3 + asked)) end
+for at = 4 + asked, #ARGV do redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], '*', ARGV[2], ARGV[at]) end
+return boots
+"""
 
 
 @dataclass(slots=True)
@@ -58,9 +70,12 @@ class Intake:
 
     async def _write_all(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:BATCH_MOST], self._waiting[BATCH_MOST:]
-            began_s = time.perf_counter()
+            batch: list[_Waiting] = []
             try:
+                if len(self._waiting) < BATCH_MOST:
+                    await asyncio.sleep(GATHER_S)
+                batch = self._next_batch()
+                began_s = time.perf_counter()
                 boots = await _write(batch)
                 await self._measure()
             except (redis.RedisError, NoStoreError, OSError):
@@ -74,6 +89,17 @@ class Intake:
             for one in batch:
                 if not one.stored.done():
                     one.stored.set_result(boots.get(one.field))
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Whoever waits longest, at least one."""
+        count = octets = 0
+        for one in self._waiting[:BATCH_MOST]:
+            count += 1
+            octets += sum(map(len, one.samples))
+            if octets >= BATCH_OCTETS:
+                break
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
 
     async def _measure(self) -> None:
         """Now and then: the stream is bounded by its number of samples; where they are large it must be by its octets, too."""
@@ -93,14 +119,9 @@ class Intake:
 async def _write(batch: list[_Waiting]) -> dict[str, bytes]:
     """One round trip. Returns what BOOTS holds of the fields that were asked for. Raises redis.RedisError, NoStoreError, OSError."""
     fields = [one.field for one in batch if one.field]
-    pipe = store_async().pipeline(transaction=False)
-    if fields:
-        pipe.hmget(BOOTS, fields)
-    for one in batch:
-        for sample in one.samples:
-            pipe.xadd(SAMPLES, {FIELD: sample}, maxlen=SAMPLES_MOST, approximate=True)
-    answers = await pipe.execute()
-    return {field: boot for field, boot in zip(fields, answers[0], strict=True) if boot is not None} if fields else {}
+    samples = [sample for one in batch for sample in one.samples]
+    told = cast("Any", store_async().eval(TAKE, 2, BOOTS, SAMPLES, SAMPLES_MOST, FIELD, len(fields), *fields, *samples))
+    return {field: boot for field, boot in zip(fields, await told, strict=True) if boot is not None}
 
 
 async def bound_stream(*, octets_most: int) -> None:

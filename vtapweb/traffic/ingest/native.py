@@ -5,6 +5,7 @@ older server; what we know must be as it should. Rule 3: nothing here knows HTTP
 """
 
 import re
+import threading
 from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
@@ -87,7 +88,30 @@ class _Seen:
         return None
 
 
+class _Lists:
+    """The last list of sources of each machine, which comes again nearly always: comparing two is less than looking for each address, and they are
+    known to be addresses, none twice. Holds `most` addresses.
+    """
+
+    def __init__(self, *, most: int) -> None:
+        self._most = most
+        self._lists: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._count = 0
+        self._keeping = threading.Lock()  # large documents are decoded in threads
+
+    def is_known(self, machine: tuple[str, str], addresses: tuple[str, ...]) -> bool:
+        return self._lists.get(machine) == addresses
+
+    def keep(self, machine: tuple[str, str], addresses: tuple[str, ...]) -> None:
+        with self._keeping:
+            self._count += len(addresses) - len(self._lists.get(machine, ()))
+            self._lists[machine] = addresses
+            if self._count > self._most:
+                self._lists, self._count = {}, 0
+
+
 _addresses = _Seen(_ADDRESS, most=2 * SOURCES_MOST)
+_lists = _Lists(most=2 * SOURCES_MOST)
 _macs = _Seen(_MAC, most=2 * SOURCES_MOST)
 
 
@@ -104,7 +128,7 @@ def decode_native(body: bytes, sender: Sender) -> Counters:
         raise Refused.malformed(f"{error}.") from None
     except (UnicodeDecodeError, RecursionError) as error:
         raise Refused.malformed(f"This is no JSON that can be read: {type(error).__name__}.") from None
-    _check(document)
+    _check(document, (sender.collector, document.member))
     return Counters(
         collector=sender.collector,
         member=document.member,
@@ -131,8 +155,8 @@ def decode_native(body: bytes, sender: Sender) -> Counters:
     )
 
 
-def _check(document: Document) -> None:
-    """What the types cannot say."""
+def _check(document: Document, machine: tuple[str, str]) -> None:
+    """What the types cannot say. `machine` is who sent it."""
     version = _VERSION.fullmatch(document.agent)
     if version is None:
         raise Refused.malformed("`agent` is no version like 1.0.")
@@ -142,9 +166,9 @@ def _check(document: Document) -> None:
         raise Refused.malformed(f"Agents from version {AGENT_MAJOR}.{oldest} on are understood here. Install the one from this server.")
     counters = [*document.host.values(), *(document.total or ()), *(document.unattributed or ())]
     if document.src:
-        counters += _rows(document.src, "src", 2)
+        counters += _rows(document.src, "src", 2, machine)
     if document.dir:
-        counters += _rows(document.dir, "dir", 3)
+        counters += _rows(document.dir, "dir", 3, None)
         unfit = _macs.unfit({row[2] for row in document.dir})
         if unfit is not None:
             raise Refused.malformed("A MAC address in `dir` is not 12 lower-case hexadecimal digits.")
@@ -154,12 +178,21 @@ def _check(document: Document) -> None:
         raise Refused.malformed("`dir` without `src`.")
 
 
-def _rows(rows: "list[tuple[str, int, int, int]] | list[tuple[str, int, str, int, int]]", name: str, width: int) -> tuple[int, int]:
-    """The greatest of each counter of rows whose first `width` columns name them. Raises Refused for a bad address or a row that comes twice."""
+def _rows(
+    rows: "list[tuple[str, int, int, int]] | list[tuple[str, int, str, int, int]]", name: str, width: int, machine: tuple[str, str] | None
+) -> tuple[int, int]:
+    """The greatest of each counter of rows whose first `width` columns name them. Raises Refused for a bad address or a row that comes twice.
+
+    Where `machine` is given its list is remembered.
+    """
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True))
-    addresses = set(columns[0])
-    if _addresses.unfit(addresses) is not None:
-        raise Refused.malformed(f"An address in `{name}` is no IPv4 address like 10.0.2.4.")
-    if len(addresses) != len(rows) and len(set(zip(*columns[:width], strict=True))) != len(rows):
-        raise Refused.malformed(f"A source stands in `{name}` more than once.")
+    if machine is None or not _lists.is_known(machine, columns[0]):
+        addresses = set(columns[0])
+        if _addresses.unfit(addresses) is not None:
+            raise Refused.malformed(f"An address in `{name}` is no IPv4 address like 10.0.2.4.")
+        if len(addresses) == len(rows):
+            if machine is not None:
+                _lists.keep(machine, columns[0])
+        elif len(set(zip(*columns[:width], strict=True))) != len(rows):
+            raise Refused.malformed(f"A source stands in `{name}` more than once.")
     return max(columns[width]), max(columns[width + 1])
