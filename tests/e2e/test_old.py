@@ -30,7 +30,7 @@ def test_a_killed_web_process_costs_a_countdown_and_no_event(admin_page: Page, s
     web = web_process(stack)
     web.kill()
     banner = page.locator("[data-test=banner-connection]")
-    expect(banner).to_contain_text(re.compile(r"Live numbers stopped at \d\d:\d\d:\d\d, \d+ s ago\."))
+    expect(banner).to_contain_text(re.compile(r"(Updates|Live numbers) stopped at \d\d:\d\d:\d\d, \d+ s ago\."))
     expect(banner).to_contain_text(re.compile(r"Reconnecting(…| in \d+ s\.)"))
     expect(page.locator("#live-pill")).to_have_attribute("data-state", "stale")
     assert boxes(page) == before, "the last picture stays"
