@@ -339,10 +339,16 @@ class MemberRates:
             interval.unattributed = max(interval.packets - sum(flow.grown for flow in interval.changed), 0)
 
     def _absorb_host(self, reading: Reading, interval: Interval, dt_ms: int) -> None:
+        values, host = self._values, interval.host
         for name, value in reading.host.items():
+            before = values.get(name)
+            if before is not None and value >= before:  # as nearly always
+                values[name] = value
+                host[name] = host.get(name, 0) + value - before
+                continue
             grown = self._step(name, value, reading, dt_ms)
             if grown is not None:
-                interval.host[name] = interval.host.get(name, 0) + grown
+                host[name] = host.get(name, 0) + grown
         if reading.packets is None or reading.l3_bytes is None:
             return
         before, before_octets = self._values.get("packets"), self._values.get("l3_octets")

@@ -1,7 +1,8 @@
 """What passes between the processes of this room: samples on their way to the meter, and what the meter knows now. msgpack, positional.
 
 Rule 1: a field is only ever added at the end, with a default, so that processes of two releases understand each other while one is replaced.
-Rule 2: None is "this source cannot say"; 0 is a measured zero.
+Rule 2: None is "this source cannot say"; 0 is a measured zero. Rule 3: nothing here holds what holds it (`gc=False`: tens of thousands a second
+would keep the collector of cycles busy).
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ HOST_COUNTERS = (
 SATURATION = ("rx_dropped", "rx_missed", "rx_fifo", "softnet_dropped", "udp_rcvbuf_errors", "tool_drops")
 
 
-class Counters(msgspec.Struct, tag="counters", array_like=True, frozen=True):
+class Counters(msgspec.Struct, tag="counters", array_like=True, frozen=True, gc=False):
     """Cumulative counters of one member since its boot. All times in ms; `arrival_ms` by our clock, `mono_ms` and `wall_ms` by the sender's."""
 
     collector: str  # key of the destination
@@ -63,7 +64,7 @@ class Counters(msgspec.Struct, tag="counters", array_like=True, frozen=True):
         return self.origin is Origin.AGENT
 
 
-class Point(msgspec.Struct, array_like=True, frozen=True):
+class Point(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A rate over one interval that ended at `end_ms`, as the source itself made it."""
 
     end_ms: int
@@ -72,7 +73,7 @@ class Point(msgspec.Struct, array_like=True, frozen=True):
     drops_per_s: float | None = None
 
 
-class Points(msgspec.Struct, tag="points", array_like=True, frozen=True):
+class Points(msgspec.Struct, tag="points", array_like=True, frozen=True, gc=False):
     """Rates of one member that come ready-made, from a source that keeps time series. Everything the machine's NIC receives, not only mirrors."""
 
     collector: str
@@ -85,7 +86,7 @@ class Points(msgspec.Struct, tag="points", array_like=True, frozen=True):
     nic_key: str = ""
 
 
-class MemberNow(msgspec.Struct, array_like=True, frozen=True):
+class MemberNow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One machine of a collector as the meter sees it. Rates None: unknown now."""
 
     member: str
@@ -115,7 +116,7 @@ class MemberNow(msgspec.Struct, array_like=True, frozen=True):
     lacks: str = ""  # why its agent cannot count per source, in its own words
 
 
-class CollectorNow(msgspec.Struct, array_like=True, frozen=True):
+class CollectorNow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One collector: its members summed. A sum is None while no member's rate is known; `members_missing` counts those it lacks."""
 
     key: str
@@ -132,7 +133,7 @@ class CollectorNow(msgspec.Struct, array_like=True, frozen=True):
     members_missing: int
 
 
-class SourceNow(msgspec.Struct, array_like=True, frozen=True):
+class SourceNow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What one outer source address sends to one collector, its members summed. `nic_key` "" where no NIC, `is_ambiguous` where several fit."""
 
     address: str
@@ -150,7 +151,7 @@ class SourceNow(msgspec.Struct, array_like=True, frozen=True):
     vnis: list[int]
 
 
-class MeterNow(msgspec.Struct, array_like=True, frozen=True):
+class MeterNow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """That the meter is alive, and since when. For 30 s after `started_ms` silence means that we are starting."""
 
     seq: int
@@ -160,7 +161,7 @@ class MeterNow(msgspec.Struct, array_like=True, frozen=True):
     fence: int
 
 
-class Table(msgspec.Struct, array_like=True, frozen=True):
+class Table(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The order of the numbers in a tick."""
 
     mirrors: list[str]

@@ -44,6 +44,10 @@ class Source:
 
     def rates(self) -> tuple[float | None, float | None]:
         """Inner bits/s and packets/s of all its flows at members that report; None where one of them is not known: a part is not the sum."""
+        if len(self.flows) == 1:  # as nearly always
+            member, flow = self.flows[0]
+            flow_bits, flow_packets = flow.inner_bits_per_s, flow.packets_per_s
+            return (None, None) if member.is_stale or flow_bits is None or flow_packets is None else (flow_bits, flow_packets)
         bits: float | None = None
         packets: float | None = None
         for member, flow in self.flows:
@@ -60,9 +64,10 @@ class Source:
         """For others to read; the members have looked back. While a member settles, the rates are unknown."""
         named = self.attributed
         bits, packets = (None, None) if is_settling else self.rates()
-        if len(self.flows) == 1:  # as nearly always
+        if len(self.flows) == 1:
             member, flow = self.flows[0]
-            minute, quarter = mean_since(member.minute, flow), mean_since(member.quarter, flow)
+            minute = None if member.minute is None else mean_since(member.minute, flow)
+            quarter = None if member.quarter is None else mean_since(member.quarter, flow)
             first_ms, last_ms, vnis = flow.first_ms, flow.last_ms, [flow.vni]
         else:
             live = [(member, flow) for member, flow in self.flows if not member.is_stale]
@@ -252,7 +257,7 @@ class Collector:
 
     def _write(self, member: Member, covered: Covered, now: Moment) -> None:
         oldest_s = now.wall_s - ROWS + 1
-        settling = {name for name, other in self.members.items() if other is not member and other.is_settling}
+        settling = {name for name, other in self.members.items() if other is not member and other.is_settling} if len(self.members) > 1 else set()
         for second in range(max(covered.first_s, oldest_s), covered.last_s + 1):
             row = self.rows.get(second)
             if row is None:
@@ -266,19 +271,21 @@ class Collector:
                 row.extend(self.ring.new_row()[len(row) :])
             if second in self.rows:
                 self.new_s.add(second)
-                self._tear(second, member, settling)
+                if settling or self.torn:
+                    self._tear(second, member, settling)
             add_totals(row, covered.rates)
             if member.rates.interval is not None:
                 for flow in member.rates.flows:
-                    if flow is not None and flow.packets_per_s is not None and flow.inner_bits_per_s is not None:
-                        source = flow.owner
-                        if isinstance(source, Source):
-                            at = source.bits_at
-                            before = row[at]
-                            row[at] = flow.inner_bits_per_s if before != before else before + flow.inner_bits_per_s
-                            at = source.packets_at
-                            before = row[at]
-                            row[at] = flow.packets_per_s if before != before else before + flow.packets_per_s
+                    if flow is None:
+                        continue
+                    bits, packets, source = flow.inner_bits_per_s, flow.packets_per_s, flow.owner
+                    if bits is not None and packets is not None and isinstance(source, Source):
+                        at = source.bits_at
+                        before = row[at]
+                        row[at] = bits if before != before else before + bits
+                        at = source.packets_at
+                        before = row[at]
+                        row[at] = packets if before != before else before + packets
 
     def _tear(self, second: int, member: Member, settling: set[str]) -> None:
         """Notes who is missing in a second, and that `member` is not, any more."""
@@ -353,17 +360,18 @@ class Collector:
 
     def now(self, now: Moment) -> CollectorNow:
         """The sums, for others to read; ages every member."""
-        last_live = [member for member in self.members.values() if not member.is_stale]
-        for member in self.members.values():
+        members = list(self.members.values())
+        last_live = [member for member in members if not member.is_stale]
+        for member in members:
             member.age(now)
-        told = [member.now(now) for member in self.members.values()]
-        live = [member for member in self.members.values() if not member.is_stale]
+        told = [member.now(now) for member in members]
+        live = [member for member in members if not member.is_stale]
         if not live and not self.is_dark:
             self.await_all_of(last_live, now)
         self.is_dark = not live
         if live:
             self._wait_from(live, now)
-        self.is_settling = bool(live) and any(member.is_settling for member in self.members.values())
+        self.is_settling = bool(live) and any(member.is_settling for member in members)
         summed = [] if self.is_settling else live
         sums = [member.rates_now for member in summed]
         # A source that tells only bytes has counted no packets: that is not 0.
@@ -378,14 +386,13 @@ class Collector:
             if member.rates_now.packets is not None and (found := member.since(60_000))
         ]
         missing = self._missing(live)
-        self.has_all_sources = (
-            bool(live) and not missing and all(_lists_all(member, one) for member, one in zip(self.members.values(), told, strict=True))
-        )
+        self.has_all_sources = bool(live) and not missing and all(_lists_all(member, one) for member, one in zip(members, told, strict=True))
         return CollectorNow(
-            self.key, now.wall_ms, told, _sum_of_all(one.inner_bits for one in sums), _sum_of_all(one.wire_bits for one in sums),
-            _sum(octets * 8 / seconds for seconds, octets in five) if len(five) == len(summed) else None, _sum_of_all(one.packets for one in sums),
-            _sum(packets / seconds for seconds, packets in sixty) if len(sixty) == len(summed) else None, _sum(one.drops for one in sums),
-            any(member.rates.has_sources for member in self.members.values()), any(member.is_estimate for member in live), missing,
+            self.key, now.wall_ms, told, _sum_of_all([one.inner_bits for one in sums]), _sum_of_all([one.wire_bits for one in sums]),
+            _sum([octets * 8 / seconds for seconds, octets in five]) if len(five) == len(summed) else None,
+            _sum_of_all([one.packets for one in sums]),
+            _sum([packets / seconds for seconds, packets in sixty]) if len(sixty) == len(summed) else None, _sum([one.drops for one in sums]),
+            any(member.rates.has_sources for member in members), any(member.is_estimate for member in live), missing,
         )  # fmt: skip
 
     def _missing(self, live: list[Member]) -> int:
@@ -394,7 +401,8 @@ class Collector:
         Of a source that tells of all together (it names no NIC), only silence is known.
         """
         asked = [one.nic_key for one in live if RANK[one.origin]]  # such a source may tell in place of one that fell silent
-        silent = sum(one.is_stale and not any(_is_same(one.nic_key, nic_key) for nic_key in asked) for one in self.members.values())
+        stale = [one for one in self.members.values() if one.is_stale]
+        silent = sum(not any(_is_same(one.nic_key, nic_key) for nic_key in asked) for one in stale)
         heard = {member.nic_key for member in self.members.values()}
         return silent if "" in heard else silent + sum(nic_key not in heard for nic_key in self.expected)
 
@@ -432,18 +440,32 @@ class Collector:
         rates = [source.rates() for source in sources]
         return _sum(one[0] for one in rates), _sum(one[1] for one in rates)
 
+    def tell_mirrors(self, mirrors: Iterable[tuple[int, str]], all_bits: "array[float]", all_packets: "array[float]") -> None:
+        """Puts the rates of mirrors, where they are known, into their places: what `mirror_rates` says of each."""
+        if self.is_settling:
+            return
+        find = self.by_mirror.get
+        for place, mirror_key in mirrors:
+            sources = find(mirror_key)
+            bits, packets = sources[0].rates() if sources and len(sources) == 1 else self.mirror_rates(mirror_key)
+            if bits is not None and packets is not None:
+                all_bits[place], all_packets[place] = bits, packets
+
     def sources_now(self) -> list[SourceNow]:
         """All sources, for others to read; counts what is known of them."""
         for member in self.members.values():
             member.look_back()
         told = [source.now(is_settling=self.is_settling) for source in self.sources.values()]
-        self.unexplained = [
-            one.address
-            for one in told
-            if not one.tap_configuration_key and not one.is_ambiguous and (one.packets_per_s_60s or 0.0) * 60 > UNKNOWN_PACKETS
-        ]
-        self.ambiguous_count = sum(one.is_ambiguous for one in told)
-        self.unknown_count = sum(not one.nic_key for one in told) - self.ambiguous_count
+        unexplained: list[str] = []
+        ambiguous = unknown = 0
+        for one in told:
+            if not one.nic_key:
+                unknown += 1
+            if one.is_ambiguous:
+                ambiguous += 1
+            elif not one.tap_configuration_key and (one.packets_per_s_60s or 0.0) * 60 > UNKNOWN_PACKETS:
+                unexplained.append(one.address)
+        self.unexplained, self.ambiguous_count, self.unknown_count = unexplained, ambiguous, unknown - ambiguous
         return told
 
 
@@ -468,8 +490,11 @@ def _add(row: "array[float]", at: int, value: float) -> None:
 
 def _sum(values: Iterable[float | None]) -> float | None:
     """Of those that are known; None where none is."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    total: float | None = None
+    for value in values:
+        if value is not None:
+            total = value if total is None else total + value
+    return total
 
 
 def _is_better(one: Origin, other: Origin) -> bool:
@@ -483,9 +508,12 @@ def _is_same(nic_key: str, other_nic_key: str) -> bool:
 
 def _sum_of_all(values: Iterable[float | None]) -> float | None:
     """None where one of them is not known, or there is none."""
-    found = list(values)
-    known = [value for value in found if value is not None]
-    return sum(known) if found and len(known) == len(found) else None
+    total: float | None = None
+    for value in values:
+        if value is None:
+            return None
+        total = value if total is None else total + value
+    return total
 
 
 def _lists_all(member: Member, told: MemberNow) -> bool:

@@ -222,10 +222,7 @@ class Meter:
         table = self._told_table or Table([], [])
         mirror_bits, mirror_packets = array("f", [NAN]) * len(table.mirrors), array("f", [NAN]) * len(table.mirrors)
         for collector_key, collector in self.collectors.items():
-            for place, mirror_key in self._mirrors_of.get(collector_key, ()):
-                bits, packets = collector.mirror_rates(mirror_key)
-                if bits is not None and packets is not None:
-                    mirror_bits[place], mirror_packets[place] = bits, packets
+            collector.tell_mirrors(self._mirrors_of.get(collector_key, ()), mirror_bits, mirror_packets)
         collector_bits, collector_packets = array("f"), array("f")
         for key in table.collectors:
             one = known.get(key)

@@ -34,8 +34,9 @@ class Marks(Generic[T]):
         marks = self._marks
         if not marks:
             return None
-        place = bisect_right(marks, known_ms - window_ms, key=_at) - 1
-        at_ms, value = marks[max(place, 0)]
+        is_young = known_ms - marks[0][0] <= window_ms
+        place = 0 if is_young else bisect_right(marks, known_ms - window_ms, key=_at) - 1
+        at_ms, value = marks[place]
         age_ms = known_ms - at_ms
         return (age_ms, value) if age_ms > 0 and 2 * age_ms >= window_ms else None
 
