@@ -295,6 +295,21 @@ def test_means_and_shares_of_the_last_minutes(stage: Stage) -> None:
     assert sources["10.0.1.5"].last_packet_ms - START_MS == pytest.approx(129_000, abs=1_000)
 
 
+def test_what_a_source_sent_before_it_stopped_is_known_five_minutes_after_a_restart(stage: Stage) -> None:
+    """H4 asks for the mean of 15 min; until then it is that of what is known, from 5 min on, so that who stops soon after a restart is seen to."""
+    agent = stage.agent()
+    means = []
+    for second in range(330):
+        agent.count(s4=200 if second < 200 else 0, s5=1)
+        agent.send()
+        stage.tick()
+        if second % 2 and "10.0.1.4" in (sources := stage.sources()):
+            means.append((second, sources["10.0.1.4"].packets_per_s_900s))
+    assert {mean for second, mean in means if second < 290} == {None}
+    last = means[-1][1]
+    assert last == pytest.approx(200 * 199 / 329, rel=0.02)
+
+
 def test_a_member_without_numbers_per_source_is_an_estimate_of_all_that_it_receives(stage: Stage) -> None:
     agent = stage.agent(host={"rx_bytes": 0, "rx_packets": 0}, given={"packets": None, "l3_bytes": None, "sources": None})
     for _ in range(3):

@@ -13,6 +13,7 @@ STALE_S: Final = 5.0
 STALE_INTERVALS: Final = 3.0
 ON_THE_WAY_MS: Final = 30_000  # how long a sample may have waited in the stream before its arrival is taken for another clock's
 BOOTS_WITHIN_MS: Final = 600_000
+QUARTER_FROM_MS: Final = 300_000  # from then on a mean of 15 min is that of what is known: who stops soon after a restart is seen to (H4)
 DROPS: Final = (*SATURATION, "sock_drops", "softnet_squeezed", "udp_no_ports")
 
 
@@ -273,10 +274,10 @@ class Member:
     def look_back(self) -> None:
         """Where the sources' counts stood 60 s and 900 s ago, before their means are asked for."""
         self.minute = self._flows_before(self.flow_marks, 60_000)
-        self.quarter = self._flows_before(self.long_flow_marks, 900_000)
+        self.quarter = self._flows_before(self.long_flow_marks, 900_000, least_ms=QUARTER_FROM_MS)
 
-    def _flows_before(self, marks: "Marks[array[float]]", window_ms: int) -> Past | None:
-        found = None if self.is_stale else marks.before(self.known_ms, window_ms)
+    def _flows_before(self, marks: "Marks[array[float]]", window_ms: int, *, least_ms: int = 0) -> Past | None:
+        found = None if self.is_stale else marks.before(self.known_ms, window_ms, least_ms=least_ms)
         return None if found is None else Past(found[0] / 1000, found[1])
 
     def now(self, now: Moment) -> MemberNow:

@@ -29,8 +29,8 @@ class Marks(Generic[T]):
     def clear(self) -> None:
         self._marks.clear()
 
-    def before(self, known_ms: int, window_ms: int) -> tuple[int, T] | None:
-        """The newest mark that is at least `window_ms` old, with its age; else the oldest one if it covers half of that; else None."""
+    def before(self, known_ms: int, window_ms: int, *, least_ms: int = 0) -> tuple[int, T] | None:
+        """The newest mark that is at least `window_ms` old, with its age; else the oldest one if it covers `least_ms`, or half of that; else None."""
         marks = self._marks
         if not marks:
             return None
@@ -38,7 +38,7 @@ class Marks(Generic[T]):
         place = 0 if is_young else bisect_right(marks, known_ms - window_ms, key=_at) - 1
         at_ms, value = marks[place]
         age_ms = known_ms - at_ms
-        return (age_ms, value) if age_ms > 0 and 2 * age_ms >= window_ms else None
+        return (age_ms, value) if age_ms > 0 and age_ms >= (least_ms or window_ms / 2) else None
 
 
 def _at(mark: tuple[int, object]) -> int:
