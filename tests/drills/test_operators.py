@@ -99,10 +99,11 @@ def run(command: str, address: str, curl: str = "", **variables: str) -> tuple[i
 def test_the_documented_commands_lead_from_verdicts_to_an_undo(place: Place) -> None:
     commands = documented()
     tails = [re.sub(r'.*/api/v1/|".*', "", command, flags=re.DOTALL) for command in commands]
-    assert tails == ["nics?vnet=spoke-crm&mirrored=false&limit=500", "find", "verdicts", "changes"] + [
+    measured_of = "collectors/$COLLECTOR/series?from=-86400&step_s=60"
+    assert tails == ["nics?vnet=spoke-crm&mirrored=false&limit=500", "find", "verdicts", measured_of, "changes"] + [
         f"changes/$CHANGE{verb}" for verb in ("/apply", "", "/undo")
     ]
-    listing, find, verdicts, plan, apply, look, undo = commands
+    listing, find, verdicts, measured, plan, apply, look, undo = commands
     assert PAUSE in plan
     (nic,) = place.take(1)
     address = place.installation.address
@@ -117,6 +118,10 @@ def test_the_documented_commands_lead_from_verdicts_to_an_undo(place: Place) -> 
     assert (status, [one["allowed"] for one in judged["items"]]) == (200, [True])
     shim = f"{sys.executable} -m tests.drills.curl"
     assert run(verdicts, address, shim, **known) == (status, judged)
+
+    collector = next(one["key"] for one in all_of(place.installation, "collectors") if one["member_count"])
+    status, series = run(measured, address, **known, COLLECTOR=collector)
+    assert (status, series["step_s"], len(series["bits_per_s"])) == (200, 60, series["count"])
 
     status, change = run(plan, address, **known)
     assert (status, change["state"], len(change["requests"])) == (201, "planned", 1)
