@@ -15,8 +15,8 @@ SIZE = {"width": 1440, "height": 900}
 LARGEST = 300_000  # octets: they are committed
 # name, theme, address, the condition in the page that says that all is drawn
 SHOTS = (
-    ("map-dark", "dark", "/", "() => window.vtap?.graph?.ready"),
-    ("map-light", "light", "/", "() => window.vtap?.graph?.ready"),
+    ("map-dark", "dark", "/", "() => window.vtap?.graph?.ready && vtap.graph.live().hasRates"),
+    ("map-light", "light", "/", "() => window.vtap?.graph?.ready && vtap.graph.live().hasRates"),
     ("table-dark", "dark", "/table/nics", "() => document.querySelectorAll('[data-test=table] tbody tr').length > 0"),
 )
 
