@@ -1,6 +1,5 @@
 """The three ticks of a mirror: prepared, configured, flowing. Each says how we know; what is not known is said to be unknown."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -53,14 +52,3 @@ def flowing_tick(flow: Flow | None, nic_key: str) -> Tick:
         return Tick("Flowing", "yes", "Its packets were seen at the collector.", flow.first_at, "first packet")
     title = f"Nothing from {address_words(flow)} has arrived. {USUALLY}"
     return Tick("Flowing", "wait", title, flow.since, "configured", f"/?node={nic_key}", may_change=True)
-
-
-def flows_words(flows: Collection[Flow]) -> str:
-    """ "5 of 6 flow, 1 not yet." """
-    counts = {state: sum(one.state is state for one in flows) for state in FlowState}
-    parts = [f"{counts[FlowState.FLOWING]:,} of {len(flows):,} {'flows' if counts[FlowState.FLOWING] == 1 else 'flow'}"]
-    if counts[FlowState.NOT_YET]:
-        parts.append(f"{counts[FlowState.NOT_YET]:,} not yet")
-    if counts[FlowState.CANNOT_BE_SEEN]:
-        parts.append(f"{counts[FlowState.CANNOT_BE_SEEN]:,} cannot be seen here")
-    return f"{', '.join(parts)}."
