@@ -20,7 +20,10 @@ OPEN = {
     "/accounts/oidc/x/login/": {404},
     "/accounts/oidc/x/login/callback/": {404},
     "/api/v1/": {404},
+    "/wall": {200},  # a screen that waits for its pairing
 }
+# What answers for itself to who is no display; tests/wall holds what a display gets.
+WALL = {401, 404, 405}
 SAMPLES = {"int": "1", "str": "x", "slug": "x", "uuid": "00000000-0000-0000-0000-000000000001", "path": "x"}
 
 
@@ -53,6 +56,8 @@ def test_a_stranger_gets_only_the_way_to_the_sign_in(client: Client, path: str, 
     if path.startswith("/api/") and not path.endswith("/docs"):
         assert answer.status_code in ({401, 405} if method == "get" else {401, 405, 403})
         assert answer["Content-Type"] == "application/problem+json"
+    elif path.startswith("/wall/"):
+        assert answer.status_code in WALL
     else:
         assert answer.status_code == 302
         assert answer["Location"].startswith("/accounts/login/")

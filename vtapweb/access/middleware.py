@@ -14,11 +14,12 @@ from vtapweb.access.selectors import viewer_of_user
 
 # Whole paths that answer anybody: operations decide themselves what a stranger learns.
 ANONYMOUS_PATHS = frozenset(
-    {"/accounts/login/", "/accounts/demo/", "/accounts/inactive/", "/accounts/not-signed-in/", "/healthz", "/readyz", "/metrics"}
+    {"/accounts/login/", "/accounts/demo/", "/accounts/inactive/", "/accounts/not-signed-in/", "/healthz", "/readyz", "/metrics", "/wall"}
     | {"/agent/vtap_agent.py", "/agent/install.sh"}  # they hold no secret, and who fetches them is a machine
 )
-# What answers for itself: the API with 401, ingest with collector tokens, OpenID Connect's way to sign in, static files.
-ANONYMOUS_PREFIXES = ("/api/", "/accounts/oidc/", settings.STATIC_URL)
+# What answers for itself: the API with 401, ingest with collector tokens, OpenID Connect's way to sign in, the wall with its displays' cookies,
+# static files.
+ANONYMOUS_PREFIXES = ("/api/", "/accounts/oidc/", "/wall/", settings.STATIC_URL)
 
 
 def is_anonymous_path(path: str) -> bool:

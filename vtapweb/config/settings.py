@@ -101,6 +101,7 @@ INSTALLED_APPS = [
     "vtapweb.topology",
     "vtapweb.traffic",
     "vtapweb.ui",
+    "vtapweb.wall",
     "vtapweb.web",
     "vtapweb.config",
 ]
@@ -240,7 +241,10 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 # Cookies know no port: two installations on one host must not sign each other's people out.
-SESSION_COOKIE_NAME = f"vtapweb_session_{hashlib.sha256(str(DATA_DIR).encode()).hexdigest()[:8]}"
+_INSTALLATION = hashlib.sha256(str(DATA_DIR).encode()).hexdigest()[:8]
+SESSION_COOKIE_NAME = f"vtapweb_session_{_INSTALLATION}"
+DISPLAY_COOKIE_NAME = f"vtapweb_display_{_INSTALLATION}"  # of a wall's screen; only /wall… and the live socket look at it
+PAIRING_COOKIE_NAME = f"vtapweb_pairing_{_INSTALLATION}"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

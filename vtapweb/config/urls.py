@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("vtapweb.traffic.urls")),
     path("", include("vtapweb.inventory.urls")),
     path("", include("vtapweb.topology.urls")),
+    path("", include("vtapweb.wall.urls")),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,129 @@
+"""What a display is told about itself: name, scene, views, and which of them when. Two queries beside the one that recognised its cookie.
+
+Nothing of the estate stands here but what people called their views.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
+
+from vtapweb.domain.playlist import Entry, slots, stretches
+from vtapweb.wall.builtin import builtin_views
+from vtapweb.wall.models import Display, DisplayRole, PlaylistEntry, Scene, ViewKind, WallView
+
+AHEAD_S = 3600
+DIM_AHEAD_S = 24 * 3600
+RELOAD_HOUR = 3
+RELOAD_SPREAD_S = 3600
+DAYS = range(7)
+
+
+def asset_version() -> str:
+    """Another one whenever any script or style is another one; "dev" where files are served straight from their source."""
+    return str(getattr(staticfiles_storage, "manifest_hash", "") or "dev")
+
+
+def zone_of(display: Display) -> ZoneInfo:
+    """The display's time zone; UTC where this machine no longer knows its name."""
+    try:
+        return ZoneInfo(display.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def entry_of(row: PlaylistEntry) -> Entry:
+    """A playlist's row as the domain knows it."""
+    weekdays = frozenset(day for day in DAYS if row.weekdays >> day & 1)
+    return Entry(row.view_id, row.seconds, weekdays, row.from_hour, row.until_hour)
+
+
+def state_of(display: Display, *, now: datetime) -> dict[str, Any]:
+    """The body of `GET /wall/state`, docs/wall.md; instants in milliseconds since 1970."""
+    zone = zone_of(display)
+    builtin = builtin_views()
+    rows = [] if display.playlist is None else list(PlaylistEntry.objects.filter(playlist=display.playlist).select_related("view"))
+    views = {row.view_id: row.view for row in rows} | {view.pk: view for view in builtin.values()}
+    views |= {view.pk: view for view in (display.view, display.incident_view, display.pushed_view) if view is not None}
+    found = _slots(display, [entry_of(row) for row in rows], builtin, now, zone)
+    is_masked = display.scene == Scene.VISITORS
+    shown = {slot["view"] for slot in found}
+    return {
+        "display": {
+            "id": display.pk, "name": display.name, "place": display.place, "role": display.role, "theme": display.theme, "scale": display.scale,
+            "group": None if display.group is None else {"id": display.group.pk, "name": display.group.name}, "time_zone": zone.key,
+        },
+        "scene": display.scene.value,
+        "is_masked": is_masked,
+        "is_demo": settings.CLOUD == "simulator",
+        "version": asset_version(),
+        "server_ms": _ms(now),
+        "views": {str(pk): _view(view, is_masked) for pk, view in views.items() if pk in shown},
+        "slots": found,
+        "dims": _dims(display, now, zone),
+        "identify_until_ms": None if display.identify_until is None or display.identify_until <= now else _ms(display.identify_until),
+        "reload_asked_ms": None if display.reload_asked_at is None else _ms(display.reload_asked_at),
+        "next_reload_ms": _ms(next_reload(display.pk, now, zone)),
+    }  # fmt: skip
+
+
+def next_reload(pk: int, now: datetime, zone: ZoneInfo) -> datetime:
+    """The next gentle reload: once a day in the hour after three at night, each display at a minute of its own."""
+    spread = timedelta(seconds=pk * 977 % RELOAD_SPREAD_S)
+    local = now.astimezone(zone)
+    for days in (0, 1):
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0) + timedelta(days=days)
+        at = (midnight.replace(hour=RELOAD_HOUR) + spread).astimezone(UTC)
+        if at > now:
+            return at
+    return now + timedelta(days=1)
+
+
+def _view(view: WallView, is_masked: bool) -> dict[str, Any]:
+    """To visitors neither what somebody called it nor what it picks out of the estate."""
+    name, options = (ViewKind(view.kind).label, {}) if is_masked else (view.name, view.options)
+    return {"id": view.pk, "name": name, "kind": view.kind, "options": options}
+
+
+def _slots(display: Display, entries: list[Entry], builtin: Mapping[str, WallView], now: datetime, zone: ZoneInfo) -> list[dict[str, Any]]:
+    pushed: list[dict[str, Any]] = []
+    at = now
+    if display.pushed_view is not None and display.pushed_until is not None and display.pushed_until > now:
+        pushed = [_slot(_ms(now), _ms(display.pushed_until), display.pushed_view.pk, "pushed", display.pushed_by)]
+        at = display.pushed_until
+    if display.scene == Scene.INCIDENT:
+        kind = ViewKind.ALARMS if display.role == DisplayRole.STAGE else ViewKind.OVERVIEW
+        view = display.incident_view or builtin[kind]
+        by = display.group.scene_by if display.group is not None else ""
+        return [*pushed, _slot(_ms(at), None, view.pk, "scene", by)]
+    fixed = (display.view or builtin[ViewKind.OVERVIEW]).pk
+    if not entries:
+        return [*pushed, _slot(_ms(at), None, fixed, "fixed")]
+    start = int(at.timestamp())
+    due = slots(entries, now=start, until=start + AHEAD_S, zone=zone)
+    return [
+        *pushed,
+        *(
+            _slot(one.from_s * 1000, one.until_s * 1000, *((fixed, "fixed") if one.view is None else (one.view, "playlist")))
+            for one in due
+        ),
+    ]  # fmt: skip
+
+
+def _slot(from_ms: int, until_ms: int | None, view: int, why: str, by: str = "") -> dict[str, Any]:
+    return {"from_ms": from_ms, "until_ms": until_ms, "view": view, "why": why, "by": by}
+
+
+def _dims(display: Display, now: datetime, zone: ZoneInfo) -> list[dict[str, int]]:
+    if display.dim_from_hour is None or display.dim_until_hour is None:
+        return []
+    start = int(now.timestamp())
+    found = stretches(from_hour=display.dim_from_hour, until_hour=display.dim_until_hour, now=start, until=start + DIM_AHEAD_S, zone=zone)
+    return [{"from_ms": begin * 1000, "until_ms": end * 1000, "percent": display.dim_percent} for begin, end in found]
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,0 +1,66 @@
+"""What a display asks for, by its cookie alone; a session changes nothing here."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from vtapweb.wall import keys
+from vtapweb.wall.cookies import display_cookie, display_cookie_remove, display_cookie_set
+from vtapweb.wall.state import asset_version, state_of
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+@require_safe
+def wall(request: HttpRequest) -> HttpResponse:
+    """The wall's page, which holds nothing of the estate; a browser that is no display's waits for its pairing here."""
+    now = timezone.now()
+    found = keys.held(display_cookie(request), now=now)
+    if found is None:
+        return _page(request, "wall/pairing.html")
+    if found.display.revoked_at is not None:
+        response = _page(request, "wall/said.html", status=410, what="revoked")
+        display_cookie_remove(response)
+        return response
+    keys.used(found.key, now=now)
+    response = _page(request, "wall/wall.html", version=asset_version())
+    secret = keys.rotated(found, now=now)
+    if secret is not None:
+        display_cookie_set(response, secret)
+    return response
+
+
+@require_safe
+def enter(request: HttpRequest, token: str) -> HttpResponse:
+    """`/wall/<token>`: the address becomes a cookie, once. Who has a live cookie of that display already just goes on."""
+    now = timezone.now()
+    found = keys.held(display_cookie(request), now=now)
+    if found is not None and found.display.revoked_at is None and keys.is_of(token, found.display):
+        return redirect("wall")
+    display = keys.spent(token, now=now)
+    if display is None:
+        is_known = keys.is_known(token)
+        return _page(request, "wall/said.html", status=410 if is_known else 404, what="spent" if is_known else "unknown")
+    response = redirect("wall")
+    response.headers["Cache-Control"] = "no-store"
+    display_cookie_set(response, keys.cookie_key(display, now=now))
+    return response
+
+
+@require_safe
+def state(request: HttpRequest) -> HttpResponse:
+    """What the display is to show from now on; 401 without a live cookie, 410 once revoked."""
+    now = timezone.now()
+    found = keys.held(display_cookie(request), now=now)
+    if found is None:
+        return JsonResponse({"state": "unpaired"}, status=401, headers=NO_STORE)
+    if found.display.revoked_at is not None:
+        return JsonResponse({"state": "revoked"}, status=410, headers=NO_STORE)
+    return JsonResponse(state_of(found.display, now=now), headers=NO_STORE)
+
+
+def _page(request: HttpRequest, template: str, *, status: int = 200, **context: object) -> HttpResponse:
+    response = render(request, template, context, status=status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
