@@ -130,7 +130,7 @@ def test_queries_do_not_grow_with_rows(slug: str) -> None:
     make_estate(nics=1)
     few = queries_of(lambda: client.get(f"/api/v1/{slug}"))
     make_estate(subscription_id=OTHER, nics=20, mirrored=20)
-    assert queries_of(lambda: client.get(f"/api/v1/{slug}")) == few <= 7
+    assert queries_of(lambda: client.get(f"/api/v1/{slug}")) == few <= (12 if slug == "tap-configurations" else 7)  # those tell whether they flow
 
 
 def test_find_answers_every_term_in_order() -> None:

@@ -228,7 +228,14 @@ def _page(items: list[dict[str, object]], limit: int, total: int) -> HttpRespons
     return answer({"items": shown, "next": cursor_of(str(shown[-1]["key"])) if is_more else None, "total": total})
 
 
-def _list_of(slug: str) -> Callable[[HttpRequest, ListQuery], HttpResponse]:
+Adorn = Callable[[Scope, list[dict[str, object]]], None]  # adds fields to items of one kind
+
+
+def _plain(scope: Scope, items: list[dict[str, object]]) -> None:
+    """What the inventory knows is all."""
+
+
+def _list_of(slug: str, adorn: Adorn) -> Callable[[HttpRequest, ListQuery], HttpResponse]:
     def operation(request: HttpRequest, query: ListQuery) -> HttpResponse:
         scope = viewer_of(request).scope
         limit = limit_of(query.limit)
@@ -239,13 +246,15 @@ def _list_of(slug: str) -> Callable[[HttpRequest, ListQuery], HttpResponse]:
         kind = KINDS[slug]
         found = browse.rows(kind, scope, wanted)
         rows = list(found.filter(key__gt=last).order_by("key")[: limit + 1])
-        return _page(items_of(kind, scope, rows), limit, found.count())
+        items = items_of(kind, scope, rows)
+        adorn(scope, items)
+        return _page(items, limit, found.count())
 
     operation.__annotations__["query"] = Query[ListQuery]
     return operation
 
 
-def _one_of(slug: str) -> Callable[[HttpRequest, str], HttpResponse]:
+def _one_of(slug: str, adorn: Adorn) -> Callable[[HttpRequest, str], HttpResponse]:
     def operation(request: HttpRequest, key: str) -> HttpResponse:
         scope = viewer_of(request).scope
         model: type[Any] = Subscription if slug == "subscriptions" else KINDS[slug].model
@@ -253,16 +262,24 @@ def _one_of(slug: str) -> Callable[[HttpRequest, str], HttpResponse]:
         if row is None:
             raise ProblemError(404, "No such resource", f"No {slug} has this key, or it lies outside what you may see.")
         item = subscription_item(row) if slug == "subscriptions" else items_of(KINDS[slug], scope, [row])[0]
+        adorn(scope, [item])
         item["raw"] = document_of(bytes(getattr(row, "raw", b"")))
         return answer(item)
 
     return operation
 
 
+def routes_add(to: Router, slug: str, *, item: type[Schema] = Item, page: type[Schema] = ItemPage, adorn: Adorn = _plain) -> None:
+    """The list and the single resource of one kind. `adorn` adds what rooms above know of the items; `item` and `page` describe it."""
+    words = slug.replace("-", "_")
+    to.get(f"/{slug}", response=page, operation_id=f"{words}_list", summary=f"List {slug}")(_list_of(slug, adorn))
+    to.get(f"/{slug}/{{key}}", response=item, operation_id=f"{words}_get", summary=f"One of {slug}, with the JSON Azure sent")(_one_of(slug, adorn))
+
+
+TOLD_ABOVE = frozenset({"tap-configurations"})  # rooms above add to these, and bring their routes
 for _slug in TABS:
-    _words = _slug.replace("-", "_")
-    router.get(f"/{_slug}", response=ItemPage, operation_id=f"{_words}_list", summary=f"List {_slug}")(_list_of(_slug))
-    router.get(f"/{_slug}/{{key}}", response=Item, operation_id=f"{_words}_get", summary=f"One of {_slug}, with the JSON Azure sent")(_one_of(_slug))
+    if _slug not in TOLD_ABOVE:
+        routes_add(router, _slug)
 
 
 class FindBody(Schema):

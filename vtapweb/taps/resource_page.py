@@ -20,20 +20,22 @@ from vtapweb.domain.tap_rules.rule import Finding
 from vtapweb.inventory.browse import in_scope
 from vtapweb.inventory.cells import name_of
 from vtapweb.inventory.models import FrontendIpConfiguration, IpConfiguration, LoadBalancer, NetworkInterface, TapConfiguration, VirtualNetworkTap
+from vtapweb.inventory.receiving import chunks, present
 from vtapweb.taps.change_page import CHANGE_STATES, TITLES
 from vtapweb.taps.chooser import Reason, chooser_href, grouped, reason_of
 from vtapweb.taps.endings import Ending, endings, is_overdue
 from vtapweb.taps.models import Change, Mirror, TapLife
+from vtapweb.taps.selectors.arriving import RANK, ArrivalCounts, MirrorArrival, mirrors_arriving
 from vtapweb.taps.selectors.changes import ChangeFilter, changes
 from vtapweb.taps.selectors.expiry import expiry_changes
 from vtapweb.taps.selectors.facts import ProposedTap, world_of
-from vtapweb.taps.selectors.flowing import mirrors_flow
 from vtapweb.taps.selectors.preparation import preparations
 from vtapweb.taps.selectors.verdicts import judge_selection
 from vtapweb.taps.ticks import Tick, flowing_tick, prepared_tick
 from vtapweb.web.tables import Cell
 
 CHANGES_SHOWN = 5
+FLOWS_SHOWN = 100
 NAMED_TAPS = 8
 PAIR_RULES = frozenset(rule.id for rule in pair.RULES)
 # Rules about a destination itself: what may be said before a TAP exists.
@@ -186,28 +188,32 @@ def _mirrors(scope: Scope, nic: NetworkInterface, source: SourceFacts) -> list[M
     rows = list(TapConfiguration.objects.filter(in_scope(scope), network_interface_id=nic.key, removed_at=None).order_by("name"))
     prepared = preparations(scope, [(source.vm_key, one.virtual_network_tap_key) for one in rows]) if source.vm_key else {}
     seen = VirtualNetworkTap.objects.filter(in_scope(scope), key__in=[one.virtual_network_tap_key for one in rows]).values_list("key", flat=True)
-    present = set(seen)
+    readable = set(seen)
     dated = [one for one in lives.values() if one.expires_at is not None]
     by_key = expiry_changes(scope, [one.tap_configuration_key for one in dated]) if dated else {}
     ends = {one.life.tap_configuration_key: one for one in endings(dated, by_key, timezone.now())}
-    flows = mirrors_flow(scope, [one.key for one in rows])
+    arriving = {one.key: one for one in mirrors_arriving(scope, nic_key=nic.key).mirrors}
     found = []
     for one in rows:
         life = lives.get(one.key)
         found.append(
             MirrorNow(
                 tap_name=name_of(one.virtual_network_tap_id),
-                tap_href=f"/taps/{one.virtual_network_tap_key}" if one.virtual_network_tap_key in present else "",
+                tap_href=f"/taps/{one.virtual_network_tap_key}" if one.virtual_network_tap_key in readable else "",
                 life=life,
                 ending=ends.get(one.key),
                 ticks=(
                     prepared_tick(prepared.get((source.vm_key, one.virtual_network_tap_key))),
                     _configured(one),
-                    flowing_tick(flows.get(one.key), nic.key),
+                    _arriving(arriving.get(one.key), nic.key),
                 ),
             )
         )
     return found
+
+
+def _arriving(one: MirrorArrival | None, nic_key: str) -> Tick:
+    return flowing_tick(one.flow if one else None, nic_key, one.silence.words if one and one.silence else "")
 
 
 def _configured(one: TapConfiguration) -> Tick:
@@ -263,10 +269,54 @@ class TapAbout:
     meters: Sequence[Meter]
     changes: Sequence[ChangeLine]
     coverage_href: str
+    flow: "TapFlow"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFlow:
+    """One source of a TAP, with its third tick."""
+
+    name: str
+    href: str
+    tick: Tick
+
+
+@dataclass(frozen=True, slots=True)
+class TapFlow:
+    """Whether the packets of a TAP's sources arrive: `rows` at most FLOWS_SHOWN of them, those that do not flow first."""
+
+    counts: ArrivalCounts
+    rows: Sequence[SourceFlow]
+
+    @property
+    def words(self) -> str:
+        return arrival_words(self.counts)
+
+    @property
+    def is_cut(self) -> bool:
+        return self.counts.total > len(self.rows)
+
+
+def arrival_words(counts: ArrivalCounts) -> str:
+    """ "3 of 5 flowing, 1 silent, 1 cannot be seen here"."""
+    others = ((counts.silent, "silent"), (counts.not_yet, "not yet"), (counts.cannot_be_seen, "cannot be seen here"))
+    return ", ".join([f"{counts.flowing:,} of {counts.total:,} flowing", *(f"{number:,} {words}" for number, words in others if number)])
+
+
+def _tap_flow(scope: Scope, tap_key: str) -> TapFlow:
+    mirrors = mirrors_arriving(scope, tap_key=tap_key).mirrors
+    names = {
+        key: name
+        for keys in chunks({one.nic_key for one in mirrors})
+        for key, name in present(NetworkInterface, scope).filter(key__in=keys).values_list("key", "name")
+    }
+    ordered = sorted(mirrors, key=lambda one: (RANK[one.state], names.get(one.nic_key, "").lower(), one.key))
+    rows = [SourceFlow(names.get(one.nic_key, ""), f"/nics/{one.nic_key}", _arriving(one, one.nic_key)) for one in ordered[:FLOWS_SHOWN]]
+    return TapFlow(ArrivalCounts.of(one.state for one in mirrors), rows)
 
 
 def tap_about(scope: Scope, tap: VirtualNetworkTap) -> TapAbout | None:
-    """None for a TAP that is gone. Its sources are judged as if they were still to be mirrored. Queries: those of `world_of` and about five."""
+    """None for a TAP that is gone. Its sources are judged as if they were still to be mirrored. Queries: those of `world_of` and about fifteen."""
     configured = TapConfiguration.objects.filter(in_scope(scope), virtual_network_tap_key=tap.key, removed_at=None)
     found = judge_selection(scope, sorted(configured.values_list("network_interface_id", flat=True)), [tap.key])
     if not found.taps:
@@ -287,6 +337,7 @@ def tap_about(scope: Scope, tap: VirtualNetworkTap) -> TapAbout | None:
         meters=_meters(found.world, facts),
         changes=change_lines(changes(scope, ChangeFilter(tap_key=tap.key))[:CHANGES_SHOWN]),
         coverage_href="/coverage?" + urlencode({"tap": tap.name}),
+        flow=_tap_flow(scope, tap.key),
     )
 
 

@@ -44,8 +44,14 @@ def prepared_tick(known: Preparation | None) -> Tick:
     return Tick("Prepared", "unknown", "Whether its VM was deallocated and started since the TAP exists is not known: vtapweb has not seen it.")
 
 
-def flowing_tick(flow: Flow | None, nic_key: str) -> Tick:
-    """The third, of a mirror that is configured. `flow` None: it is not in what the viewer may read."""
+def flowing_tick(flow: Flow | None, nic_key: str, silence: str = "") -> Tick:
+    """The third, of a mirror that is configured. `flow` None: it is not in what the viewer may read.
+
+    `silence`: the sentence of the open alarm that says that nothing arrives of it, as the map tells it.
+    """
+    if silence:
+        last_at = flow.last_at if flow else None
+        return Tick("Flowing", "no", silence, last_at, "last packet", f"/?node={nic_key}", may_change=True)
     if flow is None or flow.state is FlowState.CANNOT_BE_SEEN:
         return Tick("Flowing", "unknown", blind_words(flow), may_change=flow is not None and flow.blind in PASSING)
     if flow.state is FlowState.FLOWING:

@@ -6,16 +6,13 @@ scope nothing is told. Rule 3: None is "not known". Everything is as pages and A
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from django.utils import timezone
 
 from vtapweb.domain.scope import Scope
 from vtapweb.topology.choices import nodes_standing
-from vtapweb.traffic.models import Alarm
+from vtapweb.traffic.selectors.silence import silent_nics
 from vtapweb.traffic.showing import Shown, collectors_shown
-
-SILENT_RULES: Final = frozenset({"H3", "H4"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +83,6 @@ def _measured(node_id: int, shown: Shown) -> Measured:
 
 def _silent(scope: Scope) -> list[Silent]:
     """NICs in scope that an open alarm is about, by itself or as one of many, because nothing arrives from them. Two queries."""
-    words: dict[str, str] = {}
-    for alarm in Alarm.objects.filter(state=Alarm.State.OPEN).only(
-        "number", "nic_key", "rule_ids", "sentence", "children", "subject_subscription_ids"
-    ).order_by("number"):  # fmt: skip
-        if alarm.nic_key and SILENT_RULES.intersection(alarm.rule_ids) and scope.covers(alarm.subject_subscription_ids):
-            words.setdefault(alarm.nic_key, f"{alarm.sentence} {alarm.spoken}")
-        for child in alarm.children:
-            if child.get("rule_id") in SILENT_RULES and not child.get("ended") and scope.allows(child.get("subscription_id", "")):
-                words.setdefault(child["key"], f"One of {alarm.spoken}.")
-    places = nodes_standing(list(words))
-    return [Silent(places[key], said) for key, said in sorted(words.items()) if key in places]
+    silent = silent_nics(scope)
+    places = nodes_standing(list(silent))
+    return [Silent(places[key], one.words) for key, one in sorted(silent.items()) if key in places]

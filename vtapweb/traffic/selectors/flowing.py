@@ -74,7 +74,7 @@ def flow_of(scope: Scope, tap_configuration_keys: Collection[str], *, verified: 
     if not rows:
         return {}
     verified = verified or {}
-    collector_of = {tap.key: tap.destination_key or tap.key for tap in taps_of(Scope.everything())}
+    collector_of = collector_by_tap(Scope.everything())  # to look up by, not to show
     collectors = {key: collector_of.get(tap_key, tap_key) for key, _, tap_key, _ in rows}
     began = {key: first_seen for key, _, _, first_seen in rows}
     for keys in chunks(began):  # one that was gone and came back has begun anew
@@ -95,6 +95,11 @@ def flow_of(scope: Scope, tap_configuration_keys: Collection[str], *, verified: 
         key: _flow(_Asked(key, nic, addresses.get(nic, ()), began[key], key in verified), kept.get(key), seen(collectors[key]))
         for key, nic, _, _ in rows
     }
+
+
+def collector_by_tap(scope: Scope) -> dict[str, str]:
+    """{TAP's key: its collector's key}, of every TAP that is there. One query."""
+    return {tap.key: tap.destination_key or tap.key for tap in taps_of(scope)}
 
 
 def _kept(collectors: dict[str, str]) -> dict[str, tuple[datetime, datetime]]:
