@@ -11,7 +11,7 @@ import struct
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 from django.contrib.staticfiles import finders
@@ -45,7 +45,7 @@ class MapStand:
         self._thread = threading.Thread(target=self._server.run, name="map-stand", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def __enter__(self) -> "MapStand":
+    def __enter__(self) -> Self:
         self._thread.start()
         started = threading.Event()
         while not self._server.started:

@@ -1,0 +1,71 @@
+// @ts-check
+/** The sentences of the wall. Pure. */
+
+import { LIVE_STATES } from "../../topology/store/states.js";
+import { ageWords } from "../../topology/store/units.js";
+
+/** @typedef {import("./types.js").Picture} Picture */
+/** @typedef {import("./types.js").Alarm} Alarm */
+/** @typedef {import("./types.js").Severity} Severity */
+
+/** State is always glyph + colour + words. @type {Record<string, {glyph: string, tone: "bad" | "warn" | "quiet"}>} */
+const SEVERITIES = {
+  alarm: { glyph: "⬢", tone: "bad" },
+  warning: { glyph: "▲", tone: "warn" },
+  notice: { glyph: "●", tone: "quiet" },
+};
+
+/** @param {Severity} severity @returns {{glyph: string, tone: "bad" | "warn" | "quiet"}} */
+export function severityLook(severity) {
+  return SEVERITIES[severity] ?? { glyph: "·", tone: "quiet" };
+}
+
+/** @param {number} n @param {string} one @param {string} [many] */
+export function count(n, one, many = `${one}s`) {
+  return `${n.toLocaleString("en-GB")} ${n === 1 ? one : many}`;
+}
+
+/** @param {number | null} since_ms @param {number} now_ms @returns {string} "14 min", "—" when it is not known */
+export function agoWords(since_ms, now_ms) {
+  return since_ms === null ? "—" : ageWords((now_ms - since_ms) / 1000);
+}
+
+/** Broken before slow before unknown: the order in which states are told. */
+const TOLD = ["dropping", "over", "stale", "silent", "degraded", "empty", "near", "unknown", "starting", "maintenance", "none"];
+
+/** @param {Record<string, number>} counts of collectors by state @returns {{figure: string, words: string, tone: "bad" | "warn" | "quiet"}} "1" "of 5 dropping · 1 near capacity"; never "5 of 5 up" beside a broken one */
+export function collectorWords(counts) {
+  const total = counts.total ?? 0;
+  if (!total) return { figure: "0", words: "none is known", tone: "quiet" };
+  const others = [...TOLD, ...Object.keys(counts).filter((state) => !TOLD.includes(state) && state !== "total" && state !== "ok")].filter((state) => counts[state]);
+  const first = others[0];
+  if (first === undefined) return { figure: String(total), words: total === counts.ok ? "all ok" : "not judged", tone: "quiet" };
+  const say = (/** @type {string} */ state) => LIVE_STATES[state]?.words ?? state;
+  const rest = others.slice(1).map((state) => `${counts[state]} ${say(state)}`);
+  return { figure: String(counts[first]), words: [`of ${total} ${say(first)}`, ...rest].join(" · "), tone: toneOf(first) };
+}
+
+/** @param {string} state of a collector @returns {"bad" | "warn" | "quiet"} */
+export function toneOf(state) {
+  const color = LIVE_STATES[state]?.color;
+  return color === "bad" ? "bad" : color === "warn" || color === "stale" ? "warn" : "quiet";
+}
+
+/** @param {Picture["counts"]} counts @param {(ms: number) => string} momentOf @returns {string} "muted 3 · next ends 05:00" */
+export function mutedWords(counts, momentOf) {
+  if (!counts.muted) return "muted 0";
+  return `muted ${counts.muted}${counts.muted_next_ends_ms === null ? "" : ` · next ends ${momentOf(counts.muted_next_ends_ms)}`}`;
+}
+
+/** @param {Alarm} alarm @returns {string} */
+export function ownerWords(alarm) {
+  if (alarm.is_muted) return alarm.owner ? `muted by ${alarm.owner}` : "muted";
+  if (alarm.is_acknowledged) return alarm.owner ? `${alarm.owner} has it` : "somebody has it";
+  return alarm.owner ? `given to ${alarm.owner}, not taken yet` : "nobody has taken it";
+}
+
+/** @param {number} wait_ms @returns {string} "next try in 4 s", "trying now" */
+export function retryWords(wait_ms) {
+  const s = Math.ceil(wait_ms / 1000);
+  return s <= 0 ? "trying now" : `next try in ${s} s`;
+}
