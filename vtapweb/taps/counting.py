@@ -42,6 +42,7 @@ class Coverage:
     mirrorable: int = 0
     unknown: int = 0
     refused: int = 0
+    mirrored_keys: list[str] = field(default_factory=list)
     _counts: Counter[str] = field(default_factory=Counter)
     _first: dict[str, Finding] = field(default_factory=dict)
 
@@ -61,6 +62,7 @@ class Coverage:
         self.attached += source.vm_presence is not None
         if source.configurations:
             self.mirrored += 1
+            self.mirrored_keys.append(source.key)
             return
         if why is None:
             self.mirrorable += 1

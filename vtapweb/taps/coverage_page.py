@@ -10,6 +10,7 @@ from vtapweb.inventory.selection import selection_keep
 from vtapweb.taps.chooser import SELECTION_MAX, Reason, chooser_href, reason_of
 from vtapweb.taps.counting import By, Coverage, Tally, kind_of
 from vtapweb.taps.page_parts import NAMED_MAX
+from vtapweb.taps.selectors.arriving import ArrivalCounts, Arrivals
 from vtapweb.taps.selectors.matrix import Matrix, Place, Row
 from vtapweb.taps.selectors.verdicts import JudgedSelection
 from vtapweb.web.text import plural
@@ -52,6 +53,7 @@ class MatrixRow:
     href: str
     coverage: Coverage
     is_blind: bool
+    arrivals: ArrivalCounts
     cells: Sequence[MatrixCell]
 
     @property
@@ -75,6 +77,14 @@ class MatrixRow:
         return round(self.mirrored_width + self.could_width, 1)
 
     @property
+    def silent_width(self) -> float:
+        return _percent(self.arrivals.silent, self.coverage.nics)
+
+    @property
+    def silent_from(self) -> float:
+        return max(0.0, round(self.mirrored_width - self.silent_width, 1))
+
+    @property
     def share_words(self) -> str:
         share = self.coverage.share_mirrored
         return "no VM" if share is None else f"{share:.0%}"
@@ -83,7 +93,7 @@ class MatrixRow:
     def words(self) -> str:
         one = self.coverage
         parts = [f"{one.mirrored:,} mirrored", f"{one.mirrorable:,} more could be", f"{one.unknown:,} not known", f"{one.refused:,} refused"]
-        return f"{plural(one.nics, 'NIC')}, {one.attached:,} of a VM: {', '.join(parts)}"
+        return f"{plural(one.nics, 'NIC')}, {one.attached:,} of a VM: {', '.join(parts)}{_of_mirrored(self.arrivals)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,7 @@ class GoalHead:
     words: str
     is_idle: bool
     is_closed: bool
+    is_silent: bool
 
 
 @dataclass(slots=True)
@@ -165,7 +176,22 @@ def cell_address(place_key: str, tap_key: str) -> str:
     return urlencode({"place": f"={place_key}", "goal": tap_key})
 
 
-def matrix_rows(found: Matrix, here: str) -> list[MatrixRow]:
+def _of_mirrored(counts: ArrivalCounts) -> str:
+    return f". Of the mirrored {', '.join(words for _, words, _ in arrival_parts(counts))}" if counts.total else ""
+
+
+def arrival_parts(counts: ArrivalCounts) -> list[tuple[str, str, str]]:
+    """(glyph, words, state) of what is not 0: "4 flowing", "1 silent", "2 configured, nothing seen yet", "3 cannot be seen here"."""
+    parts = (
+        (counts.flowing, "●", "flowing", "flowing"),
+        (counts.silent, "∅", "silent", "silent"),
+        (counts.not_yet, "…", "configured, nothing seen yet", "not_yet"),
+        (counts.cannot_be_seen, "?", "cannot be seen here", "cannot_be_seen"),
+    )
+    return [(glyph, f"{number:,} {words}", state) for number, glyph, words, state in parts if number]
+
+
+def matrix_rows(found: Matrix, here: str, arrivals: Arrivals) -> list[MatrixRow]:
     """`here` is the page's own query string, that of a cell's address follows it."""
     prefix = f"{here}&" if len(here) > 1 else "?"
     return [
@@ -174,21 +200,25 @@ def matrix_rows(found: Matrix, here: str) -> list[MatrixRow]:
             href=_place_href(row.place),
             coverage=row.coverage,
             is_blind=row.place.is_blind,
+            arrivals=arrivals.counts_of(row.coverage.mirrored_keys, row.coverage.mirrored),
             cells=[_cell(row, tap, row.tallies[tap.key], prefix) for tap in found.taps],
         )
         for row in found.rows
     ]
 
 
-def goal_heads(found: Matrix) -> list[GoalHead]:
-    """The TAPs of the columns."""
+def goal_heads(found: Matrix, arrivals: Mapping[str, ArrivalCounts]) -> list[GoalHead]:
+    """The TAPs of the columns. `arrivals` by TAP."""
     heads = []
     for tap in found.taps:
         closed = found.closed.get(tap.key)
         number = tap.configuration_count
         sources = "sources not known" if number is None else plural(number, "source") if number else "nobody mirrors to it"
-        words = f"{tap.name} · {tap.region} · {sources}" + (f" · {closed.message}" if closed else "")
-        heads.append(GoalHead(tap.name, f"/taps/{tap.key}", words, is_idle=is_idle(tap), is_closed=closed is not None))
+        counts = arrivals.get(tap.key, ArrivalCounts())
+        flows = f" · {', '.join(words for _, words, _ in arrival_parts(counts))}" if counts.total else ""
+        words = f"{tap.name} · {tap.region} · {sources}{flows}" + (f" · {closed.message}" if closed else "")
+        is_closed = closed is not None
+        heads.append(GoalHead(tap.name, f"/taps/{tap.key}", words, is_idle=is_idle(tap), is_closed=is_closed, is_silent=counts.is_silent))
     return heads
 
 

@@ -13,9 +13,9 @@ PASSING: Final = frozenset({Blind.STALE, Blind.AWAY})  # may be seen again in a 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One of a mirror's three: `state` is "yes", "no", "wait", "none" (not tried) or "unknown"; `title` says how we know, or why not.
+    """One of a mirror's three: `state` is "yes", "no", "silent" (an alarm says so), "wait", "none" (not tried) or "unknown".
 
-    `at` with `at_words` before it: a moment that belongs to it. `href` leads to where one looks further.
+    `title` says how we know, or why not; `at` with `at_words` before it: a moment that belongs to it. `href` leads to where one looks further.
     """
 
     name: str
@@ -28,11 +28,11 @@ class Tick:
 
     @property
     def glyph(self) -> str:
-        return {"yes": "✓", "no": "✕", "wait": "…", "none": "–"}.get(self.state, "?")
+        return {"yes": "✓", "no": "✕", "silent": "∅", "wait": "…", "none": "–"}.get(self.state, "?")
 
     @property
     def words(self) -> str:
-        return {"yes": "yes", "no": "no", "wait": "not yet", "none": "not tried"}.get(self.state, "not known")
+        return {"yes": "yes", "no": "no", "silent": "silent", "wait": "not yet", "none": "not tried"}.get(self.state, "not known")
 
 
 def prepared_tick(known: Preparation | None) -> Tick:
@@ -51,7 +51,7 @@ def flowing_tick(flow: Flow | None, nic_key: str, silence: str = "") -> Tick:
     """
     if silence:
         last_at = flow.last_at if flow else None
-        return Tick("Flowing", "no", silence, last_at, "last packet", f"/?node={nic_key}", may_change=True)
+        return Tick("Flowing", "silent", silence, last_at, "last packet", f"/?node={nic_key}", may_change=True)
     if flow is None or flow.state is FlowState.CANNOT_BE_SEEN:
         return Tick("Flowing", "unknown", blind_words(flow), may_change=flow is not None and flow.blind in PASSING)
     if flow.state is FlowState.FLOWING:

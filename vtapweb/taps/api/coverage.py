@@ -9,6 +9,7 @@ from vtapweb.access.selectors import scope_of_request
 from vtapweb.inventory.api import answer
 from vtapweb.taps.api.verdicts import RuleOut, rule
 from vtapweb.taps.counting import Coverage
+from vtapweb.taps.selectors.arriving import Arrivals, mirrors_arriving
 from vtapweb.taps.selectors.coverage import coverage_page
 from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, key_of, limit_of
 from vtapweb.web.problem import ProblemError
@@ -44,6 +45,10 @@ class CoverageOut(Schema):
     unknown: int
     refused: int
     share_mirrored: float | None = Field(description="mirrored / attached; null where none is attached.")
+    flowing: int = Field(description="Of the mirrored: packets were seen. flowing + silent + not_yet + cannot_be_seen = mirrored.")
+    silent: int = Field(description="Of the mirrored: an open alarm says that nothing arrives; the map marks the same.")
+    not_yet: int = Field(description="Of the mirrored: configured, the collector counts its senders, and nothing was seen yet.")
+    cannot_be_seen: int = Field(description="Of the mirrored: nobody can tell here.")
     why_not: list[ReasonOut] = Field(description="What keeps the unknown and the refused back, the commonest first.")
 
 
@@ -63,11 +68,14 @@ def coverage(request: HttpRequest, query: Query[CoverageQuery]) -> HttpResponse:
     # The key of a group may be empty, a cursor's may not.
     after = key_of(query.cursor).removeprefix("=") if query.cursor else None
     groups, total = coverage_page(scope, by=query.by, tag=query.tag, after=after, limit=limit + 1)
-    shown = groups[:limit]
-    return answer({"items": [item(one) for one in shown], "next": cursor_of(f"={shown[-1].key}") if len(groups) > limit else None, "total": total})
+    shown, arrivals = groups[:limit], mirrors_arriving(scope)
+    return answer(
+        {"items": [item(one, arrivals) for one in shown], "next": cursor_of(f"={shown[-1].key}") if len(groups) > limit else None, "total": total}
+    )
 
 
-def item(one: Coverage) -> dict[str, Any]:
+def item(one: Coverage, arrivals: Arrivals) -> dict[str, Any]:
+    flows = arrivals.counts_of(one.mirrored_keys, one.mirrored)
     return {
         "id": one.arm_id or None,
         "key": one.key,
@@ -80,5 +88,9 @@ def item(one: Coverage) -> dict[str, Any]:
         "unknown": one.unknown,
         "refused": one.refused,
         "share_mirrored": None if one.share_mirrored is None else round(one.share_mirrored, 4),
+        "flowing": flows.flowing,
+        "silent": flows.silent,
+        "not_yet": flows.not_yet,
+        "cannot_be_seen": flows.cannot_be_seen,
         "why_not": [{"count": reason.count, "rule": rule(reason.finding)} for reason in one.reasons],
     }

@@ -6,8 +6,9 @@ came yet and that nobody alarms about (it is young, or its VM does not run) is *
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import TapConfiguration
@@ -48,6 +49,11 @@ class ArrivalCounts:
     def total(self) -> int:
         return self.flowing + self.silent + self.not_yet + self.cannot_be_seen
 
+    def __add__(self, other: "ArrivalCounts") -> "ArrivalCounts":
+        return ArrivalCounts(
+            self.flowing + other.flowing, self.silent + other.silent, self.not_yet + other.not_yet, self.cannot_be_seen + other.cannot_be_seen
+        )
+
     @property
     def is_silent(self) -> bool:
         """Something should arrive, and nothing does: configured, and nobody receives it."""
@@ -66,20 +72,27 @@ class MirrorArrival:
     silence: Silence | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Arrivals:
     """The mirrors asked about, and the marks of the map among their NICs."""
 
     mirrors: Sequence[MirrorArrival]
     silent: Mapping[str, Silence]
 
-    def by_nic(self) -> dict[str, Arriving]:
+    @cached_property
+    def nics(self) -> dict[str, Arriving]:
         """{NIC's key: what becomes of its packets}; a NIC that the map marks is silent, whatever else it sends."""
         states: dict[str, set[Arriving]] = defaultdict(set)
         for one in self.mirrors:
             states[one.nic_key].add(Arriving.SILENT if one.nic_key in self.silent else one.state)
         return {key: next(state for state in _OF_NIC if state in found) for key, found in states.items()}
 
+    def counts_of(self, nic_keys: Iterable[str], mirrored: int) -> ArrivalCounts:
+        """`mirrored` NICs among these by what becomes of their packets; one whose mirror was not listed cannot be seen."""
+        counts = ArrivalCounts.of(state for key in nic_keys if (state := self.nics.get(key)) is not None)
+        return replace(counts, cannot_be_seen=counts.cannot_be_seen + max(0, mirrored - counts.total))
+
+    @cached_property
     def by_tap(self) -> dict[str, ArrivalCounts]:
         """{TAP's key: its mirrors}."""
         states: dict[str, list[Arriving]] = defaultdict(list)

@@ -24,6 +24,7 @@ from vtapweb.taps.coverage_page import (
     LOOKS,
     ROWS_A_PAGE,
     TAPS_A_PAGE,
+    arrival_parts,
     goal_heads,
     is_idle,
     matrix_rows,
@@ -33,6 +34,7 @@ from vtapweb.taps.coverage_page import (
     totals_of,
 )
 from vtapweb.taps.page_parts import needs_operator
+from vtapweb.taps.selectors.arriving import ArrivalCounts, Arrivals, mirrors_arriving
 from vtapweb.taps.selectors.matrix import Matrix, Place, could_be_mirrored, matrix, places
 from vtapweb.taps.selectors.verdicts import judge_selection
 from vtapweb.web.csv import csv_response
@@ -45,7 +47,7 @@ MATRIX_COLUMNS = (
 )  # fmt: skip
 SHARE_COLUMNS = (
     "Group", "ARM id", "NICs", "Attached to a VM", "Mirrored", "Could be mirrored", "Not known", "Refused", "Mirrored of attached",
-    "Deciding rules", "Source",
+    "Flowing", "Silent", "Nothing seen yet", "Cannot be seen", "Deciding rules", "Source",
 )  # fmt: skip
 
 
@@ -96,22 +98,27 @@ class Asked:
             return []
         return places(scope, by=self.by, tag=self.tag, subscription_id=self.get("subscription"))
 
-    def fitting(self, found: Sequence[Place]) -> list[Place]:
+    def fitting(self, found: Sequence[Place], arrivals: Arrivals) -> list[Place]:
         wanted = self.get("q").casefold()
         fits = [one for one in found if wanted in one.name.casefold()] if wanted else list(found)
+        if self.get("show") == "silent":
+            return [one for one in fits if arrivals.counts_of(one.nic_keys, one.mirrored).silent]
         return [one for one in fits if one.is_blind] if self.get("show") == "blind" else fits
 
-    def goals(self, taps: Sequence[TapFacts]) -> list[TapFacts]:
-        wanted = self.get("tap").casefold()
-        return [one for one in taps if wanted in one.name.casefold() and (self.get("goals") != "idle" or is_idle(one))]
+    def goals(self, taps: Sequence[TapFacts], arrivals: Arrivals) -> list[TapFacts]:
+        wanted, kind = self.get("tap").casefold(), self.get("goals")
+        named = [one for one in taps if wanted in one.name.casefold()]
+        if kind == "silent":
+            return [one for one in named if (counts := arrivals.by_tap.get(one.key)) and counts.is_silent]
+        return [one for one in named if is_idle(one)] if kind == "idle" else named
 
     @property
     def goal_page(self) -> int:
         return max(1, number_of(self.get("tpage")) or 1)
 
-    def goals_here(self, taps: Sequence[TapFacts]) -> list[TapFacts]:
+    def goals_here(self, taps: Sequence[TapFacts], arrivals: Arrivals) -> list[TapFacts]:
         """The columns of this page."""
-        return self.goals(taps)[(self.goal_page - 1) * TAPS_A_PAGE : self.goal_page * TAPS_A_PAGE]
+        return self.goals(taps, arrivals)[(self.goal_page - 1) * TAPS_A_PAGE : self.goal_page * TAPS_A_PAGE]
 
 
 @require_GET
@@ -141,15 +148,18 @@ def _opened(viewer: Viewer, every: Sequence[Place], request: ViewerRequest) -> d
 
 
 def _context(asked: Asked, viewer: Viewer, every: Sequence[Place]) -> dict[str, Any]:
-    fitting = asked.fitting(every)
+    arrivals = mirrors_arriving(viewer.scope)
+    fitting = asked.fitting(every, arrivals)
     query = asked.query
     parts = portions(fitting, ROWS_A_PAGE)
     first = sum(map(len, parts[: query.page - 1]))
     shown = parts[query.page - 1] if query.page <= len(parts) else []
-    found = matrix(viewer.scope, shown, by=asked.by, choose=asked.goals_here)
+    found = matrix(viewer.scope, shown, by=asked.by, choose=lambda taps: asked.goals_here(taps, arrivals))
     totals = totals_of([row.coverage for row in found.rows])
     last = first + len(shown)
-    goals = asked.goals(found.every_tap)
+    goals = asked.goals(found.every_tap, arrivals)
+    arriving = sum((arrivals.counts_of(one.nic_keys, one.mirrored) for one in fitting), ArrivalCounts())
+    silent_taps = sum(counts.is_silent for one in found.every_tap if (counts := arrivals.by_tap.get(one.key)))
     goal_first = (asked.goal_page - 1) * TAPS_A_PAGE
     is_whole = len(shown) == len(fitting)
     return {
@@ -159,12 +169,16 @@ def _context(asked: Asked, viewer: Viewer, every: Sequence[Place]) -> dict[str, 
         "group_words": GROUP_WORDS[asked.by],
         "sentence": sentence_of(fitting, totals, by=asked.by, is_whole=is_whole, shown_count=len(shown)) if every else "",
         "totals": totals,
+        "arrivals": arrival_parts(arriving),
+        "silent_href": asked.address(show="silent"),
+        "silent_tap_count": silent_taps,
+        "silent_taps_href": asked.address(goals="silent", tpage=None),
         "is_whole": is_whole,
         "has_why": asked.get("why") == "1",
         "why_href": asked.address(why="1"),
         "shut_href": asked.shut_address,
-        "rows": matrix_rows(found, query.address(page=query.page if query.page > 1 else None)),
-        "heads": goal_heads(found),
+        "rows": matrix_rows(found, query.address(page=query.page if query.page > 1 else None), arrivals),
+        "heads": goal_heads(found, arrivals.by_tap),
         "is_narrow": len(found.taps) > 8,
         "legend": [(look, *words) for look, words in LOOKS.items()],
         "tap_count": len(found.every_tap),
@@ -178,7 +192,9 @@ def _context(asked: Asked, viewer: Viewer, every: Sequence[Place]) -> dict[str, 
         "idle_count": sum(is_idle(one) for one in found.every_tap),
         "idle_href": asked.address(goals="idle", tpage=None),
         "place_count": len(every),
-        "has_chips": bool(asked.chips) or any(one.is_blind for one in every) or any(map(is_idle, found.every_tap)) or bool(asked.get("show")),
+        "has_chips": bool(asked.chips or arriving.total or silent_taps or asked.get("show") or asked.get("goals"))
+        or any(one.is_blind for one in every)
+        or any(map(is_idle, found.every_tap)),
         "matching": len(fitting),
         "first": first + 1,
         "last": last,
@@ -202,15 +218,16 @@ def coverage_csv(request: ViewerRequest) -> HttpResponseBase:
     """All that fits the filters, not only one page: a row for each group and TAP, or with `what=share` for each group. On record before its start."""
     asked, scope = Asked.parse(request), request.viewer.scope
     what = "share" if request.GET.get("what") == "share" else "matrix"
-    shown = asked.fitting(asked.places(scope))
+    arrivals = mirrors_arriving(scope)
+    shown = asked.fitting(asked.places(scope), arrivals)
     export_record(request=request, what="coverage", detail={"format": "csv", "what": what, "filters": dict(asked.query.filters)})
     is_demo = settings.CLOUD == "simulator"
     source = "DEMO (simulated Azure)" if is_demo else settings.CLOUD
 
     def chunks() -> Iterator[list[list[object]]]:
         for portion in portions(shown, CSV_PORTION):
-            found = matrix(scope, portion, by=asked.by, choose=asked.goals)
-            yield [[*cells, source] for cells in (_share_rows(found) if what == "share" else _matrix_rows(found))]
+            found = matrix(scope, portion, by=asked.by, choose=lambda taps: asked.goals(taps, arrivals))
+            yield [[*cells, source] for cells in (_share_rows(found, arrivals) if what == "share" else _matrix_rows(found))]
 
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M")
     header = SHARE_COLUMNS if what == "share" else MATRIX_COLUMNS
@@ -227,9 +244,11 @@ def _matrix_rows(found: Matrix) -> Iterator[list[object]]:
             yield [row.place.name, row.place.arm_id, tap.name, tap.arm_id, *numbers, rules]
 
 
-def _share_rows(found: Matrix) -> Iterator[list[object]]:
+def _share_rows(found: Matrix, arrivals: Arrivals) -> Iterator[list[object]]:
     for row in found.rows:
         one = row.coverage
         rules = "; ".join(f"{each.finding.rule_id} ({each.finding.outcome}): {each.count}" for each in one.reasons)
         share = None if one.share_mirrored is None else round(one.share_mirrored, 4)
-        yield [row.place.name, row.place.arm_id, one.nics, one.attached, one.mirrored, one.mirrorable, one.unknown, one.refused, share, rules]
+        flows = arrivals.counts_of(one.mirrored_keys, one.mirrored)
+        numbers = [one.nics, one.attached, one.mirrored, one.mirrorable, one.unknown, one.refused, share]
+        yield [row.place.name, row.place.arm_id, *numbers, flows.flowing, flows.silent, flows.not_yet, flows.cannot_be_seen, rules]
