@@ -20,7 +20,8 @@ OPEN = {
     "/accounts/oidc/x/login/": {404},
     "/accounts/oidc/x/login/callback/": {404},
     "/api/v1/": {404},
-    "/wall": {200},  # a screen that waits for its pairing
+    "/wall": {200},  # a screen that waits for its pairing, and its code
+    "/wall/pairing": {200},
 }
 # What answers for itself to who is no display; tests/wall holds what a display gets.
 WALL = {401, 404, 405}

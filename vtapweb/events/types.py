@@ -104,7 +104,19 @@ class HealthEvent(Message):
     state: str = ""  # a domain.health.CollectorState for "state", else ""
 
 
-Event = Annotated[TopologyEvent | SyncEvent | ChangeEvent | HealthEvent, Field(discriminator="kind")]
+class WallEvent(Message):
+    """A display, or the displays of a group, are to look again, to show their name, to load themselves anew, or are no longer displays.
+
+    Exactly one of `display` and `group` is set. It says nothing about resources: a display reads `GET /wall/state`, people the list of displays.
+    """
+
+    kind: Literal["wall"] = "wall"
+    deed: Literal["state", "identify", "reload", "revoked"]
+    display: int | None = None
+    group: int | None = None
+
+
+Event = Annotated[TopologyEvent | SyncEvent | ChangeEvent | HealthEvent | WallEvent, Field(discriminator="kind")]
 ProgressEvent = SyncProgress | ChangeProgress
 
-event_adapter: TypeAdapter[TopologyEvent | SyncEvent | ChangeEvent | HealthEvent] = TypeAdapter(Event)
+event_adapter: TypeAdapter[TopologyEvent | SyncEvent | ChangeEvent | HealthEvent | WallEvent] = TypeAdapter(Event)

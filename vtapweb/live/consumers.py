@@ -14,14 +14,18 @@ from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 from django.utils.http import is_same_domain
 
-from vtapweb.access.authentication import viewer_of_scope
 from vtapweb.access.viewer import Viewer
+from vtapweb.live.door import who_are
 from vtapweb.live.hub import Hub, hub_here
 from vtapweb.live.mailbox import Client
 from vtapweb.live.messages import refetch, text_of
 from vtapweb.topology.picture import current_revision
+from vtapweb.wall.door import Seat
+from vtapweb.wall.reports import report_of
 
-SIGNED_OUT = 4401
+SIGNED_OUT = 4401  # for a display: its cookie is no longer one
+REVOKED = 4410
+MOST_OCTETS_REPORTED = 1024
 MOST_OCTETS_HEARD = 4096
 
 
@@ -58,28 +62,35 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if not is_origin_allowed(self.scope["headers"]):
             await self.close()
             return
-        viewer = await viewer_of_scope(self.scope)
+        (who,) = await who_are([self.scope])
         await self.accept()
-        if viewer is None:
-            await self.close(SIGNED_OUT)
+        if (code := _refusal(who)) is not None or who is None:
+            await self.close(code)
             return
         write_framed = cast("Callable[[bytes], bool] | None", self.scope.get("vtapweb.write_framed"))
-        self.hub, self.client = hub_here(), Client(viewer.scope, write_framed=write_framed)
+        seat = who if isinstance(who, Seat) else None
+        self.hub, self.client = hub_here(), Client(who.scope, seat, self.told, write_framed=write_framed)
         revision = (await database_sync_to_async(current_revision)()).name
         self.tasks = (asyncio.create_task(self.send_what_waits(self.client)),)
-        self.hub.door.enter(self)
+        self.hub.door.enter(self, is_display=seat is not None)
+        if seat is not None:  # what was said to it since it was recognised, it did not hear
+            self.told("state")
         await self.hub.join(
             self.client, revision, lambda seq: text_of({"kind": "hello", "revision": revision, "seq": seq, "server_time": timezone.now().isoformat()})
         )
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:  # noqa: ARG002 - Channels' signature
-        """`{"kind": "resume", "seq": N}`; anything else is ignored."""
+        """`{"kind": "resume", "seq": N}`, and of a display `{"kind": "report", …}`; anything else is ignored."""
         if self.client is None or text_data is None or len(text_data) > MOST_OCTETS_HEARD:
             return
         with contextlib.suppress(orjson.JSONDecodeError):
             said: Any = orjson.loads(text_data)
             if isinstance(said, dict) and said.get("kind") == "resume" and type(said.get("seq")) is int:
                 await self.hub.replay(self.client, said["seq"])
+            elif isinstance(said, dict) and said.get("kind") == "report" and self.client.seat is not None and len(text_data) <= MOST_OCTETS_REPORTED:
+                report = report_of(said, now=timezone.now())
+                if report is not None:
+                    self.hub.reports.take(self.client.seat.display_id, report)
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
         for task in self.tasks:
@@ -97,17 +108,47 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 await (self.send(bytes_data=one) if isinstance(one, bytes) else self.send(text_data=one))
             client.is_sending = False
 
-    def seen(self, viewer: Viewer | None) -> None:
-        """A session that ended or a token that was revoked closes the socket within half a minute; other grants mean another picture."""
+    def seen(self, who: Viewer | Seat | None) -> None:
+        """A session that ended or a token that was revoked closes the socket within half a minute, a display's cookie within seconds; other grants
+        mean another picture."""
         if self.client is None:
             return
-        if viewer is None:
-            self.hub.door.leave(self)
-            self.tasks = (*self.tasks, asyncio.create_task(self.close(SIGNED_OUT)))
-        elif viewer.scope != self.client.scope:
-            self.client.scope = viewer.scope
+        code = _refusal(who)
+        if code is not None or who is None:
+            self.end(SIGNED_OUT if code is None else code)
+            return
+        self.client.seat, self.client.is_seat_due = who if isinstance(who, Seat) else None, False
+        if who.scope != self.client.scope:
+            self.client.scope = who.scope
             text = refetch(self.hub.seq)
             self.client.mailbox.put(text, overflow=text)
+
+    def told(self, deed: str) -> None:
+        """Something was said to this display: whoever was revoked goes at once, and what the others may see is asked before they get more."""
+        if self.client is None:
+            return
+        if deed == "revoked":
+            self.end(REVOKED)
+        else:
+            self.client.is_seat_due = True
+            self.hub.door.look_at(self)
+
+    def end(self, code: int) -> None:
+        """Nothing more is sent to him but that it is over. Must not wait."""
+        if self.client is None or self.client not in self.hub.clients:
+            return
+        self.hub.door.leave(self)
+        self.hub.clients.discard(self.client)
+        for task in self.tasks:
+            task.cancel()
+        self.tasks = (*self.tasks, asyncio.create_task(self.close(code)))
+
+
+def _refusal(who: Viewer | Seat | None) -> int | None:
+    """The code with which a socket is closed; None for who may look."""
+    if who is None:
+        return SIGNED_OUT
+    return REVOKED if isinstance(who, Seat) and who.is_revoked else None
 
 
 class NothingHere(AsyncWebsocketConsumer):

@@ -25,6 +25,7 @@ from vtapweb.live.door import Door
 from vtapweb.live.mailbox import Client
 from vtapweb.live.messages import Numbered, is_for, refetch, text_of, tick
 from vtapweb.live.rates import Rates
+from vtapweb.live.reports import Reports
 from vtapweb.traffic.keys import RATES
 
 TICK_S = 5.0
@@ -54,6 +55,7 @@ class Hub:
         self.clients: set[Client] = set()
         self.rates = Rates(self.clients)
         self.door = Door()
+        self.reports = Reports()
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ready = asyncio.Event()
         self._catching_up = asyncio.Lock()
@@ -69,7 +71,7 @@ class Hub:
         if not self._tasks:
             self._is_ready.clear()
             self.rates.begin()
-            self._tasks = [asyncio.create_task(work()) for work in (self._listen, self._tick, self.rates.run, self.door.run)]
+            self._tasks = [asyncio.create_task(work()) for work in (self._listen, self._tick, self.rates.run, self.door.run, self.reports.run)]
             for task in self._tasks:
                 task.add_done_callback(_tell_of_an_end)
         await self._is_ready.wait()
@@ -95,7 +97,7 @@ class Hub:
         try:
             events = await outbox_after(seq, now) if 0 <= seq <= now else None
             if events is not None:
-                texts = [*(event.text_for(client.scope) for event in events), tick(now)]
+                texts = [*(_text(event, client) for event in events), tick(now)]
         finally:
             client.mailbox.release(texts, overflow=refetch(now))
 
@@ -193,8 +195,12 @@ class Hub:
         self.seq = event.seq
         overflow = refetch(event.seq)
         for client in self.clients:
-            if not client.mailbox.put(event.text_for(client.scope), overflow=overflow):
+            if not client.mailbox.put(_text(event, client), overflow=overflow):
                 overflows_total.inc()
+        if event.event["kind"] == "wall":
+            for client in [*self.clients]:  # who is told may leave
+                if client.seat is not None and client.told is not None and event.concerns(client.seat):
+                    client.told(event.event["deed"])
         if event.event["kind"] == "topology":
             self.rates.look_again({client.scope for client in self.clients if is_for(client.scope, "topology", event.subscription_ids)})
 
@@ -204,8 +210,12 @@ class Hub:
         step = event.get("step") or {}
         key = f"{event['kind']} {event.get('run_id')} {event.get('subscription_id')} {event.get('change_id')} {step.get('step_id')}"
         for client in self.clients:
-            if is_for(client.scope, event["kind"], subscription_ids):
+            if client.seat is None and is_for(client.scope, event["kind"], subscription_ids):
                 client.mailbox.put_latest(key, text)
+
+
+def _text(event: Numbered, client: Client) -> str:
+    return event.text_for(client.scope) if client.seat is None else event.text_for_display(client.seat)
 
 
 def _tell_of_an_end(task: "asyncio.Task[None]") -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vtapweb.domain.scope import Scope
+from vtapweb.wall.door import Seat
 
 MOST_WAITING = 256
 MOST_OCTETS_WAITING = 4 * 1024 * 1024
@@ -111,9 +112,13 @@ class Client:
     """One socket as the hub knows it: what it may see, and what waits for it.
 
     `write_framed` is the server's short way to the connection, if it has one; it says whether it took the octets (vtapweb.config.wire).
+    A display has a `seat`; `told` takes the deed of each event that concerns it, and while `is_seat_due` nobody knows what it may see just now.
     """
 
     scope: Scope
+    seat: Seat | None = None
+    told: Callable[[str], None] | None = None
+    is_seat_due: bool = False
     mailbox: Mailbox = field(default_factory=Mailbox)
     write_framed: Callable[[bytes], bool] | None = None
     is_sending: bool = False  # what was taken out of the mailbox is still on its way

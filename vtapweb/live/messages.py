@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from vtapweb.domain.scope import Scope
+from vtapweb.wall.door import Seat
 
 
 def text_of(message: Mapping[str, Any]) -> str:
@@ -30,10 +31,11 @@ def rates_stopped(since: datetime | None) -> str:
 
 
 def is_for(scope: Scope, kind: str, subscription_ids: Iterable[str] | None) -> bool:
-    """Whether an event about these subscriptions (None: about none) is for who reads `scope`. A change is one thing: its readers see all of it."""
+    """Whether an event about these subscriptions (None: about none) is for who reads `scope`. A change is one thing, and so is a display: who is told
+    of it sees all of it."""
     if subscription_ids is None:
         return True
-    return scope.covers(subscription_ids) if kind in {"change", "change_state"} else scope.meets(subscription_ids)
+    return scope.covers(subscription_ids) if kind in {"change", "change_state", "wall"} else scope.meets(subscription_ids)
 
 
 class Numbered:
@@ -51,6 +53,21 @@ class Numbered:
         if self.event["kind"] == "topology" and not scope.is_everything:
             return self._refetch
         return self._whole
+
+    def text_for_display(self, seat: Seat) -> str:
+        """A display hears what is said to itself or its group, and that its picture of the estate is another one; of all else only the number."""
+        if self.concerns(seat):
+            return self._whole
+        if self.event["kind"] == "topology" and is_for(seat.scope, "topology", self.subscription_ids):
+            return refetch(self.seq)
+        return self._tick
+
+    def concerns(self, seat: Seat) -> bool:
+        """Whether it is about this display or its group."""
+        event = self.event
+        if event["kind"] != "wall":
+            return False
+        return event["display"] == seat.display_id or (event["group"] is not None and event["group"] == seat.group_id)
 
     @cached_property
     def _whole(self) -> str:

@@ -51,6 +51,8 @@ def state_of(display: Display, *, now: datetime) -> dict[str, Any]:
     found = _slots(display, [entry_of(row) for row in rows], builtin, now, zone)
     is_masked = display.scene == Scene.VISITORS
     shown = {slot["view"] for slot in found}
+    if display.role == DisplayRole.STAGE:  # a new alarm is shown on it whatever is due
+        shown.add(builtin[ViewKind.ALARMS].pk)
     return {
         "display": {
             "id": display.pk, "name": display.name, "place": display.place, "role": display.role, "theme": display.theme, "scale": display.scale,

@@ -6,8 +6,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from vtapweb.wall import keys
-from vtapweb.wall.cookies import display_cookie, display_cookie_remove, display_cookie_set
+from vtapweb.wall.actions import pairing_collect, pairing_start, pairing_waiting
+from vtapweb.wall.actions.pairing import GOOD_FOR
+from vtapweb.wall.cookies import (
+    display_cookie,
+    display_cookie_remove,
+    display_cookie_set,
+    pairing_cookie,
+    pairing_cookie_remove,
+    pairing_cookie_set,
+)
 from vtapweb.wall.state import asset_version, state_of
+from vtapweb.web.problem import ProblemError
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -58,6 +68,34 @@ def state(request: HttpRequest) -> HttpResponse:
     if found.display.revoked_at is not None:
         return JsonResponse({"state": "revoked"}, status=410, headers=NO_STORE)
     return JsonResponse(state_of(found.display, now=now), headers=NO_STORE)
+
+
+@require_safe
+def pairing(request: HttpRequest) -> HttpResponse:
+    """Asked every two seconds by a screen that waits: its code, a new one where the last ended; the display's cookie once somebody typed it."""
+    now = timezone.now()
+    found = keys.held(display_cookie(request), now=now)
+    if found is not None and found.display.revoked_at is None:
+        return JsonResponse({"state": "paired"}, headers=NO_STORE)
+    cookie = pairing_cookie(request)
+    secret = pairing_collect(cookie=cookie) if cookie else None
+    if secret is not None:
+        response = JsonResponse({"state": "paired"}, headers=NO_STORE)
+        display_cookie_set(response, secret)
+        pairing_cookie_remove(response)
+        return response
+    waiting = pairing_waiting(cookie=cookie) if cookie else None
+    try:
+        new = None if waiting is not None else pairing_start(request=request)
+    except ProblemError as problem:
+        return JsonResponse({"state": "full", "words": problem.detail}, status=problem.status, headers={**NO_STORE, **problem.headers})
+    shown = waiting or new
+    assert shown is not None  # noqa: S101 - one of the two is there
+    ended_ms, now_ms = (int(at.timestamp() * 1000) for at in (shown.ended_at, now))
+    response = JsonResponse({"state": "waiting", "code": shown.code, "ended_ms": ended_ms, "server_ms": now_ms}, headers=NO_STORE)
+    if new is not None:
+        pairing_cookie_set(response, new.cookie, good_for_s=int(2 * GOOD_FOR.total_seconds()))
+    return response
 
 
 def _page(request: HttpRequest, template: str, *, status: int = 200, **context: object) -> HttpResponse:
