@@ -1,5 +1,6 @@
 """`/api/v1/topology`: the picture, what a node is, and the search on the map."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from annotated_types import Ge, Len, Lt
@@ -11,9 +12,11 @@ from ninja import Router, Schema, Status
 from vtapweb.access.authentication import api_auth
 from vtapweb.access.role import Role
 from vtapweb.access.selectors import scope_of_request, viewer_of
+from vtapweb.domain.scope import Scope
 from vtapweb.events.bus import current_seq
 from vtapweb.inventory.selection import selection_keep, selection_keys
 from vtapweb.topology.actions import topology_rearrange
+from vtapweb.topology.body import Body
 from vtapweb.topology.measured import measured_picture
 from vtapweb.topology.nodes import nic_keys_of_nodes, node_find, nodes_in_flight, nodes_matching, nodes_of_nics
 from vtapweb.topology.picture import current_revision, etag_of, picture_of
@@ -117,13 +120,17 @@ def topology(request: HttpRequest) -> HttpResponse:
     scope = scope_of_request(request)
     seq = current_seq()  # before the revision: the picture then holds every event up to it
     revision = current_revision()
-    etag = etag_of(revision, scope)
+    return picture_response(request, etag_of(revision, scope), seq, lambda: picture_of(revision, scope))
+
+
+def picture_response(request: HttpRequest, etag: str, seq: int, body: Callable[[], Body]) -> HttpResponse:
+    """304 for whoever has it, else the body, compressed where it may be. `body` is asked for only where it is sent."""
     if _matches(request.headers.get("If-None-Match", ""), etag):
         response = HttpResponse(status=304)
     else:
-        body = picture_of(revision, scope)
+        found = body()
         is_gzip = takes_gzip(request.headers.get("Accept-Encoding", ""))
-        response = HttpResponse(body.gzipped(seq) if is_gzip else body.plain(seq), content_type="application/json")
+        response = HttpResponse(found.gzipped(seq) if is_gzip else found.plain(seq), content_type="application/json")
         if is_gzip:
             response.headers["Content-Encoding"] = "gzip"
     for name, value in (("ETag", etag), ("Vtapweb-Seq", str(seq)), ("Cache-Control", "private, no-cache")):
@@ -159,9 +166,14 @@ def traffic(request: HttpRequest) -> HttpResponse:
     key = f"topology:traffic:{scope.digest}:{current_seq()}"
     told: bytes | None = cache.get(key)
     if told is None:
-        told = TrafficOut.from_orm(measured_picture(scope)).model_dump_json().encode()
+        told = traffic_told(scope)
         cache.set(key, told, TRAFFIC_KEPT_S)
     return HttpResponse(told, content_type="application/json", headers={"Cache-Control": "private, no-cache"})
+
+
+def traffic_told(scope: Scope) -> bytes:
+    """What `GET topology/traffic` answers, made now."""
+    return TrafficOut.from_orm(measured_picture(scope)).model_dump_json().encode()
 
 
 @router.get("/topology/nodes/{node_id}", response=NodeOut, summary="What a node of the map is")
