@@ -26,6 +26,8 @@ export class WallModel {
     this.picture = null;
     /** @type {Graph | null} */
     this.graph = null;
+    /** The page's one map, moved between the views that show it; null until it is made. @type {import("./store/types.js").MapOnWall | null} */
+    this.map = null;
     /** @type {import("./store/types.js").Line} */
     this.line = { phase: "connecting", lost_ms: null, retry_ms: null, attempt: 0 };
     /** mono ms of the last word of the server. */

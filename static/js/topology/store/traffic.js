@@ -36,7 +36,7 @@ import { collectorState, isMute, LIVE_STATES, STRAND_LOOKS } from "./states.js";
 /** @typedef {{rate: number, known: number, total: number, look: LookKey}} Flow  rate of the known ones, NaN when none is known */
 
 /** The outer headers that mirroring adds to each packet: 50 octets. */
-const OUTER_BITS = 400;
+export const OUTER_BITS = 400;
 const NARROWEST = 1.6;
 const WIDEST = 6;
 /** log10 of the rates that are drawn narrowest and widest. @type {Record<Unit, [number, number]>} */
@@ -158,13 +158,13 @@ export class Traffic {
   /**
    * The sources of a collector, the largest first.
    *
-   * @param {number} collectorId @param {number} most
+   * @param {number} collectorId @param {number} most @param {Unit} [unit]
    * @returns {{items: Array<{nic: number, mirror: number, rate: number}>, known: number, total: number}}
    */
-  talkersOf(collectorId, most) {
+  talkersOf(collectorId, most, unit = this.unit) {
     const graph = /** @type {Graph} */ (this.graph);
     const rows = graph.mirrorsOfCollector.get(collectorId) ?? [];
-    const all = rows.map((row) => ({ nic: graph.mirrors.numbers.nic[row], mirror: graph.mirrors.numbers.id[row], rate: this.rateOf(graph.mirrors.numbers.id[row]) }));
+    const all = rows.map((row) => ({ nic: graph.mirrors.numbers.nic[row], mirror: graph.mirrors.numbers.id[row], rate: this.rateOf(graph.mirrors.numbers.id[row], unit) }));
     const known = all.filter((one) => !Number.isNaN(one.rate)).sort((a, b) => b.rate - a.rate || a.mirror - b.mirror);
     return { items: known.slice(0, most), known: known.length, total: all.length };
   }

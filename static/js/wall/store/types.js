@@ -74,6 +74,12 @@
  * @property {() => void} resize
  * @property {() => void} destroy
  * @property {() => Record<string, unknown>} stats for tests and the report
+ *
+ * @typedef {object} MapOnWall  fills the host that it is attached to
+ * @property {(host: HTMLElement) => void} attach
+ * @property {(options: ViewOptions) => void} show
+ * @property {(what: What) => void} update
+ * @property {() => void} resize
  */
 
 export {};

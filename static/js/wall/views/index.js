@@ -6,6 +6,9 @@
 
 import { el, put } from "../draw/dom.js";
 import { AlarmsView } from "./alarms.js";
+import { CollectorView } from "./collector.js";
+import { OverviewView } from "./overview.js";
+import { SourcesView } from "./sources.js";
 
 /** @typedef {import("../store/types.js").View} View */
 /** @typedef {import("../store/types.js").WallView} WallView */
@@ -14,6 +17,9 @@ import { AlarmsView } from "./alarms.js";
 /** @type {Record<string, ViewClass>} */
 export const VIEWS = {
   alarms: AlarmsView,
+  collector: CollectorView,
+  overview: OverviewView,
+  sources: SourcesView,
 };
 
 /** Of a kind that this page does not know, because the server is newer: it says so until the page has read itself again. @implements {WallView} */
