@@ -15,6 +15,7 @@ from tests.traffic.sending import SAMPLES, packed
 from tests.valkey import Valkey
 from vtapweb.config import asgi
 from vtapweb.config.request_id import with_request_id
+from vtapweb.config.wire import QuietHttp
 from vtapweb.domain.scope import Scope
 from vtapweb.traffic.actions.tokens import token_create
 from vtapweb.traffic.ingest.limits import OCTETS_MOST
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def port(valkey: Valkey) -> AsyncIterator[int]:
     """The web server with the product's application, in this event loop."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(with_request_id(asgi.application), http="httptools", lifespan="off", log_config=None, server_header=False)
+    config = uvicorn.Config(with_request_id(asgi.application), http=QuietHttp, lifespan="off", log_config=None, server_header=False)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve([listening]))  # serve() would take the signals of the test run
     while not server.started:
@@ -47,6 +48,14 @@ def secret(transactional_db: None) -> str:
 async def test_one_connection_serves_documents_refusals_and_pages(secret: str, port: int) -> None:
     await asyncio.to_thread(one_connection, secret, port)
     assert store().xlen(STREAM) == 3
+
+
+async def test_the_access_log_has_a_line_for_pages_and_none_for_documents(secret: str, port: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "uvicorn.access")
+    await asyncio.to_thread(one_connection, secret, port)
+    lines = [one.getMessage() for one in caplog.records if one.name == "uvicorn.access"]
+    assert len(lines) == 2
+    assert not any("/api/ingest/" in line for line in lines)
 
 
 async def test_a_body_in_chunks_is_taken_and_an_endless_one_is_not(secret: str, port: int) -> None:

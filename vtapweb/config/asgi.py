@@ -17,12 +17,12 @@ from vtapweb.traffic.ingest.app import PREFIX, Ingest  # noqa: E402
 ingest = Ingest()
 
 
-async def http(scope: Message, receive: Receive, send: Send) -> None:
+others: Application = ProtocolTypeRouter({"http": django, "websocket": URLRouter(websocket_urlpatterns)})
+
+
+async def application(scope: Message, receive: Receive, send: Send) -> None:
     """Django's handler costs twenty times what the ingest does, so the ingest is asked before it."""
-    if scope["path"].startswith(PREFIX):
+    if scope["type"] == "http" and scope["path"].startswith(PREFIX):
         await ingest(scope, receive, send)
     else:
-        await django(scope, receive, send)
-
-
-application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)})
+        await others(scope, receive, send)

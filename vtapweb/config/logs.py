@@ -61,14 +61,6 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return event
 
 
-class WithoutSamples(logging.Filter):
-    """Drops the web server's line for each document of a collector: one a second from everybody. The ingest tells refusals itself."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        arguments = record.args
-        return not (isinstance(arguments, tuple) and len(arguments) == 5 and str(arguments[2]).startswith("/api/ingest/"))
-
-
 def _shared() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
@@ -101,7 +93,6 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"structured": formatter},
-        "filters": {"without_samples": {"()": WithoutSamples}},
         "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["standard_error"], "level": level.upper()},
         "loggers": {
@@ -110,7 +101,6 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
             "msal": {"level": "WARNING"},
             "urllib3": {"level": "WARNING"},
             "django.channels": {"level": "WARNING"},
-            "uvicorn.access": {"filters": ["without_samples"]},
             "asyncio": {"level": "WARNING"},
             # One line for each tick of the reaper says nothing; failures are errors and stay.
             "celery.worker.strategy": {"level": "WARNING"},

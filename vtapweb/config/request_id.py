@@ -1,5 +1,6 @@
 """A name for each request: in every log line it causes, and in the answer's X-Request-ID, so that a person can quote it."""
 
+import itertools
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -15,11 +16,19 @@ Application = Callable[..., Awaitable[None]]  # (scope, receive, send), which ea
 HEADER = b"x-request-id"
 ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{8,64}")  # a proxy's own id; anything else could forge lines in a log
 
+# A new id is the process' own mark and a number: asking the kernel for chance costs more than all else that is done here with a collector's document.
+_PROCESS = secrets.token_hex(4)
+_numbers = itertools.count(secrets.randbits(32))
+
 
 def request_id_of(headers: list[tuple[bytes, bytes]]) -> str:
     """The id that came with the request when it is a harmless one, else a new one of 16 signs."""
-    given = next((value for name, value in headers if name.lower() == HEADER), b"")
-    return given.decode("ascii") if ACCEPTED.fullmatch(given) else secrets.token_hex(8)
+    for name, given in headers:
+        if name.lower() == HEADER:
+            if ACCEPTED.fullmatch(given):
+                return given.decode("ascii")
+            break
+    return f"{_PROCESS}{next(_numbers) & 0xFFFFFFFF:08x}"
 
 
 def with_request_id(application: Application) -> Application:

@@ -20,7 +20,8 @@ def main() -> None:
     from vtapweb.config.asgi import application
     from vtapweb.config.environment import require_cloud
     from vtapweb.config.request_id import with_request_id
-    from vtapweb.config.wire import WiredWebSocket
+    from vtapweb.config.wire import QuietHttp, WiredWebSocket
+    from vtapweb.traffic.garbage import settle
 
     require_cloud(settings.CLOUD)
     config = uvicorn.Config(
@@ -28,7 +29,7 @@ def main() -> None:
         host=options.host,
         port=options.port,
         loop="uvloop",
-        http="httptools",
+        http=QuietHttp,
         ws=WiredWebSocket,
         ws_per_message_deflate=False,  # measured: compressing per client costs more than all the rest of a message
         ws_max_size=1 << 20,
@@ -41,6 +42,7 @@ def main() -> None:
         backlog=2048,
     )
     server = uvicorn.Server(config)
+    settle()
     server.run(sockets=None if options.fd is None else [socket.socket(fileno=options.fd)])
 
 

@@ -8,6 +8,7 @@ import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from vtapweb.traffic.garbage import settle
 from vtapweb.traffic.meter.service import Service
 from vtapweb.traffic.meter.tables import Tables
 from vtapweb.traffic.store import GIVE_UP_AFTER_S
@@ -28,6 +29,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: service.stop())
         tables.start()
         tables.wait_for_first(within_s=NAMES_WITHIN_S)
+        settle()
         try:
             service.run()
         finally:
