@@ -20,8 +20,9 @@ of the boot before comes late and is dropped; a smallest delay that no reading r
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from itertools import repeat
 from typing import Final, Protocol
 
 LONGEST_GAP_S: Final = 10.0
@@ -36,6 +37,7 @@ _LATE_MS: Final = 2_000
 _LATE_IN_A_ROW: Final = 5
 _OLD_IN_A_ROW: Final = 5
 _FORMER_BOOT_MS: Final = 60_000
+_UNKNOWN: Final = float("nan")
 _PLACE_FREE_MS: Final = 1_200_000  # a place is another flow's when no window reaches back to the one before
 
 
@@ -158,15 +160,17 @@ class MemberRates:
     """The counters of one machine, reading after reading. What it counts about its own input only ever grows."""
 
     __slots__ = (
-        "_delays", "_direction_values", "_former", "_free", "_mono_ms", "_offset_ms", "_old_in_a_row", "_pending", "_seq", "_torn", "_values", "boot",
-        "boot_count", "by_key", "direction_totals", "duplicate_count", "flows", "has_sources", "interval", "is_skewed", "late_count", "lost_count",
-        "read_count", "reset_count", "stamp",
+        "_delays", "_direction_values", "_former", "_free", "_mono_ms", "_offset_ms", "_old_in_a_row", "_order", "_pending", "_seq", "_torn",
+        "_values", "boot", "boot_count", "by_key", "direction_totals", "duplicate_count", "flow_bits", "flow_packets", "flows", "has_sources",
+        "interval", "is_skewed", "late_count", "lost_count", "read_count", "reset_count", "stamp",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.boot: str | None = None
         self.by_key: dict[tuple[str, int], Flow] = {}
         self.flows: list[Flow | None] = []  # by index; None: a free place
+        self.flow_bits: list[float] = []  # by index: what `inner_bits_per_s` of each flow says, not a number where that is None
+        self.flow_packets: list[float] = []
         self.stamp = 0  # of the interval that `interval` tells; a flow with another one did not grow in it
         self.interval: Interval | None = None  # the last one with rates; None after a baseline or a hole
         self.direction_totals: dict[tuple[str, str], int] = {}  # packets by outer address and inner source MAC since the baseline
@@ -179,6 +183,7 @@ class MemberRates:
         self._delays: deque[float] = deque(maxlen=_LATE_IN_A_ROW)
         self._values: dict[str, int] = {}  # the last reading of each counter of the host, of the total and of what was not attributed
         self._direction_values: dict[tuple[str, int, str], int] | None = None
+        self._order: list[Flow] = []  # the flows that the last reading listed: the next one nearly always lists them so again
         self._pending: Interval | None = None
         self._former: tuple[str | None, int] = (None, 0)
         self._free: deque[tuple[int, int]] = deque()  # index, monotonic ms of when it became free
@@ -225,18 +230,22 @@ class MemberRates:
     def _rate(self, dt_ms: int) -> None:
         """Every source's rates over the interval that ended now."""
         per_s, stamp = 1000 / dt_ms, self.stamp
+        bits_per_s, packets_per_s = [], []
         for flow in self.flows:
-            if flow is None:
-                continue
-            if flow.stamp == stamp:
-                grown = flow.grown
-                inner = flow.grown_octets - OUTER_L3_OCTETS * grown
-                flow.packets_per_s = grown * per_s
-                flow.inner_bits_per_s = inner * 8 * per_s if inner > 0 else 0.0
-            elif flow.torn_ms is None:
-                flow.packets_per_s = flow.inner_bits_per_s = 0.0
-            else:
-                flow.packets_per_s = flow.inner_bits_per_s = None
+            bits = packets = _UNKNOWN
+            if flow is not None:
+                if flow.stamp == stamp:
+                    grown = flow.grown
+                    inner = flow.grown_octets - OUTER_L3_OCTETS * grown
+                    flow.packets_per_s = packets = grown * per_s
+                    flow.inner_bits_per_s = bits = inner * 8 * per_s if inner > 0 else 0.0
+                elif flow.torn_ms is None:
+                    flow.packets_per_s = flow.inner_bits_per_s = packets = bits = 0.0
+                else:
+                    flow.packets_per_s = flow.inner_bits_per_s = None
+            bits_per_s.append(bits)
+            packets_per_s.append(packets)
+        self.flow_bits, self.flow_packets = bits_per_s, packets_per_s
 
     def forget_delays(self) -> None:
         """The server's clock was set: what was the smallest delay says nothing any more."""
@@ -311,6 +320,7 @@ class MemberRates:
         self.interval = None
         for flow in self.by_key.values():
             flow.packets_per_s = flow.inner_bits_per_s = None
+        self.flow_bits, self.flow_packets = [_UNKNOWN] * len(self.flows), [_UNKNOWN] * len(self.flows)
 
     # -- the increases
 
@@ -377,10 +387,11 @@ class MemberRates:
             return None
         self.has_sources = True
         stamp, find, changed = self.stamp, self.by_key.get, interval.changed
-        for address, vni, packets, octets in reading.sources:
-            flow = find((address, vni))
-            if flow is None:
-                flow = self._new_flow(address, vni)
+        is_first = not changed
+        expected: Iterable[Flow | None] = self._order if len(self._order) == len(reading.sources) else repeat(None)
+        for flow, (address, vni, packets, octets) in zip(expected, reading.sources, strict=False):
+            if flow is None or flow.address != address or flow.vni != vni:
+                flow = find((address, vni)) or self._new_flow(address, vni)
             grown = packets - flow.packets
             grown_octets = octets - flow.octets
             if grown < 0 or grown_octets < 0:
@@ -403,6 +414,7 @@ class MemberRates:
                 flow.last_ms = ended_ms
                 if not flow.first_ms:
                     flow.first_ms = ended_ms
+        self._order = changed if is_first else []
         if reading.is_full:
             self._torn = False
             if len(self.by_key) != len(reading.sources):
@@ -452,12 +464,17 @@ class MemberRates:
         flow = Flow(address, vni, self._free.popleft()[0] if is_reused else len(self.flows))
         if is_reused:
             self.flows[flow.index] = flow
+            self.flow_bits[flow.index] = self.flow_packets[flow.index] = _UNKNOWN
         else:
             self.flows.append(flow)
+            self.flow_bits.append(_UNKNOWN)
+            self.flow_packets.append(_UNKNOWN)
         self.by_key[(address, vni)] = flow
         return flow
 
     def _remove(self, key: tuple[str, int], flow: Flow) -> None:
         del self.by_key[key]
         self.flows[flow.index] = None
+        self.flow_bits[flow.index] = self.flow_packets[flow.index] = _UNKNOWN
+        self._order = []
         self._free.append((flow.index, self._mono_ms))

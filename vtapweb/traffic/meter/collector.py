@@ -1,13 +1,14 @@
 """One collector: its members summed, its sources named, its rows of the ring."""
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import redis
 
 from vtapweb.domain.attribution import UNKNOWN, Attributed, Attribution
-from vtapweb.domain.rates import Flow, Outcome
+from vtapweb.domain.rates import Flow, MemberRates, Outcome
 from vtapweb.traffic.meter.member import Covered, Member, Rates, mean_since
 from vtapweb.traffic.meter.moment import Moment
 from vtapweb.traffic.ring import ROWS, Ring, bits_column, packets_column
@@ -98,6 +99,41 @@ class Source:
         return (float(sent), float(received)) if is_known else (None, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Where the flows of a collector's only member stand in a row of the ring, by index of the flow, each source being one flow.
+
+    `bits` and `packets` are slices where the columns stand side by side, as they do unless sources came and went.
+    """
+
+    member: Member
+    bits_at: list[int]
+    packets_at: list[int]
+    bits: slice | None
+    packets: slice | None
+
+    def put(self, row: "array[float]", rates: MemberRates) -> None:
+        """The rates of all flows into a row that knows nothing of these sources yet."""
+        if self.bits is not None and self.packets is not None:
+            row[self.bits], row[self.packets] = array("f", rates.flow_bits), array("f", rates.flow_packets)
+            return
+        for at, value in zip(self.bits_at, rates.flow_bits, strict=True):
+            row[at] = value
+        for at, value in zip(self.packets_at, rates.flow_packets, strict=True):
+            row[at] = value
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorPlan:
+    """Where the rates of a collector's mirrors are found: `plain` in one flow of its only member (place in the table, index of the flow)."""
+
+    mirrors: Sequence[tuple[int, str]]  # what it was made for, and whom
+    member: Member | None
+    plain: list[tuple[int, int]]
+    silent: list[int]  # nothing came of these yet
+    others: list[tuple[int, str]]
+
+
 class Collector:
     """Everything of one collector that the meter knows. `ring` is where its rows go; `rows` are those that may still be completed."""
 
@@ -107,6 +143,9 @@ class Collector:
         self.members: dict[str, Member] = {}
         self.sources: dict[str, Source] = {}
         self.by_mirror: dict[str, list[Source]] = {}  # by key of the TAP configuration
+        self._plain: Plain | None = None
+        self._is_plain_known = False
+        self._mirror_plan: MirrorPlan | None = None
         self._fallbacks: set[str] = set()  # members that would give way to a better source, see RANK
         self.rows: dict[int, array[float]] = {}
         self.late_rows: dict[int, array[float]] = {}  # to be added to what the ring holds
@@ -190,7 +229,20 @@ class Collector:
 
     # -- sources
 
+    def _changed(self) -> None:
+        """Sources, their flows or their columns are others."""
+        self._is_plain_known, self._plain, self._mirror_plan = False, None, None
+
+    def _plain_of(self, member: Member) -> Plain | None:
+        """None where it is not as plain as nearly always: one member, each source one flow, each with columns of its own."""
+        if len(self.members) != 1:
+            return None
+        if not self._is_plain_known:
+            self._plain, self._is_plain_known = _plain(member), True
+        return self._plain if self._plain is not None and self._plain.member is member else None
+
     def _join(self, member: Member, flow: Flow, attribution: Attribution, now: Moment) -> None:
+        self._changed()
         source = self.sources.get(flow.address)
         if source is None:
             source = self.sources[flow.address] = Source(flow.address)
@@ -200,6 +252,7 @@ class Collector:
 
     def _rejoin(self, member: Member, attribution: Attribution, now: Moment) -> None:
         """After a baseline or a hole: the member's flows may all be others."""
+        self._changed()
         for source in [one for one in self.sources.values() if any(owner is member for owner, _ in one.flows)]:
             source.flows = [(owner, flow) for owner, flow in source.flows if owner is not member]
             self._drop_if_empty(source)
@@ -208,6 +261,7 @@ class Collector:
 
     def _part(self, gone: Iterable[Flow], covered: Covered) -> None:
         """Flows that went: one 0 in the ring, then nothing (R8)."""
+        self._changed()
         for flow in gone:
             source = flow.owner
             if not isinstance(source, Source):
@@ -247,6 +301,7 @@ class Collector:
 
     def rename(self, attribution: Attribution, now: Moment) -> None:
         """The inventory changed."""
+        self._changed()
         self.by_mirror = {}
         for source in self.sources.values():
             self._name(source, attribution, now)
@@ -260,13 +315,14 @@ class Collector:
         settling = {name for name, other in self.members.items() if other is not member and other.is_settling} if len(self.members) > 1 else set()
         for second in range(max(covered.first_s, oldest_s), covered.last_s + 1):
             row = self.rows.get(second)
+            is_new = False
             if row is None:
                 row = self.ring.new_row()
                 if second > now.wall_s - KEEP_ROWS_S:
                     self.rows[second] = row
+                    is_new = True
                 else:
-                    late = self.late_rows.setdefault(second, row)
-                    row = late
+                    row = self.late_rows.setdefault(second, row)
             if len(row) < self.ring.capacity:
                 row.extend(self.ring.new_row()[len(row) :])
             if second in self.rows:
@@ -274,7 +330,11 @@ class Collector:
                 if settling or self.torn:
                     self._tear(second, member, settling)
             add_totals(row, covered.rates)
-            if member.rates.interval is not None:
+            if member.rates.interval is None:
+                continue
+            if is_new and (plain := self._plain_of(member)):
+                plain.put(row, member.rates)
+            else:
                 for flow in member.rates.flows:
                     if flow is None:
                         continue
@@ -343,6 +403,7 @@ class Collector:
             is_known = bool(member.nic_key) and member.nic_key in self.expected
             if now.mono_ms - member.heard_mono_ms > (FORGET_KNOWN_S if is_known else FORGET_OTHERS_S) * 1000:
                 del self.members[name]
+                self._changed()
                 for source in list(self.sources.values()):
                     source.flows = [(owner, flow) for owner, flow in source.flows if owner is not member]
                     self._drop_if_empty(source)
@@ -440,16 +501,37 @@ class Collector:
         rates = [source.rates() for source in sources]
         return _sum(one[0] for one in rates), _sum(one[1] for one in rates)
 
-    def tell_mirrors(self, mirrors: Iterable[tuple[int, str]], all_bits: "array[float]", all_packets: "array[float]") -> None:
+    def tell_mirrors(self, mirrors: Sequence[tuple[int, str]], all_bits: "array[float]", all_packets: "array[float]") -> None:
         """Puts the rates of mirrors, where they are known, into their places: what `mirror_rates` says of each."""
-        if self.is_settling:
+        if self.is_settling or not mirrors:
             return
-        find = self.by_mirror.get
-        for place, mirror_key in mirrors:
-            sources = find(mirror_key)
-            bits, packets = sources[0].rates() if sources and len(sources) == 1 else self.mirror_rates(mirror_key)
+        plan = self._mirror_plan
+        member = next(iter(self.members.values())) if len(self.members) == 1 else None
+        if plan is None or plan.mirrors is not mirrors or plan.member is not member:
+            plan = self._mirror_plan = self._plan(mirrors, member)
+        if member is not None and not member.is_stale:
+            flow_bits, flow_packets = member.rates.flow_bits, member.rates.flow_packets
+            for place, index in plan.plain:
+                all_bits[place], all_packets[place] = flow_bits[index], flow_packets[index]
+        if self.has_all_sources:
+            for place in plan.silent:
+                all_bits[place] = all_packets[place] = 0.0
+        for place, mirror_key in plan.others:
+            bits, packets = self.mirror_rates(mirror_key)
             if bits is not None and packets is not None:
                 all_bits[place], all_packets[place] = bits, packets
+
+    def _plan(self, mirrors: Sequence[tuple[int, str]], member: Member | None) -> MirrorPlan:
+        plan = MirrorPlan(mirrors, member, [], [], [])
+        for place, mirror_key in mirrors:
+            sources = self.by_mirror.get(mirror_key)
+            if not sources:
+                plan.silent.append(place)
+            elif len(sources) == len(sources[0].flows) == 1 and sources[0].flows[0][0] is member:
+                plan.plain.append((place, sources[0].flows[0][1].index))
+            else:
+                plan.others.append((place, mirror_key))
+        return plan
 
     def sources_now(self) -> list[SourceNow]:
         """All sources, for others to read; counts what is known of them."""
@@ -467,6 +549,26 @@ class Collector:
                 unexplained.append(one.address)
         self.unexplained, self.ambiguous_count, self.unknown_count = unexplained, ambiguous, unknown - ambiguous
         return told
+
+
+def _plain(member: Member) -> Plain | None:
+    bits_at, packets_at = [], []
+    for flow in member.rates.flows:
+        source = None if flow is None else flow.owner
+        if not isinstance(source, Source) or len(source.flows) != 1:
+            return None
+        bits_at.append(source.bits_at)
+        packets_at.append(source.packets_at)
+    if len({*bits_at, *packets_at}) != 2 * len(bits_at):
+        return None  # some share columns
+    return Plain(member, bits_at, packets_at, _slice_of(bits_at), _slice_of(packets_at))
+
+
+def _slice_of(places: list[int]) -> slice | None:
+    """Of columns that stand every second place, as bits and packets of sources do in turn."""
+    if not places or places != list(range(places[0], places[0] + 2 * len(places), 2)):
+        return None
+    return slice(places[0], places[-1] + 1, 2)
 
 
 def add_totals(row: "array[float]", rates: Rates) -> None:
