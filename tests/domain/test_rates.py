@@ -51,6 +51,16 @@ def flow(rates: MemberRates, address: str = A) -> Flow:
     return rates.by_key[(address, 27)]
 
 
+def known(values: list[float]) -> list[float | None]:
+    return [None if value != value else value for value in values]
+
+
+def agrees(rates: MemberRates) -> bool:
+    """Whether the rates by index are what the flows say themselves, and unknown where there is none."""
+    by_index = [(None, None) if one is None else (one.inner_bits_per_s, one.packets_per_s) for one in rates.flows]
+    return list(zip(known(rates.flow_bits), known(rates.flow_packets), strict=True)) == by_index
+
+
 def interval(rates: MemberRates) -> Interval:
     assert rates.interval is not None
     return rates.interval
@@ -306,6 +316,7 @@ def test_no_order_loss_or_repetition_makes_a_negative_or_impossible_rate(
             arriving[-1], arriving[-2] = arriving[-2], arriving[-1]
     for one in arriving:
         rates.take(one)
+        assert agrees(rates)
         for found in rates.by_key.values():
             for value in (found.packets_per_s, found.inner_bits_per_s):
                 assert value is None or value >= 0
@@ -320,6 +331,7 @@ def test_no_order_loss_or_repetition_makes_a_negative_or_impossible_rate(
 def test_whatever_a_sender_says_no_rate_is_negative(said: list[tuple[str, int, int, int, bool]]) -> None:
     rates = MemberRates()
     for boot, seq, mono_ms, packets, is_full in said:
-        rates.take(doc(seq, mono_ms, boot=boot, is_full=is_full, a=packets))
+        rates.take(doc(seq, mono_ms, boot=boot, is_full=is_full, **({"a": packets} if packets % 3 else {"b": packets, "a": packets})))
+        assert agrees(rates)
         assert all((found.inner_bits_per_s or 0.0) >= 0 and (found.packets_per_s or 0.0) >= 0 for found in rates.by_key.values())
         assert len(rates.flows) >= len(rates.by_key)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from tests.traffic.meter_stage import KEY, START_MS, Listener, Stage, send
+from tests.traffic.meter_stage import KEY, START_MS, Listener, Stage, address_of, send
 from tests.valkey import Valkey
 from vtapweb.traffic import keys
 from vtapweb.traffic.meter.collector import OTHERS, UNKNOWN_MOST
@@ -83,6 +83,31 @@ def test_what_was_lost_averages_over_its_seconds_in_the_ring(stage: Stage) -> No
         stage.tick()
     assert stage.ring_of("total:packets") == {1: 100, 2: 100, 3: 110, 4: 110, 5: 110, 6: 100, 7: 100}
     assert stage.ring_of("ip:10.0.1.4:bits") == {second: value * 8_000 for second, value in stage.ring_of("total:packets").items()}
+
+
+def test_sources_that_come_and_go_have_their_own_values_in_the_ring(stage: Stage) -> None:
+    """Whatever columns they got: one of a source that went, one far from its neighbours, one in another order than the document's."""
+    agent = stage.agent()
+    present = {"s4", "s5", "s6", "s7"}
+    expected: dict[str, dict[int, int]] = {}
+    for second in range(12):
+        present = present ^ {2: {"s5"}, 4: {"s8", "s9"}, 6: {"s5", "s4"}, 7: {"s4"}, 9: {"s6", "s7"}}.get(second, set())
+        agent.packets = {address: count for address, count in agent.packets.items() if f"s{address.rpartition('.')[2]}" in present}
+        order = sorted(present, reverse=second % 2 == 1)
+        agent.packets = {address_of(name): agent.packets.get(address_of(name), 0) for name in order}
+        for name in order:
+            before = expected.setdefault(name, {})
+            agent.count(**{name: 10 * second + int(name[1:])})
+            if second:
+                before[second] = 10 * second + int(name[1:])
+        for name in expected.keys() - present:
+            if second - 1 in expected[name] and expected[name][second - 1]:
+                expected[name][second] = 0
+        agent.send()
+        stage.tick()
+    for name, values in expected.items():
+        assert stage.ring_of(f"ip:{address_of(name)}:packets") == values, name
+        assert stage.ring_of(f"ip:{address_of(name)}:bits") == {second: value * 8_000 for second, value in values.items()}, name
 
 
 def test_a_source_that_went_is_zero_once_and_a_restarted_agent_makes_no_spike(stage: Stage) -> None:
