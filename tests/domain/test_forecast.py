@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtapweb.domain.forecast import ENVELOPE_OCTETS, NicLoad, forecast, nic_hours_a_month, nic_load, rate_text
+from vtapweb.domain.forecast import ENVELOPE_OCTETS, NicLoad, PeakLoad, forecast, load_text, nic_hours_a_month, nic_load, peak_load, rate_text
 
 MINUTE = 60.0
 
@@ -76,3 +76,27 @@ def test_rates_for_people(bits_per_s: float, text: str) -> None:
 
 def test_the_bill_counts_hours() -> None:
     assert nic_hours_a_month(6) == 4_380
+
+
+def test_the_peak_is_of_collector_and_nics_together() -> None:
+    base = {0.0: 10.0, MINUTE: 6.0}
+    assert peak_load(base, [load_of(1, 9), None]) == PeakLoad(6.0, 15.0, MINUTE)
+    assert peak_load(base, []) == PeakLoad(10.0, 10.0, 0.0)
+    assert peak_load({9 * MINUTE: 10.0}, [load_of(1, 9)]) == PeakLoad(10.0, 19.0, None)
+    assert peak_load({}, [load_of(1)]) is None
+    assert peak_load(base, [None]) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "capacity", "text"),
+    [
+        (6.2e9, 8.1e9, 10e9, "6.2 → 8.1 of 10 Gb/s"),
+        (0.0, 4e7, 10e9, "0 → 0.04 of 10 Gb/s"),
+        (None, 8.14e6, None, "8.1 Mb/s"),
+        (940.0, 1200.0, None, "0.94 → 1.2 kb/s"),
+        (5e3, 4e7, 10e9, "<0.01 → 0.04 of 10 Gb/s"),
+        (150e9, 812e9, 1e12, "0.15 → 0.81 of 1 Tb/s"),
+    ],
+)
+def test_loads_stand_in_one_unit(before: float | None, after: float, capacity: float | None, text: str) -> None:
+    assert load_text(before, after, capacity) == text

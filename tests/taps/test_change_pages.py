@@ -75,7 +75,7 @@ def test_a_plan_says_in_a_sentence_what_it_does_what_it_leaves_out_and_what_it_c
     assert "/tapConfigurations/tap-one?api-version=" in words
     assert f"/nics/{estate.nics[1].key}" in answer.content.decode()
     assert "INC-1: look at odd DNS" in words
-    assert "Being read from Azure Monitor" in words
+    assert "Being worked out: what collectors measured" in words
 
 
 @pytest.mark.django_db

@@ -137,7 +137,7 @@ def test_silence_is_not_zero() -> None:
 )
 def test_against_the_collectors_capacity(capacity: int | None, note: str) -> None:
     make_subscription()
-    tap = make_tap("tap-one", destination_id=f"{nic_of('collector').arm_id}/ipConfigurations/ipconfig1")
+    tap = make_tap("tap-one", destination_id=f"{nic_of('collector', vm=None).arm_id}/ipConfigurations/ipconfig1")
     CollectorAssignment.objects.create(
         destination_key=tap.destination_key,
         destination_id=tap.destination_id,

@@ -58,13 +58,7 @@ def forecast(loads: Sequence[NicLoad | None]) -> Forecast:
     the others' figures), every bucket counts with the NICs it has.
     """
     measured = [one for one in loads if one is not None]
-    sums: dict[float, float] = {}
-    counts: dict[float, int] = {}
-    for load in measured:
-        for at, bits in load.bits_per_s.items():
-            sums[at] = sums.get(at, 0.0) + bits
-            counts[at] = counts.get(at, 0) + 1
-    whole = {at: bits for at, bits in sums.items() if counts[at] == len(measured)} or sums
+    whole = _sums(measured)
     peak_at = max(whole, key=lambda at: (whole[at], -at)) if whole else None
     return Forecast(
         nic_count=len(loads),
@@ -75,6 +69,65 @@ def forecast(loads: Sequence[NicLoad | None]) -> Forecast:
         peak_at_unix_s=peak_at,
         is_envelope_known=all(one.is_envelope_known for one in measured),
     )
+
+
+def _sums(measured: Sequence[NicLoad]) -> dict[float, float]:
+    sums: dict[float, float] = {}
+    counts: dict[float, int] = {}
+    for load in measured:
+        for at, bits in load.bits_per_s.items():
+            sums[at] = sums.get(at, 0.0) + bits
+            counts[at] = counts.get(at, 0) + 1
+    return {at: bits for at, bits in sums.items() if counts[at] == len(measured)} or sums
+
+
+@dataclass(frozen=True, slots=True)
+class PeakLoad:
+    """A collector's load at the moment when it would have been the highest: `before` without the NICs, `after` with them, in wire bits a second.
+
+    `at_unix_s` None: the two were never known of the same moment, so these are the highest of each, and `after` is the most that it can be.
+    """
+
+    before_bits_per_s: float
+    after_bits_per_s: float
+    at_unix_s: float | None
+
+
+def peak_load(base: Mapping[float, float], loads: Sequence[NicLoad | None]) -> PeakLoad | None:
+    """What the collector received (`base`, by bucket) and these NICs together; None where nothing is known of either side.
+
+    NICs without figures (None) add nothing: who tells of them says so. No NICs at all: the collector's own peak.
+    """
+    measured = [one for one in loads if one is not None]
+    if not base or (loads and not measured):
+        return None
+    added = _sums(measured) if measured else dict.fromkeys(base, 0.0)
+    both = {at: base[at] + bits for at, bits in added.items() if at in base}
+    if not both:
+        before = max(base.values())
+        return PeakLoad(before, before + max(added.values()), None)
+    peak_at = max(both, key=lambda at: (both[at], -at))
+    return PeakLoad(base[peak_at], both[peak_at], peak_at)
+
+
+def load_text(before: float | None, after: float, capacity: float | None) -> str:
+    """ "6.2 → 8.1 of 10 Gb/s"; without `capacity` "6.2 → 8.1 Gb/s", without `before` "8.1 of 10 Gb/s". One unit, that of the largest."""
+    scale, unit = 1.0, "b/s"
+    for larger in ("kb/s", "Mb/s", "Gb/s", "Tb/s"):
+        if max(before or 0.0, after, capacity or 0.0) / scale < 999.5:
+            break
+        scale, unit = scale * 1000, larger
+    way = " → ".join(_figure(one / scale) for one in (before, after) if one is not None)
+    return f"{way} of {_figure(capacity / scale)} {unit}" if capacity is not None else f"{way} {unit}"
+
+
+def _figure(value: float) -> str:
+    """Two figures at least, no more than it takes: 0.04, 6.2, 10, 812. What is not nothing is never 0."""
+    if 0 < value < 0.005:
+        return "<0.01"
+    digits = 0 if value >= 99.5 else 1 if value >= 0.95 else 2
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def nic_hours_a_month(nic_count: int) -> int:

@@ -188,6 +188,7 @@ class ChangePage:
     why_not: str = ""
     facts: list[tuple[str, Cell]] = field(default_factory=list)
     forecast: Sequence[str] = ()
+    forecast_band: str = ""  # near or over, of the collector's capacity
     warnings: Sequence[Mapping[str, Any]] = ()
     left_out: Sequence[Cannot] = ()
     left_out_count: int = 0
@@ -455,8 +456,16 @@ def _forecast(change: Change) -> list[str]:
     if change.action not in (ChangeAction.TAP, ChangeAction.MOVE):
         return []
     if not isinstance(forecast, dict) or not forecast.get("sentence"):
-        return ["Being read from Azure Monitor: the last 24 hours of these NICs. The plan does not wait for it."]
-    return [str(forecast["sentence"]), *(str(one) for one in forecast.get("notes", ()))]
+        return ["Being worked out: what collectors measured, else what Azure Monitor counted. The plan does not wait for it."]
+    load = forecast.get("load")
+    first = [str(load["sentence"])] if isinstance(load, dict) and load.get("sentence") else []
+    return [*first, str(forecast["sentence"]), *(str(one) for one in forecast.get("notes", ()))]
+
+
+def _forecast_band(change: Change) -> str:
+    load = (change.plan.get("forecast") or {}).get("load") or {}
+    band = load.get("band")
+    return band if band in {"near", "over"} else ""
 
 
 def sentence_of(change: Change) -> str:
@@ -544,6 +553,7 @@ def change_page(scope: Scope, view: PlanView, viewer: Viewer) -> ChangePage:
         why_not=why_not,
         facts=_facts(change),
         forecast=_forecast(change),
+        forecast_band=_forecast_band(change),
         warnings=plan.get("warnings", ()),
         left_out=_left_out(change),
         left_out_count=len(change.left_out),
