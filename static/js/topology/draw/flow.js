@@ -220,6 +220,8 @@ export class Dots {
     this.sprite = null;
     this.isHeld = false;
     this.isCalm = false;
+    /** None at all, whatever flows. */
+    this.isOff = false;
     this.frameId = 0;
     this.last = 0;
     this.drawn = 0;
@@ -229,6 +231,7 @@ export class Dots {
 
   /** @param {Size} size CSS px; dots are soft, so device pixels would be wasted on them */
   resize(size) {
+    if (this.isOff) size = { w: 0, h: 0 };
     this.canvas.width = size.w;
     this.canvas.height = size.h;
     this.canvas.style.width = `${size.w}px`;
@@ -254,6 +257,7 @@ export class Dots {
 
   /** How many there should be where, and how fast. @param {Way[]} ways in the picture @param {Traffic} traffic */
   plan(ways, traffic) {
+    if (this.isOff) return;
     const { k } = this.look().view;
     /** @type {Array<{way: Way, m: number, rate: number}>} */
     const flowing = [];
@@ -294,7 +298,7 @@ export class Dots {
   }
 
   get isRunning() {
-    return !this.isHeld && !this.isCalm && !document.hidden && this.sources.size > 0;
+    return !this.isOff && !this.isHeld && !this.isCalm && !document.hidden && this.sources.size > 0;
   }
 
   #wake() {
@@ -342,7 +346,7 @@ export class Dots {
 
   draw() {
     const ctx = this.canvas.getContext("2d");
-    if (!ctx) return;
+    if (!ctx || this.isOff) return;
     const { view, size, palette } = this.look();
     this.sprite ??= spriteOf(palette);
     ctx.clearRect(0, 0, this.canvas.width, this.canvas.height);

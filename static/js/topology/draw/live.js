@@ -21,17 +21,19 @@ import { paintSilent } from "./paint.js";
 /** @typedef {import("./flow.js").Way} Way */
 /** @typedef {import("./paint.js").Pen} Pen */
 
-const MARGIN = 0.2;
+const MOST_MARGIN = 0.2;
 
 export class LiveLayer {
   /**
    * @param {HTMLCanvasElement} canvas @param {HTMLCanvasElement} dots
    * @param {() => {view: View, size: Size, palette: import("./palette.js").Palette}} look what the stage shows now
+   * @param {number} margin how much larger than the window the bitmap is, a share on each side
    */
-  constructor(canvas, dots, look) {
+  constructor(canvas, dots, look, margin) {
     this.canvas = canvas;
     this.dots = new Dots(dots, look);
     this.look = look;
+    this.margin = Math.min(MOST_MARGIN, margin);
     /** @type {View} */
     this.view = { x: 0, y: 0, k: 1 };
     /** @type {Size} */
@@ -87,7 +89,7 @@ export class LiveLayer {
     const started = performance.now();
     const { view, size } = this.look();
     this.view = { ...view };
-    this.size = { w: Math.ceil(size.w * (1 + 2 * MARGIN)), h: Math.ceil(size.h * (1 + 2 * MARGIN)) };
+    this.size = { w: Math.ceil(size.w * (1 + 2 * this.margin)), h: Math.ceil(size.h * (1 + 2 * this.margin)) };
     const w = Math.round(this.size.w * dpr);
     const h = Math.round(this.size.h * dpr);
     if (this.canvas.width !== w || this.canvas.height !== h) {

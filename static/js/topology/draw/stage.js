@@ -34,6 +34,12 @@ import { forgetWidths, widthsKept } from "./text.js";
 /** @typedef {import("../store/traffic.js").Traffic} Traffic */
 /** @typedef {import("./paint.js").Pen} Pen */
 /** @typedef {{canvas: HTMLCanvasElement, view: View, size: Size, isReady: boolean}} Bitmap */
+/**
+ * @typedef {object} StageOptions  for a picture that nobody moves with a pointer
+ * @property {() => number} [zoom] CSS px of the window that one px of the stage takes up, where its host is scaled by a transform
+ * @property {number} [margin] how much larger than the window its bitmaps are, a share on each side
+ * @property {boolean} [hasDots]
+ */
 /** @typedef {{nics: Set<number>, mirrors: Set<number>, collectors: Set<number>, pipes: Set<Pipe>, nodes: Set<number>}} Highlight */
 
 const MARGIN = 0.25;
@@ -54,16 +60,18 @@ function context(canvas) {
 export class Stage {
   /**
    * @param {HTMLElement} host holds canvases [data-layer=base] ×2, live, dots, light, names
-   * @param {Traffic} traffic @param {{onView: (view: View) => void}} told
+   * @param {Traffic} traffic @param {{onView: (view: View) => void}} told @param {StageOptions} [options]
    */
-  constructor(host, traffic, told) {
+  constructor(host, traffic, told, { zoom = () => 1, margin = MARGIN, hasDots = true } = {}) {
     this.host = host;
+    this.zoom = zoom;
+    this.margin = margin;
     this.traffic = traffic;
     this.told = told;
     const layer = (/** @type {string} */ name) => /** @type {HTMLCanvasElement[]} */ ([...host.querySelectorAll(`canvas[data-layer="${name}"]`)]);
     /** @type {Bitmap[]} the first is on show */
     this.bitmaps = layer("base").map((canvas) => ({ canvas, view: { x: 0, y: 0, k: 1 }, size: { w: 0, h: 0 }, isReady: false }));
-    this.live = new LiveLayer(layer("live")[0], layer("dots")[0], () => this);
+    this.live = new LiveLayer(layer("live")[0], layer("dots")[0], () => this, margin);
     this.light = layer("light")[0];
     this.names = layer("names")[0];
     /** @type {Graph | null} */
@@ -79,6 +87,7 @@ export class Stage {
     /** @type {Size} */
     this.size = { w: 1, h: 1 };
     this.dpr = 1;
+    this.isSized = false;
     this.palette = readPalette(host);
     /** @type {CanvasPattern | null} */
     this.hatch = null;
@@ -94,6 +103,8 @@ export class Stage {
     this.inFlight = new Map();
     /** @type {Array<{x: number, y: number}>} world */
     this.lassoLine = [];
+    /** @type {ReadonlySet<number>} nodes that somebody else names: they get no words of ours */
+    this.named = new Set();
     /** @type {Map<number, number>} node id → ms when it came */
     this.newcomers = new Map();
     /** @type {Array<{box: Box, text: string, id: number}>} */
@@ -115,6 +126,7 @@ export class Stage {
     this.waiting = [];
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.live.dots.isCalm = this.calm.matches;
+    this.live.dots.isOff = !hasDots;
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(host);
     this.resize();
@@ -172,12 +184,17 @@ export class Stage {
   }
 
   resize() {
-    const box = this.host.getBoundingClientRect();
+    const box = this.host.getBoundingClientRect(); // as it is on the screen, after any transform
+    const zoom = this.zoom();
     const before = this.size;
-    this.size = { w: Math.max(1, Math.round(box.width)), h: Math.max(1, Math.round(box.height)) };
+    const size = { w: Math.max(1, Math.round(box.width / zoom)), h: Math.max(1, Math.round(box.height / zoom)) };
+    const dpr = Math.min(3, window.devicePixelRatio || 1) * zoom;
+    if (size.w === before.w && size.h === before.h && dpr === this.dpr && this.isSized) return;
+    this.isSized = true;
+    this.size = size;
     // The corner stays where it is when the panel opens: nothing jumps.
     if (before.w > 1) this.view = { ...this.view, x: this.view.x + (this.size.w - before.w) / 2 / this.view.k, y: this.view.y + (this.size.h - before.h) / 2 / this.view.k };
-    this.dpr = Math.min(3, window.devicePixelRatio || 1);
+    this.dpr = dpr;
     for (const canvas of [this.light, this.names]) {
       canvas.width = Math.round(this.size.w * this.dpr);
       canvas.height = Math.round(this.size.h * this.dpr);
@@ -307,7 +324,7 @@ export class Stage {
   #rasterSome() {
     const bitmap = this.bitmaps[0];
     const hasRested = performance.now() - this.movedAt >= REST_MS && !this.flight;
-    const reach = Math.min(this.size.w, this.size.h) * MARGIN;
+    const reach = Math.min(this.size.w, this.size.h) * this.margin;
     const isShort = bitmap.isReady && this.#spare(bitmap) < reach * 0.5;
     const isOtherZoom = bitmap.isReady && bitmap.view.k !== this.view.k;
     const isWanted = !bitmap.isReady || this.isBaseOld || (isOtherZoom ? hasRested || this.#spare(bitmap) < -reach : isShort);
@@ -325,7 +342,7 @@ export class Stage {
     this.isBaseOld = false;
     const bitmap = this.bitmaps[1];
     bitmap.view = { ...this.view };
-    bitmap.size = { w: Math.ceil(this.size.w * (1 + 2 * MARGIN)), h: Math.ceil(this.size.h * (1 + 2 * MARGIN)) };
+    bitmap.size = { w: Math.ceil(this.size.w * (1 + 2 * this.margin)), h: Math.ceil(this.size.h * (1 + 2 * this.margin)) };
     bitmap.isReady = false;
     const w = Math.round(bitmap.size.w * this.dpr);
     const h = Math.round(bitmap.size.h * this.dpr);
@@ -365,7 +382,7 @@ export class Stage {
   #paintLive() {
     const { live } = this;
     const hasRested = performance.now() - this.movedAt >= REST_MS && !this.flight;
-    const isShort = live.spare() < (live.view.k === this.view.k ? 0 : -Math.min(this.size.w, this.size.h) * MARGIN);
+    const isShort = live.spare() < (live.view.k === this.view.k ? 0 : -Math.min(this.size.w, this.size.h) * this.margin);
     if (live.isOld || !live.isPainted || isShort || (hasRested && live.isWorn())) live.paint((ctx, view, size) => this.#pen(ctx, view, size), this.dpr, (seen, level) => new Set(this.#visiblePipes(seen, level)));
     live.place(this.dpr, this.highlight || this.hits || this.lit ? 0.3 : 1);
   }
@@ -639,7 +656,7 @@ export class Stage {
     const alphaOf = (/** @type {number} */ id) => (!lit || lit.has(id) ? 1 : 0.35);
     const pen = { ctx, palette: this.palette, graph, view: this.view, size: this.size, level, alphaOf, traffic: this.traffic };
     for (let row = 0; row < graph.regions.size; row++) if (overlaps(boxAt(graph.regions, row), seen)) paintRegionName(pen, row);
-    const cards = Array.from({ length: graph.collectors.size }, (_, row) => row).filter((row) => overlaps(boxAt(graph.collectors, row), seen));
+    const cards = Array.from({ length: graph.collectors.size }, (_, row) => row).filter((row) => overlaps(boxAt(graph.collectors, row), seen) && !this.named.has(graph.collectors.numbers.id[row]));
     if (level === 0) {
       this.labels = paintCardPills(pen, cards);
       return;
@@ -674,6 +691,6 @@ export class Stage {
     const pipes = this.isFew ? this.#visiblePipes(seen, level) : level < 2 ? [] : this.#visiblePipes(seen, level).filter((pipe) => pipe.state !== "missing" && (pipe.mirrors > 0 || pipe.state !== "Connected"));
     const far = level < 2 ? paintCardPills(pen, cards) : [];
     for (const { box } of far) obstacles.push(box);
-    this.labels = [...far, ...paintPipeLabels(pen, pipes, this.mirrorsOfPipes, obstacles, words)];
+    this.labels = [...far, ...paintPipeLabels(pen, pipes.filter((pipe) => !this.named.has(pipe.id)), this.mirrorsOfPipes, obstacles, words)];
   }
 }
