@@ -8,7 +8,6 @@ import { Traffic } from "../../static/js/topology/store/traffic.js";
 import { fit, overlaps } from "../../static/js/topology/store/view.js";
 import { boxOfSaved, CALM_MS, DESK, follow, holds, LONGEST_WAIT_MS, SLACK, viewOf, WAIT_MS } from "../../static/js/wall/store/holding.js";
 import { isBroken, marksOf, MOST_NAMED, placeMarks, shortName, SIZES } from "../../static/js/wall/store/marks.js";
-import { paceAfter, paceStart, QUICK_UNTIL_FASTER, SLOW_MS } from "../../static/js/wall/store/pace.js";
 
 const size = { w: 1067, h: 600 };
 const town = { x: 0, y: 0, w: 2000, h: 1000 };
@@ -85,24 +84,12 @@ test("fit and holds agree at every size", () => {
   }
 });
 
-// --- how often it draws ---------------------------------------------------------------------------------------------------
-
-test("a slow machine draws every second or fourth second, one slow picture alone changes nothing", () => {
-  let pace = paceAfter(paceAfter(paceStart(), SLOW_MS + 1), 5);
-  assert.equal(pace.every_s, 1);
-  const seen = new Set();
-  for (let i = 0; i < 20; i++) seen.add((pace = paceAfter(pace, 90)).every_s);
-  assert.deepEqual([...seen], [1, 2, 4]);
-  for (let i = 0; i < QUICK_UNTIL_FASTER * 2; i++) pace = paceAfter(pace, 5);
-  assert.equal(pace.every_s, 1);
-});
-
 // --- what is said in large ------------------------------------------------------------------------------------------------
 
 const NOW_MS = 1_767_268_800_000;
 const measure = (text, units) => text.length * units * 0.6;
 
-function seen({ states = {}, silent = [], cut = false } = {}) {
+function seen({ states = {}, silent = [], cut = false, lost = NaN } = {}) {
   const snapshot = JSON.parse(readFileSync(new URL("../vectors/snapshot_s.json", import.meta.url), "utf8"));
   if (!cut) snapshot.columns.peerings.state = snapshot.columns.peerings.state.map((state) => (state === "Disconnected" ? "Connected" : state));
   const graph = new Graph(snapshot);
@@ -116,7 +103,7 @@ function seen({ states = {}, silent = [], cut = false } = {}) {
   const collectors = [...graph.collectors.rowOf].map(([id, row]) => ({ ...facts, id, state: "ok", ...states[graph.collectors.texts.name[row]] }));
   const nics = silent.map((name) => graph.nics.numbers.id[graph.nics.texts.name.indexOf(name)]);
   traffic.setFacts({ collectors, silent: nics.map((id) => ({ id, words: "" })) });
-  return { graph, traffic, marks: marksOf(graph, traffic, routesOf(graph).pipes, NOW_MS) };
+  return { graph, traffic, marks: marksOf(graph, traffic, routesOf(graph).pipes, NOW_MS, () => lost) };
 }
 
 test("what is well, and what nobody judges now, has no mark", () => {
@@ -137,6 +124,7 @@ test("what is broken comes first, with words that say of what and since when", (
   assert.equal(seen({ silent: ["web-01"] }).marks[0].name, "web-01");
   const words = (more) => seen({ states: { "ilb-collector-uks": more } }).marks[0].words;
   assert.equal(words({ state: "dropping", drops_per_s: 1200 }), "dropping 1.20 k pkt/s");
+  assert.equal(seen({ lost: 0.021, states: { "ilb-collector-uks": { state: "dropping", drops_per_s: 1200 } } }).marks[0].words, "dropping 2.1 % of packets");
   assert.equal(words({ state: "degraded", members_missing: 1 }), "1 of 2 members report");
   assert.equal(words({ state: "stale", arrived_ms: null }), "no report");
 });

@@ -231,12 +231,14 @@ export class WallPage {
       this.wanted[what] = true;
       return;
     }
+    if (this.timers[what] && after_ms) return; // one is under way: whoever asks every second must not put it off for ever
     clearTimeout(this.timers[what]);
     this.timers[what] = setTimeout(() => void this.askNow(what), after_ms);
   }
 
   /** @param {"state" | "topology" | "traffic"} what */
   async askNow(what) {
+    this.timers[what] = 0;
     this.asking[what] = true;
     this.wanted[what] = false;
     const began = performance.now();

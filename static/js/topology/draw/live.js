@@ -54,6 +54,14 @@ export class LiveLayer {
     this.routes = null;
   }
 
+  /** Forgets what it painted. */
+  clear() {
+    this.routes = null;
+    this.ways = { near: [], far: null };
+    this.isPainted = false;
+    this.canvas.width = this.canvas.height = 0;
+  }
+
   /** @param {Routes} routes @param {Graph} graph */
   setRoutes(routes, graph) {
     this.routes = routes;

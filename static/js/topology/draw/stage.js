@@ -144,6 +144,24 @@ export class Stage {
     this.waiting = [];
   }
 
+  /** Forgets the graph and everything that was painted of it; the next one is a first picture again. */
+  clear() {
+    this.graph = null;
+    this.index = null;
+    this.job = null;
+    this.routes = { pipes: [], strands: [], strandsOfVnet: new Map(), strandOfMirror: new Map() };
+    this.mirrorsOfPipes = new Map();
+    this.newcomers.clear();
+    this.labels = [];
+    this.figures.first_picture_ms = 0;
+    this.live.clear();
+    for (const bitmap of this.bitmaps) {
+      bitmap.isReady = false;
+      bitmap.canvas.width = bitmap.canvas.height = 0;
+    }
+    for (const canvas of [this.light, this.names]) context(canvas).clearRect(0, 0, canvas.width, canvas.height);
+  }
+
   /** @returns {Record<string, number>} sizes of what could grow in a long session */
   kept() {
     return { newcomers: this.newcomers.size, waiting: this.waiting.length, widths: widthsKept(), labels: this.labels.length, canvases: this.host.querySelectorAll("canvas").length };

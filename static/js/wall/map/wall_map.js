@@ -12,9 +12,10 @@ import { areRegionNamesAbove } from "../../topology/draw/names.js";
 import { readPalette } from "../../topology/draw/palette.js";
 import { Stage } from "../../topology/draw/stage.js";
 import { levelOf, overlaps, toScreen } from "../../topology/store/view.js";
+import { el, mark as tell, put, show } from "../draw/dom.js";
 import { boxOfSaved, follow, viewOf } from "../store/holding.js";
 import { isBroken, marksOf, placeMarks, shortName } from "../store/marks.js";
-import { paceAfter, paceStart } from "../store/pace.js";
+import { Pace } from "../store/pace.js";
 
 /** @typedef {import("../../topology/store/graph.js").Graph} Graph */
 /** @typedef {import("../../topology/store/types.js").Box} Box */
@@ -24,9 +25,13 @@ import { paceAfter, paceStart } from "../store/pace.js";
 /** @typedef {import("../store/holding.js").Wish} Wish */
 /** @typedef {import("../store/marks.js").Mark} Mark */
 /** @typedef {import("../store/marks.js").PlacedMark} PlacedMark */
-/** @typedef {"state" | "picture" | "frame" | "second" | "topology"} What */
-/** @typedef {{x?: number, y?: number, k?: number, node?: number, unit?: "bits" | "packets"}} MapOptions  x, y, k: a view saved at a desk */
-/** @typedef {{graph: Graph | null, traffic: Traffic, clock: {now: () => number}}} MapModel  clock: the server's time, unix ms */
+/** @typedef {import("../store/types.js").What} What */
+/** @typedef {import("../store/types.js").ViewOptions} ViewOptions */
+/** @typedef {import("../store/types.js").Picture} Picture */
+/**
+ * @typedef {{graph: Graph | null, traffic: Traffic, picture: Picture | null, now: () => number, momentOf: (ms: number) => string}} MapModel
+ *   now: the server's time, unix ms; momentOf: a moment in the display's zone
+ */
 
 /** The smallest type on the stage is 10 px; on a wall it is 18 units. */
 const ZOOM = 1.8;
@@ -41,24 +46,28 @@ const K_MOST = 1.25;
 const MOST_FADING = 40;
 /** Where more collectors are seen from far away, those that are well say no figure. */
 const MOST_QUIET = 16;
-/** A beat of the page may come a little early. */
-const EARLY_MS = 250;
+const COSTS_KEPT = 4;
+/** So many parts that are old are named. */
+const MOST_OLD = 2;
 const LAYERS = ["base", "base", "live", "dots", "light", "names"];
 
-/** @param {string} tag @param {string} className @returns {HTMLElement} */
-function make(tag, className) {
-  const element = document.createElement(tag);
-  element.className = className;
-  return element;
+/** @type {WeakMap<MapModel, WallMap>} */
+const maps = new WeakMap();
+
+/** The one map of a page. @param {MapModel} model @returns {WallMap} */
+export function wallMapOf(model) {
+  const map = maps.get(model) ?? new WallMap(model);
+  maps.set(model, map);
+  return map;
 }
 
 export class WallMap {
   /** @param {MapModel} model read only; `graph` is another object after each read of the topology */
   constructor(model) {
     this.model = model;
-    this.root = make("div", "wall-map");
+    this.root = el("div", "wall-map");
     this.root.dataset.test = "wall-map";
-    const host = make("div", "wall-map__stage");
+    const host = el("div", "wall-map__stage");
     for (const [place, layer] of LAYERS.entries()) {
       const canvas = document.createElement("canvas");
       canvas.hidden = place === 1; // the base that is painted while the other is on show
@@ -67,27 +76,29 @@ export class WallMap {
       host.append(canvas);
     }
     this.stageHost = host;
-    this.marksHost = make("div", "wall-map__marks");
-    this.note = make("p", "wall-map__note");
+    this.marksHost = el("div", "wall-map__marks");
+    this.note = el("p", "wall-map__note");
     this.note.dataset.test = "wall-map-note";
-    this.root.append(host, this.marksHost, this.note);
+    this.old = el("p", "wall-map__old");
+    this.old.dataset.test = "wall-map-old";
+    this.root.append(host, this.marksHost, this.note, this.old);
     this.unit = 1;
     this.stage = new Stage(host, model.traffic, { onView: () => this.placeAgain() }, { zoom: () => this.unit * ZOOM, margin: MARGIN, hasDots: false });
     /** @type {Graph | null} */
     this.graph = null;
-    /** @type {MapOptions} */
+    /** @type {ViewOptions} */
     this.options = {};
     /** @type {Held | null} */
     this.held = null;
-    this.pace = paceStart();
+    this.pace = new Pace();
+    /** ms of the last frames. @type {number[]} */
+    this.costs = [];
     this.isDue = false;
-    this.drawnAt = -Infinity;
-    this.framesBefore = 0;
     /** @type {Mark[]} the worst first */
     this.marks = [];
     /** @type {PlacedMark[]} */
     this.placed = [];
-    /** @type {Map<string, {disc: HTMLElement, label: HTMLElement}>} */
+    /** @type {Map<string, Record<"disc" | "glyph" | "label" | "name" | "words" | "figure", HTMLElement>>} */
     this.elements = new Map();
     this.measurer = document.createElement("canvas").getContext("2d");
     this.paletteKey = "";
@@ -112,7 +123,9 @@ export class WallMap {
     this.root.remove();
   }
 
+  /** For good: whoever wants a map of this model after that gets a new one. */
   destroy() {
+    maps.delete(this.model);
     this.stop.abort();
     this.observer.disconnect();
     this.stage.destroy();
@@ -120,7 +133,7 @@ export class WallMap {
     this.root.remove();
   }
 
-  /** @param {MapOptions} options what to look at: a saved view, a node, or everything */
+  /** @param {ViewOptions} options what to look at: a saved view, a node, or everything */
   show(options) {
     this.options = options;
     this.model.traffic.unit = options.unit === "packets" ? "packets" : "bits";
@@ -135,7 +148,7 @@ export class WallMap {
     if (what === "topology") this.takeGraph();
     if (what !== "second") this.isDue = true;
     this.look();
-    if (this.isDue && performance.now() - this.drawnAt >= this.pace.every_s * 1000 - EARLY_MS) this.draw();
+    if (this.isDue && this.pace.mayDraw(performance.now())) this.draw();
   }
 
   /** Sizes may have changed: the host's, or the unit's. */
@@ -164,6 +177,7 @@ export class WallMap {
   takeGraph() {
     const { graph } = this.model;
     const before = this.graph;
+    if (graph === null) this.forget();
     this.root.dataset.ready = String(graph !== null);
     this.note.textContent = graph === null ? "The map has not been read yet." : graph.counts.vnets === 0 ? "No virtual network here yet." : "";
     if (graph === null || graph === before) return;
@@ -172,6 +186,22 @@ export class WallMap {
     if (!before) this.look();
     this.stage.show(graph, added.length > MOST_FADING ? [] : added);
     this.isDue = true;
+  }
+
+  /** Nothing of what it showed stays: another viewer may stand there now. */
+  forget() {
+    if (!this.graph) return;
+    this.graph = null;
+    this.held = null;
+    this.marks = [];
+    this.placed = [];
+    for (const { disc, label } of this.elements.values()) {
+      disc.remove();
+      label.remove();
+    }
+    this.elements.clear();
+    put(this.old, "");
+    this.stage.clear();
   }
 
   /** @returns {{question: string, box: Box, kMax: number}} what matters, in world units */
@@ -228,15 +258,24 @@ export class WallMap {
   draw() {
     const { stage, graph } = this;
     if (!graph || !this.root.isConnected) return;
-    if (stage.figures.frames !== this.framesBefore) this.pace = paceAfter(this.pace, stage.figures.frame_ms);
-    this.framesBefore = stage.figures.frames;
+    // What the last ones cost tells how soon the next may come; one alone may be a neighbour's work, or the first.
+    this.costs = [stage.figures.frame_ms, ...this.costs].slice(0, COSTS_KEPT);
+    this.pace.drew(performance.now(), this.costs.length < COSTS_KEPT ? 0 : Math.min(...this.costs));
     this.isDue = false;
-    this.drawnAt = performance.now();
     this.figures.draws++;
-    this.root.dataset.rates = this.model.traffic.isStopped ? "stopped" : this.model.traffic.hasRates ? "live" : "none";
-    this.marks = marksOf(graph, this.model.traffic, stage.routes.pipes, this.model.clock.now());
+    const lost = new Map((this.model.picture?.collectors ?? []).map((one) => [one.id ?? 0, one.drops_share ?? NaN]));
+    this.marks = marksOf(graph, this.model.traffic, stage.routes.pipes, this.model.now(), (id) => lost.get(id) ?? NaN);
     this.placeAgain();
+    this.sayOld();
     stage.refreshLive();
+  }
+
+  /** Parts of the map that Azure was not asked about lately, by name and since when: they are hatched. */
+  sayOld() {
+    const stale = (this.graph?.subscriptions ?? []).filter((one) => one.stale_since > 0).sort((a, b) => a.stale_since - b.stale_since);
+    const words = stale.slice(0, MOST_OLD).map((one) => `${one.name} not read since ${this.model.momentOf(one.stale_since * 1000)}`);
+    if (stale.length > MOST_OLD) words.push(`and ${stale.length - MOST_OLD} more`);
+    put(this.old, words.length ? `◌ ${words.join(" · ")}` : "");
   }
 
   // --- marks ----------------------------------------------------------------------------------------------------------
@@ -285,25 +324,28 @@ export class WallMap {
   putMark({ mark, size, ring, isFrame, isInside, label: box }) {
     let elements = this.elements.get(mark.key);
     if (!elements) {
-      const disc = make("div", "wall-mark");
-      disc.append(make("span", "wall-mark__glyph"));
-      const label = make("div", "wall-mark__label");
-      label.append(make("strong", ""), make("span", ""), make("em", ""));
-      elements = { disc, label };
+      elements = { disc: el("div", "wall-mark"), glyph: el("span"), label: el("div", "wall-mark__label"), name: el("strong"), words: el("span"), figure: el("em") };
+      elements.disc.append(elements.glyph);
+      elements.label.append(elements.name, elements.words, elements.figure);
       this.elements.set(mark.key, elements);
-      this.marksHost.append(disc, label);
+      this.marksHost.append(elements.disc, elements.label);
     }
-    const { disc, label } = elements;
-    for (const element of [disc, label]) Object.assign(element.dataset, { key: mark.key, kind: mark.kind, tone: mark.color, size, shape: isFrame ? "frame" : "disc" });
-    label.dataset.place = isInside ? "inside" : "outside";
-    say(disc.firstElementChild, isFrame && box ? "" : mark.glyph);
+    const { disc, glyph, label, name, words, figure } = elements;
+    for (const element of [disc, label]) {
+      tell(element, "key", mark.key);
+      tell(element, "kind", mark.kind);
+      tell(element, "tone", mark.color);
+      tell(element, "size", size);
+      tell(element, "shape", isFrame ? "frame" : "disc");
+    }
+    tell(label, "place", isInside ? "inside" : "outside");
+    put(glyph, isFrame && box ? "" : mark.glyph);
     putAt(disc, ring);
-    label.hidden = box === null;
+    show(label, box !== null);
     if (!box) return;
-    const [name, words, figure] = label.children;
-    say(name, isFrame ? `${mark.glyph} ${shortName(mark.name)}` : shortName(mark.name));
-    say(words, mark.words);
-    say(figure, isInside ? mark.figure : "");
+    put(name, isFrame ? `${mark.glyph} ${shortName(mark.name)}` : shortName(mark.name));
+    put(words, mark.words);
+    put(figure, isInside ? mark.figure : "");
     putAt(label, box);
   }
 
@@ -329,17 +371,12 @@ export class WallMap {
   }
 }
 
-/** @param {Element | null | undefined} element @param {string} text written only when it is another one */
-function say(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
-}
-
 /** @param {HTMLElement} element @param {Box} box px of the host */
 function putAt({ style }, box) {
-  const put = (/** @type {"transform" | "width" | "height"} */ name, /** @type {string} */ value) => {
+  const set = (/** @type {"transform" | "width" | "height"} */ name, /** @type {string} */ value) => {
     if (style[name] !== value) style[name] = value;
   };
-  put("transform", `translate(${Math.round(box.x)}px, ${Math.round(box.y)}px)`);
-  put("width", `${Math.round(box.w)}px`);
-  put("height", `${Math.round(box.h)}px`);
+  set("transform", `translate(${Math.round(box.x)}px, ${Math.round(box.y)}px)`);
+  set("width", `${Math.round(box.w)}px`);
+  set("height", `${Math.round(box.h)}px`);
 }

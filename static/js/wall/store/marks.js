@@ -57,10 +57,11 @@ const EDGE_UNITS = 6;
  * The worst first; of equal ones those with more mirrors.
  *
  * @param {Graph} graph @param {Traffic} traffic @param {readonly Pipe[]} pipes @param {number} now_ms server's time, unix ms
+ * @param {(id: number) => number} lostOf of a collector, which share of its packets is dropped; NaN when it is not known
  * @returns {Mark[]}
  */
-export function marksOf(graph, traffic, pipes, now_ms) {
-  const marks = [...collectorMarks(graph, traffic, now_ms), ...pipeMarks(graph, pipes), ...silentMarks(graph, traffic)];
+export function marksOf(graph, traffic, pipes, now_ms, lostOf) {
+  const marks = [...collectorMarks(graph, traffic, now_ms, lostOf), ...pipeMarks(graph, pipes), ...silentMarks(graph, traffic)];
   return marks.sort((a, b) => b.mark.rank - a.mark.rank || b.weight - a.weight || (a.mark.key < b.mark.key ? -1 : 1)).slice(0, MOST_MARKS).map(({ mark }) => mark);
 }
 
@@ -69,8 +70,8 @@ export function isBroken(mark) {
   return mark.rank >= BROKEN_FROM;
 }
 
-/** @param {Graph} graph @param {Traffic} traffic @param {number} now_ms @returns {Array<{mark: Mark, weight: number}>} */
-function collectorMarks(graph, traffic, now_ms) {
+/** @param {Graph} graph @param {Traffic} traffic @param {number} now_ms @param {(id: number) => number} lostOf @returns {Array<{mark: Mark, weight: number}>} */
+function collectorMarks(graph, traffic, now_ms, lostOf) {
   const found = [];
   for (let row = 0; row < graph.collectors.size; row++) {
     const card = traffic.cardOf(row);
@@ -80,7 +81,8 @@ function collectorMarks(graph, traffic, now_ms) {
     const { style, facts, share } = card;
     const words = [style.words];
     if (isMute(style.key)) words[0] = facts?.arrived_ms ? `no report for ${ageWords((now_ms - facts.arrived_ms) / 1000)}` : "no report";
-    if (style.key === "dropping" && facts?.drops_per_s) words[0] = `dropping ${rateWords(facts.drops_per_s, "packets")}`;
+    if (style.key === "dropping" && lostOf(id) > 0) words[0] = `dropping ${finely(lostOf(id))} of packets`;
+    else if (style.key === "dropping" && facts?.drops_per_s) words[0] = `dropping ${rateWords(facts.drops_per_s, "packets")}`;
     if ((style.key === "near" || style.key === "over") && Number.isFinite(share) && facts?.capacity_bits_per_s) words[0] = `${shareWords(share)} of ${roundWords(facts.capacity_bits_per_s)}`;
     if (facts?.members_missing) words[style.key === "degraded" ? 0 : 1] = `${facts.members - facts.members_missing} of ${facts.members} members report`;
     if (facts?.alarm) words.push(facts.alarm);
@@ -89,6 +91,11 @@ function collectorMarks(graph, traffic, now_ms) {
     found.push({ mark, weight: graph.collectors.numbers.mirrors[row] });
   }
   return found;
+}
+
+/** @param {number} share 0.021 @returns {string} "2.1 %" */
+function finely(share) {
+  return share < 0.1 && share >= 0.001 ? `${(share * 100).toFixed(1)} %` : shareWords(share);
 }
 
 /** @param {Traffic} traffic @param {ReturnType<Traffic["cardOf"]>} card @returns {string} */

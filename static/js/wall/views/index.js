@@ -9,6 +9,7 @@ import { AlarmsView } from "./alarms.js";
 import { CollectorView } from "./collector.js";
 import { OverviewView } from "./overview.js";
 import { SourcesView } from "./sources.js";
+import { MapView } from "./map.js";
 
 /** @typedef {import("../store/types.js").View} View */
 /** @typedef {import("../store/types.js").WallView} WallView */
@@ -20,6 +21,7 @@ export const VIEWS = {
   collector: CollectorView,
   overview: OverviewView,
   sources: SourcesView,
+  map: MapView,
 };
 
 /** Of a kind that this page does not know, because the server is newer: it says so until the page has read itself again. @implements {WallView} */
