@@ -15,9 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from vtapweb.access.actions import token_create, token_revoke
-from vtapweb.access.authentication import viewer_of_scope, viewers_of_scopes
+from vtapweb.access.authentication import viewers_of_scopes
 from vtapweb.access.models import ApiToken, AuditEntry, Role, SubscriptionGrant, User
 from vtapweb.access.selectors import scope_of
+from vtapweb.access.viewer import Viewer
 from vtapweb.domain.scope import Scope
 
 pytestmark = pytest.mark.django_db
@@ -129,7 +130,10 @@ def test_scopes_of_people() -> None:
 
 @pytest.mark.django_db(transaction=True)  # channels closes connections that are in a transaction
 def test_a_socket_shows_who_opens_it_as_a_request_does(client: Client) -> None:
-    ask = async_to_sync(viewer_of_scope)
+    def ask(asgi_scope: dict[str, Any]) -> Viewer | None:
+        (viewer,) = async_to_sync(viewers_of_scopes)([asgi_scope])
+        return viewer
+
     _, secret = make_token(Role.OPERATOR, [ONE])
     user = User.objects.create_user("ada")
     client.force_login(user)

@@ -28,6 +28,14 @@ def test_a_secret_is_cut_out_of_a_text(text: str) -> None:
     assert "[redacted]" in redact_text(text)
 
 
+@pytest.mark.parametrize("name", ["state", "topology", "traffic", "pairing", "qr"])
+def test_of_a_walls_addresses_only_the_token_is_one(name: str) -> None:
+    for text in (f"GET /wall/{name} HTTP/1.1", f"GET /wall/{name}?x=1", f'"/wall/{name}"', f"GET /wall/{name}/117 HTTP/1.1"):
+        assert redact_text(text) == text
+    for text in (f"GET /wall/{name}{TOKEN} HTTP/1.1", f"GET /wall/{name}-{TOKEN}?x=1"):
+        assert TOKEN not in redact_text(text)
+
+
 @pytest.mark.parametrize("text", ["GET /wall HTTP/1.1", "GET /api/v1/nics?limit=10", "the bearer of this", "error_code=AuthorizationFailed"])
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact_text(text) == text

@@ -19,9 +19,10 @@ test("a message about a change moves the list and that change's page, and nothin
   assert.deepEqual(eventsOf({ kind: "change_state", change_id: 3 }), ["vtap:change", "vtap:change-3"]);
   assert.deepEqual(eventsOf({ kind: "sync_progress" }), ["vtap:sync"]);
   assert.deepEqual(eventsOf({ kind: "health" }), ["vtap:health"]);
+  assert.deepEqual(eventsOf({ kind: "wall" }), ["vtap:wall"]);
   assert.deepEqual(eventsOf({ kind: "tick" }), []);
 });
 
 test("what was missed is read again everywhere", () => {
-  assert.deepEqual(eventsOf({ kind: "refetch" }), ["vtap:sync", "vtap:change", "vtap:health", "vtap:missed"]);
+  assert.deepEqual(eventsOf({ kind: "refetch" }), ["vtap:sync", "vtap:change", "vtap:health", "vtap:wall", "vtap:missed"]);
 });

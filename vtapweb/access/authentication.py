@@ -97,24 +97,12 @@ bearer_or_session = api_auth(Role.VIEWER)
 
 
 @database_sync_to_async
-def viewer_of_scope(asgi_scope: Mapping[str, Any]) -> Viewer | None:
-    """Who opens this socket, by bearer token or session cookie; None for nobody.
-
-    Ask again now and then: sessions end, tokens are revoked, grants change. Costs one query for a token, else two or three.
-    The origin is the consumer's business.
-    """
-    header, cookie = _credentials(asgi_scope)
-    if header is None:
-        return _viewer_of_cookie(cookie)
-    try:
-        return viewer_of_authorization(header)
-    except ProblemError:
-        return None
-
-
-@database_sync_to_async
 def viewers_of_scopes(asgi_scopes: Sequence[Mapping[str, Any]]) -> list[Viewer | None]:
-    """The same for many sockets: one query for every 900 tokens, and two or three for each session, however many sockets it has."""
+    """Who opens these sockets, by bearer token or session cookie; None for nobody.
+
+    Ask again now and then: sessions end, tokens are revoked, grants change. Costs one query for every 900 tokens, and two or three for each session,
+    however many sockets it has. The origin is the consumer's business.
+    """
     shown = [_credentials(asgi_scope) for asgi_scope in asgi_scopes]
     secrets = {header: _secret_in(header) for header, _ in shown if header is not None}
     tokens = tokens_find(secret for secret in secrets.values() if secret)

@@ -17,7 +17,8 @@ SECRET_NAMES = re.compile(r"authorization|cookie|password|passwd|secret|token|ap
 # A value is a secret by what stands before it, wherever in a text: a header, a query parameter, a JSON member, a wall's address.
 SECRET_TEXTS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{4,}"), rf"\1 {REDACTED}"),
-    (re.compile(r"(/wall/)[^/?#\s\"']+"), rf"\1{REDACTED}"),
+    # What stands after /wall/ is a display's token, but for the few words that are addresses of their own.
+    (re.compile(r"(/wall/)(?!(?:state|topology|traffic|pairing|qr)(?![^/?#\s\"']))[^/?#\s\"']+"), rf"\1{REDACTED}"),
     (
         re.compile(
             r"(?i)([\"']?(?:[a-z_-]*(?:password|secret|token|api[_-]?key|client_assertion)|\b(?:sig|code))[\"']?\s*[=:]\s*[\"']?)(?!\[redacted\])[^\s\"'&,;}]+"

@@ -3,13 +3,11 @@
 Rule: a display reads with its own scope; in the visitors' scene it gets the masked form, made here and kept, and never sees the other one.
 """
 
-import io
 from collections.abc import Callable
 from functools import wraps
 from typing import Final
 
 import orjson
-import segno
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
@@ -26,6 +24,7 @@ from vtapweb.wall import keys
 from vtapweb.wall.cookies import display_cookie
 from vtapweb.wall.masking import masked_topology, masked_traffic
 from vtapweb.wall.models import Display, Scene
+from vtapweb.wall.qr import qr_svg
 
 TRAFFIC_KEPT_S: Final = 8
 NO_STORE: Final = {"Cache-Control": "no-store"}
@@ -92,6 +91,4 @@ def qr(request: HttpRequest, *, display: Display, number: str) -> HttpResponse:
     if is_masked(display) or alarm_of(display.scope, int(number)) is None:
         return HttpResponse(status=404, headers=NO_STORE)
     address = request.build_absolute_uri(reverse("alarm", kwargs={"number": number}))
-    image = io.BytesIO()
-    segno.make(address, error="m", micro=False).save(image, kind="svg", scale=8, light="#fff", dark="#000", xmldecl=False, omitsize=True)
-    return HttpResponse(image.getvalue(), content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
+    return HttpResponse(qr_svg(address), content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
 
 from vtapweb.wall.models import Display, DisplayKey
 
@@ -82,13 +81,15 @@ def is_of(token: str, display: Display) -> bool:
     return DisplayKey.objects.filter(digest=digest_of(token), kind=DisplayKey.Kind.URL, display=display).exists()
 
 
-@transaction.atomic
 def used(key: DisplayKey, *, now: datetime) -> None:
     """Notes the first use of a cookie, and lets every other one of its display end soon. Nothing is written ever after."""
-    if key.first_used_at is not None or not DisplayKey.objects.filter(pk=key.pk, first_used_at=None).update(first_used_at=now):
+    if key.first_used_at is not None:
         return
-    others = DisplayKey.objects.filter(Q(ended_at__gt=now + OVERLAP), display=key.display_id, kind=DisplayKey.Kind.COOKIE).exclude(pk=key.pk)
-    others.update(ended_at=now + OVERLAP)
+    with transaction.atomic():
+        if not DisplayKey.objects.filter(pk=key.pk, first_used_at=None).update(first_used_at=now):
+            return
+        others = DisplayKey.objects.filter(ended_at__gt=now + OVERLAP, display=key.display_id, kind=DisplayKey.Kind.COOKIE).exclude(pk=key.pk)
+        others.update(ended_at=now + OVERLAP)
 
 
 def rotated(found: Held, *, now: datetime) -> str | None:

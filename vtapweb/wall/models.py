@@ -176,8 +176,12 @@ class Display(Scoped):
             models.CheckConstraint(name="display_dim_percent", condition=Q(dim_percent__gte=5, dim_percent__lte=100)),
             models.CheckConstraint(
                 name="display_dim_hours",
-                condition=Q(dim_from_hour=None, dim_until_hour=None)
-                | (Q(dim_from_hour__lte=23, dim_until_hour__gte=1, dim_until_hour__lte=24) & ~Q(dim_from_hour=F("dim_until_hour"))),
+                condition=Q(dim_from_hour__isnull=True, dim_until_hour__isnull=True)
+                | (
+                    Q(dim_from_hour__isnull=False, dim_until_hour__isnull=False)  # else a null would make it neither true nor false, which passes
+                    & Q(dim_from_hour__lte=23, dim_until_hour__gte=1, dim_until_hour__lte=24)
+                    & ~Q(dim_from_hour=F("dim_until_hour"))
+                ),
             ),
             models.UniqueConstraint(
                 name="display_one_stage_a_group", fields=["group"], condition=Q(role="stage", revoked_at=None, group__isnull=False)

@@ -3,7 +3,7 @@
 Nothing of the estate stands here but what people called their views.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,7 +12,9 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 
 from vtapweb.domain.playlist import Entry, slots, stretches
+from vtapweb.topology.models import Placement
 from vtapweb.wall.builtin import builtin_views
+from vtapweb.wall.masking import collector_alias_key
 from vtapweb.wall.models import Display, DisplayRole, PlaylistEntry, Scene, ViewKind, WallView
 
 AHEAD_S = 3600
@@ -63,7 +65,7 @@ def state_of(display: Display, *, now: datetime) -> dict[str, Any]:
         "is_demo": settings.CLOUD == "simulator",
         "version": asset_version(),
         "server_ms": _ms(now),
-        "views": {str(pk): _view(view, is_masked) for pk, view in views.items() if pk in shown},
+        "views": _views([view for pk, view in views.items() if pk in shown], is_masked),
         "slots": found,
         "dims": _dims(display, now, zone),
         "identify_until_ms": None if display.identify_until is None or display.identify_until <= now else _ms(display.identify_until),
@@ -84,17 +86,28 @@ def next_reload(pk: int, now: datetime, zone: ZoneInfo) -> datetime:
     return now + timedelta(days=1)
 
 
-def _view(view: WallView, is_masked: bool) -> dict[str, Any]:
-    """To visitors neither what somebody called it nor what it picks out of the estate."""
-    name, options = (ViewKind(view.kind).label, {}) if is_masked else (view.name, view.options)
-    return {"id": view.pk, "name": name, "kind": view.kind, "options": options}
+def _views(views: Collection[WallView], is_masked: bool) -> dict[str, dict[str, Any]]:
+    """By number. To visitors not what somebody called it, and a collector by its alias; one query where one is named."""
+    aliases: dict[str, str] = {}
+    if is_masked and (keys := {view.options["collector"] for view in views if "collector" in view.options}):
+        aliases = {key: collector_alias_key(pk) for pk, key in Placement.objects.filter(key__in=keys).values_list("pk", "key")}
+    found: dict[str, dict[str, Any]] = {}
+    for view in views:
+        name, options = view.name, dict(view.options)
+        if is_masked:
+            name = ViewKind(view.kind).label
+            if "collector" in options:
+                options["collector"] = aliases.get(options["collector"], "")
+        found[str(view.pk)] = {"id": view.pk, "name": name, "kind": view.kind, "options": options}
+    return found
 
 
 def _slots(display: Display, entries: list[Entry], builtin: Mapping[str, WallView], now: datetime, zone: ZoneInfo) -> list[dict[str, Any]]:
     pushed: list[dict[str, Any]] = []
     at = now
     if display.pushed_view is not None and display.pushed_until is not None and display.pushed_until > now:
-        pushed = [_slot(_ms(now), _ms(display.pushed_until), display.pushed_view.pk, "pushed", display.pushed_by)]
+        by = "" if display.scene == Scene.VISITORS else display.pushed_by  # a person's name
+        pushed = [_slot(_ms(now), _ms(display.pushed_until), display.pushed_view.pk, "pushed", by)]
         at = display.pushed_until
     if display.scene == Scene.INCIDENT:
         kind = ViewKind.ALARMS if display.role == DisplayRole.STAGE else ViewKind.OVERVIEW

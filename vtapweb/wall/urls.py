@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern] = [
     path("wall", views.wall, name="wall"),
     path("wall/state", views.state, name="wall_state"),
     path("wall/pairing", views.pairing, name="wall_pairing"),
+    path("wall/pairing/qr", views.pairing_qr, name="wall_pairing_qr"),
     path("wall/topology", feeds.topology, name="wall_topology"),
     path("wall/traffic", feeds.traffic, name="wall_traffic"),
     re_path(r"^wall/qr/(?P<number>[0-9]{1,9})$", feeds.qr, name="wall_qr"),

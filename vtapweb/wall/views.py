@@ -1,5 +1,7 @@
 """What a display asks for, by its cookie alone; a session changes nothing here."""
 
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -16,6 +18,7 @@ from vtapweb.wall.cookies import (
     pairing_cookie_remove,
     pairing_cookie_set,
 )
+from vtapweb.wall.qr import qr_svg
 from vtapweb.wall.state import asset_version, state_of
 from vtapweb.web.problem import ProblemError
 
@@ -67,6 +70,7 @@ def state(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"state": "unpaired"}, status=401, headers=NO_STORE)
     if found.display.revoked_at is not None:
         return JsonResponse({"state": "revoked"}, status=410, headers=NO_STORE)
+    keys.used(found.key, now=now)
     return JsonResponse(state_of(found.display, now=now), headers=NO_STORE)
 
 
@@ -96,6 +100,17 @@ def pairing(request: HttpRequest) -> HttpResponse:
     if new is not None:
         pairing_cookie_set(response, new.cookie, good_for_s=int(2 * GOOD_FOR.total_seconds()))
     return response
+
+
+@require_safe
+def pairing_qr(request: HttpRequest) -> HttpResponse:
+    """The way to the desk's page with the code in it, as a picture for a phone."""
+    cookie = pairing_cookie(request)
+    waiting = pairing_waiting(cookie=cookie) if cookie else None
+    if waiting is None:
+        return HttpResponse(status=404, headers=NO_STORE)
+    address = request.build_absolute_uri("/displays/pair?" + urlencode({"code": waiting.code}))
+    return HttpResponse(qr_svg(address), content_type="image/svg+xml", headers=NO_STORE)
 
 
 def _page(request: HttpRequest, template: str, *, status: int = 200, **context: object) -> HttpResponse:

@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * A listening socket for pages without a canvas: tells the top bar whether this page is live, and the parts of the page what moved on, as
- * events on the document: `vtap:sync`, `vtap:change` for any change to Azure, `vtap:change-N` for change N, `vtap:health` for alarms. Without a socket those parts poll
- * by themselves. Frames of rates come as `vtap:frame` with their octets (see live/page_rates.js).
+ * events on the document: `vtap:sync`, `vtap:change` for any change to Azure, `vtap:change-N` for change N, `vtap:health` for alarms,
+ * `vtap:wall` for displays. Without a socket those parts poll by themselves. Frames of rates come as `vtap:frame` with their octets (see live/page_rates.js).
  */
 
 /** Milliseconds until the next try: doubling, up to half a minute, spread so that a restarted server is not stormed.
@@ -20,7 +20,8 @@ export function eventsOf({ kind, change_id }) {
   if (kind === "sync" || kind === "sync_progress") return ["vtap:sync"];
   if (kind === "change" || kind === "change_state") return ["vtap:change", `vtap:change-${change_id}`];
   if (kind === "health") return ["vtap:health"];
-  return kind === "refetch" ? ["vtap:sync", "vtap:change", "vtap:health", "vtap:missed"] : [];
+  if (kind === "wall") return ["vtap:wall"];
+  return kind === "refetch" ? ["vtap:sync", "vtap:change", "vtap:health", "vtap:wall", "vtap:missed"] : [];
 }
 
 const SIGNED_OUT = 4401; // the server's close code: not signed in, or no longer; trying again would not help
