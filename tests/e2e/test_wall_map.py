@@ -52,12 +52,12 @@ def stand_of(size: str = "S") -> WallStand:
 
 def opened(page: Page, stand: WallStand) -> list[str]:
     problems = open_wall(page, stand)
-    until(page, "vtap.wall.stats().views.map?.rasters > 0 && vtap.wall.stats().views.map.nics > 0")
+    until(page, "vtap.wall.stats().map?.rasters > 0 && vtap.wall.stats().map.nics > 0")
     return problems
 
 
 def map_stats(page: Page) -> dict[str, Any]:
-    found: dict[str, Any] = page.evaluate("vtap.wall.stats().views.map")
+    found: dict[str, Any] = page.evaluate("vtap.wall.stats().map")
     return found
 
 
@@ -70,7 +70,7 @@ def test_every_word_is_at_least_18_units_high_and_what_is_broken_is_named(new_pa
         page.add_init_script(WATCH_TYPE)
         problems = opened(page, stand)
         stand.rates()
-        until(page, "vtap.wall.stats().views.map.marks.some(mark => mark.label) && vtap.wall.rates().taken > 0 && written.length > 0")
+        until(page, "vtap.wall.stats().map.marks.some(mark => mark.label) && vtap.wall.rates().taken > 0 && written.length > 0")
         stats = map_stats(page)
         small = page.evaluate("least => [...new Set(written.filter(([, px]) => px < least).map(JSON.stringify))]", 18 * stats["unit"] - 0.05)
         assert [json.loads(one) for one in small] == []
@@ -92,10 +92,10 @@ def test_nothing_is_painted_while_nothing_changes_and_once_for_each_second_of_ra
         problems = opened(page, stand)
         for taken in range(1, 4):
             stand.rates()
-            until(page, f"vtap.wall.rates().taken >= {taken} && vtap.wall.stats().views.map.every_s === 1")
+            until(page, f"vtap.wall.rates().taken >= {taken} && vtap.wall.stats().map.every_s === 1")
         drawn = page.evaluate(
             """async () => {
-              const stats = () => vtap.wall.stats().views.map;
+              const stats = () => vtap.wall.stats().map;
               const [before, began] = [stats(), performance.now()];
               while (stats().draws < before.draws + 3) await new Promise(requestAnimationFrame);
               return { draws: stats().draws - before.draws, rasters: stats().rasters - before.rasters, moves: stats().moves - before.moves,
@@ -130,8 +130,8 @@ def test_a_vnet_more_is_shown_without_a_blank_and_without_a_jump(new_page: Any) 
         )
         stand.snapshot = after
         stand.tell({"kind": "topology", "seq": after["seq"], "revision": after["revision"], "delta": None, "is_refetch": True})
-        until(page, f"vtap.wall.stats().views.map.revision === {json.dumps(after['revision'])}")
-        until(page, "vtap.wall.stats().views.map.draws > 2")
+        until(page, f"vtap.wall.stats().map.revision === {json.dumps(after['revision'])}")
+        until(page, "vtap.wall.stats().map.draws > 2")
         stats = map_stats(page)
         assert (stats["jumps"], page.evaluate("blanks")) == (jumps, 0)
         assert problems == []
@@ -143,7 +143,7 @@ def test_a_masked_picture_leaves_nothing_of_the_other(new_page: Any) -> None:
         page = new_page(viewport=HD)
         page.add_init_script(WATCH_TYPE)
         problems = opened(page, stand)
-        until(page, "vtap.wall.stats().views.map.marks.length > 0")
+        until(page, "vtap.wall.stats().map.marks.length > 0")
         for table in ("vnets", "subnets", "nics", "collectors", "regions"):
             names = stand.snapshot["columns"][table]["name"]
             stand.snapshot["columns"][table]["name"] = [f"{table[:-1]} {place + 1}" for place in range(len(names))]
@@ -151,9 +151,7 @@ def test_a_masked_picture_leaves_nothing_of_the_other(new_page: Any) -> None:
         stand.state |= {"scene": "visitors", "is_masked": True}
         page.evaluate("written.length = 0")
         stand.deed("state")
-        until(
-            page, "vtap.wall.state().is_masked && vtap.wall.stats().views.map.revision === 'masked' && vtap.wall.stats().views.map.marks.length > 0"
-        )
+        until(page, "vtap.wall.state().is_masked && vtap.wall.stats().map.revision === 'masked' && vtap.wall.stats().map.marks.length > 0")
         expect(page.locator(".wall-mark__label:visible strong").first).to_contain_text("collector")
         said = page.evaluate("[...new Set(written.map(([text]) => text)), document.querySelector('.wall-map').textContent].join('|')")
         assert "vnet 1" in said
@@ -167,7 +165,7 @@ def test_a_window_of_another_shape_shows_everything_at_once(new_page: Any) -> No
         problems = opened(page, stand)
         first = map_stats(page)
         page.set_viewport_size({"width": 1080, "height": 1920})
-        until(page, "vtap.wall.stats().views.map.jumps > 1")
+        until(page, "vtap.wall.stats().map.jumps > 1")
         stats = map_stats(page)
         bounds = stand.snapshot["world"]
         assert stats["view"]["k"] != first["view"]["k"]

@@ -20,7 +20,7 @@ export function hooksOf(page) {
     stats: () => ({
       ...page.figures, every_s: page.pace.every_s, drawn_ms: page.pace.drawn_ms, drawn_ago_ms: performance.now() - page.drawnAt, version: page.version,
       elements: document.getElementsByTagName("*").length, made: [...page.made.keys()], reloads: page.reloaded()?.count ?? 0, reloaded_why: page.reloaded()?.why ?? "",
-      isRevoked: page.isRevoked, views: Object.fromEntries([...page.made].map(([kind, { view }]) => [kind, view?.stats() ?? null])),
+      isRevoked: page.isRevoked, map: model.map?.stats() ?? null, views: Object.fromEntries([...page.made].map(([kind, { view }]) => [kind, view?.stats() ?? null])),
     }),
   };
 }

@@ -13,6 +13,7 @@ import { el, mark, part, show } from "./draw/dom.js";
 import { Foot } from "./draw/foot.js";
 import { Head } from "./draw/head.js";
 import { hooksOf } from "./hooks.js";
+import { WallMap } from "./map/wall_map.js";
 import { WallModel } from "./model.js";
 import { Pace } from "./store/pace.js";
 import { isStuck, reloadDue } from "./store/reload.js";
@@ -42,6 +43,7 @@ export class WallPage {
     this.root = part("wall");
     this.version = this.root.dataset.version ?? "";
     this.model = new WallModel();
+    this.model.map = new WallMap(this.model);
     this.head = new Head(part("wall-head"), this.model);
     this.foot = new Foot(part("wall-foot"), this.model);
     this.cover = new Cover(this.model);
@@ -201,6 +203,8 @@ export class WallPage {
     if (this.line.phase !== "revoked") this.line.end("revoked");
     for (const one of this.made.values()) one.view?.destroy();
     this.made.clear();
+    this.model.map?.destroy();
+    this.model.map = null;
     this.host.replaceChildren();
     this.shown = null;
     this.model.line = { phase: "revoked", lost_ms: null, retry_ms: null, attempt: 0 };

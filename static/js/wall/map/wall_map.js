@@ -51,16 +51,6 @@ const COSTS_KEPT = 4;
 const MOST_OLD = 2;
 const LAYERS = ["base", "base", "live", "dots", "light", "names"];
 
-/** @type {WeakMap<MapModel, WallMap>} */
-const maps = new WeakMap();
-
-/** The one map of a page. @param {MapModel} model @returns {WallMap} */
-export function wallMapOf(model) {
-  const map = maps.get(model) ?? new WallMap(model);
-  maps.set(model, map);
-  return map;
-}
-
 export class WallMap {
   /** @param {MapModel} model read only; `graph` is another object after each read of the topology */
   constructor(model) {
@@ -123,9 +113,7 @@ export class WallMap {
     this.root.remove();
   }
 
-  /** For good: whoever wants a map of this model after that gets a new one. */
   destroy() {
-    maps.delete(this.model);
     this.stop.abort();
     this.observer.disconnect();
     this.stage.destroy();
@@ -317,7 +305,7 @@ export class WallMap {
   measure(text, units, weight) {
     if (!this.measurer) return text.length * units * this.unit * 0.6;
     this.measurer.font = `${weight} ${units * this.unit}px ${this.stage.palette.font}`;
-    return this.measurer.measureText(text).width;
+    return this.measurer.measureText(text.replace(/\d/g, "0")).width; // figures are as wide as each other on the page
   }
 
   /** @param {PlacedMark} placed */

@@ -80,6 +80,8 @@
  * @property {(options: ViewOptions) => void} show
  * @property {(what: What) => void} update
  * @property {() => void} resize
+ * @property {() => void} destroy
+ * @property {() => Record<string, unknown>} stats for tests
  */
 
 export {};

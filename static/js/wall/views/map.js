@@ -1,8 +1,6 @@
 // @ts-check
 /** The map alone: as large as the screen allows, with what is broken on it. */
 
-import { wallMapOf } from "../map/wall_map.js";
-
 /** @typedef {import("../store/types.js").View} View */
 /** @typedef {import("../store/types.js").WallView} WallView */
 /** @typedef {import("../store/types.js").What} What */
@@ -12,29 +10,29 @@ export class MapView {
   /** @param {HTMLElement} host @param {import("../model.js").WallModel} model */
   constructor(host, model) {
     this.host = host;
-    this.map = wallMapOf(model);
+    this.model = model;
   }
 
   /** @param {View} view */
   show(view) {
-    this.map.attach(this.host);
-    this.map.show(view.options);
+    this.model.map?.attach(this.host);
+    this.model.map?.show(view.options);
   }
 
   /** @param {What} what */
   update(what) {
-    this.map.update(what);
+    this.model.map?.update(what);
   }
 
   resize() {
-    this.map.resize();
+    this.model.map?.resize();
   }
 
   destroy() {
-    this.map.destroy();
+    this.host.replaceChildren();
   }
 
   stats() {
-    return this.map.stats();
+    return this.model.map?.stats() ?? {};
   }
 }
