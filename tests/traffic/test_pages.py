@@ -1,5 +1,7 @@
 """The pages of collectors: state in glyph and words, rates with unit and age, what is not known said as such; nothing of another scope."""
 
+import html
+import re
 import time
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.traffic.played_ring import member_now, source_now, tell_collector
 from tests.valkey import Valkey
 from vtapweb.access.role import Role
 from vtapweb.inventory.models import Subnet, TapConfiguration
+from vtapweb.traffic import pages
 from vtapweb.traffic.models import Alarm, CollectorAssignment
 from vtapweb.traffic.samples import Origin
 from vtapweb.traffic.store import store
@@ -67,7 +70,7 @@ def test_the_list_says_what_each_is_and_since_when(client: Client, valkey: Valke
     shown = page(client, "/collectors")
     for words in ("ilb-collector", "8.74 Gb/s", "12.4 k pkt/s", "2 pkt/s", "s old", "2 of 2 members report", "36 %", "agent on the collector"):
         assert words in shown, words
-    assert "1 of 1 collectors" in page(client, "/collectors?part")
+    assert "1–1 of 1 collectors" in page(client, "/collectors?part")
     assert "Nothing fits" in page(client, "/collectors?q=nothing")
     assert 'aria-current="page" data-test="nav-collector"' in shown
 
@@ -192,6 +195,54 @@ def test_a_scope_sees_that_it_is_there_and_nothing_of_what_it_measures(client: C
     for words in ("8.74", "tool-0-nic", "web-01-nic", "data-chart="):
         assert words not in listed + one, words
     assert "you may not read the subscription" in one
+
+
+def words_of(text: str) -> str:
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text)))
+
+
+def rows_of(text: str) -> list[str]:
+    return re.findall(r'<tr data-test="collector" data-key="(\w+)"', text)
+
+
+def test_a_long_list_has_pages_and_its_counts_are_of_all(client: Client, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = make_pool()
+    others = [make_nic(f"tool-{number:03}-nic", subnet=Subnet.objects.first(), mac="", address=f"10.0.9.{number}") for number in range(4)]
+    taps = [make_tap(f"tap-{one.name}", destination_id=f"{one.arm_id}/ipConfigurations/ipconfig1") for one in others]
+    play(pool)
+    signed_in(client)
+    monkeypatch.setattr(pages, "ROWS_A_PAGE", 2)
+    first = page(client, "/collectors")
+    assert "1–2 of 5 collectors" in first
+    assert re.search(r"all 5 .*no live numbers yet 4", words_of(first))
+    assert 'hx-get="/collectors?part"' in first
+    second = page(client, "/collectors?page=2")
+    assert "3–4 of 5 collectors" in second
+    assert 'hx-get="/collectors?page=2&amp;part"' in second
+    third = page(client, "/collectors?page=9")  # that page is no more: the last one
+    assert "5–5 of 5 collectors" in third
+    assert 'data-test="next"' not in third
+    keys = [*rows_of(first), *rows_of(second), *rows_of(third)]
+    assert sorted(keys) == sorted([pool.key, *(one.destination_key for one in taps)])
+
+
+def test_search_and_state_stand_in_the_address_and_outlive_a_refresh(client: Client, valkey: Valkey) -> None:
+    pool = make_pool()
+    nic = make_nic("tool-nic", subnet=Subnet.objects.first(), mac="", address="10.0.9.9")
+    tap = make_tap("tap-tool", destination_id=f"{nic.arm_id}/ipConfigurations/ipconfig1")
+    play(pool)
+    signed_in(client)
+    none = page(client, "/collectors?state=none")
+    assert rows_of(none) == [tap.destination_key]
+    assert "1–1 of 1 collectors, of 2 in all" in none
+    part = html.unescape(re.search(r'hx-get="(/collectors[^"]*)"', none)[1])  # type: ignore[index] # the part asks for itself
+    assert part == "/collectors?state=none&part"
+    assert rows_of(page(client, part)) == [tap.destination_key]
+    both = page(client, "/collectors?q=ILB&state=unknown")
+    assert rows_of(both) == [pool.key]
+    assert "q=ILB" in both
+    assert "none of that name is in that state now" in words_of(page(client, "/collectors?q=ilb&state=dropping"))
+    assert rows_of(page(client, "/collectors?page=x&size=500")) == rows_of(page(client, "/collectors"))
 
 
 @pytest.mark.parametrize("members", [1, 12])

@@ -1,7 +1,7 @@
 """`/collectors` and `/collectors/<key>`: what receives, how much, since when that is known, and what lacks. The numbers are those of `showing`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import ViewerRequest
+from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.models import NetworkInterface, TapConfiguration, VirtualNetworkTap
 from vtapweb.inventory.receiving import chunks, present
@@ -23,10 +24,11 @@ from vtapweb.traffic.selectors.sources import Route, nic_routes
 from vtapweb.traffic.showing import Shown, ShownSource, collector_shown, collectors_shown, sources_shown
 from vtapweb.traffic.ways import capture_filter, ways_of
 from vtapweb.traffic.words import STATES, rate_words, share_words
-from vtapweb.web.tables import Cell
+from vtapweb.web.tables import Cell, TableQuery
 from vtapweb.web.text import plural, span
 
 ALARMS_SHOWN: Final = 10
+ROWS_A_PAGE: Final = 100
 SOURCES_SHOWN: Final = 200
 ROUTES_SHOWN: Final = 4
 GAUGE_SHARE: Final = 1.25  # where the gauge ends: load runs past the tick at 100 %
@@ -269,13 +271,70 @@ def alarms_of(scope: Scope, collector_key: str) -> list[Alarm]:
     return [one for one in found if scope.covers(one.subject_subscription_ids)]
 
 
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """One state that collectors are in, of all that bear the name, with the way to these."""
+
+    state: Cell
+    count: int
+    href: str
+    is_chosen: bool
+
+
+def _state_name(one: Shown) -> str:
+    """What the address calls its state: what reads the same is one."""
+    if not one.facts.is_in_scope:
+        return "hidden"
+    return "none" if one.state is None else "silent" if one.state is CollectorState.STALE else one.state.value
+
+
+def _state_counts(shown: Sequence[Shown], query: TableQuery) -> list[StateCount]:
+    """Those that there are, what is worst first."""
+    groups: dict[str, list[Shown]] = {}
+    for one in shown:
+        groups.setdefault(_state_name(one), []).append(one)
+    chosen = query.filters.get("state", "")
+    return [
+        StateCount(replace(state_cell(found[0]), title=""), len(found), query.address(state=None if name == chosen else name), name == chosen)
+        for name, found in sorted(groups.items(), key=lambda each: (_WORST_FIRST.index(each[0]), each[0]))
+    ]
+
+
+_WORST_FIRST: Final = [
+    *("silent", "dropping", "over", "empty", "near", "degraded", "unknown", "starting", "maintenance", "none", "hidden", "ok"),
+]  # fmt: skip
+
+
 @require_GET
 def collectors(request: ViewerRequest) -> HttpResponse:
-    """All of them; `?part` is the table alone, which asks for itself every few seconds."""
-    shown = collectors_shown(request.viewer.scope, at=timezone.now())
-    asked = request.GET.get("q", "").strip()
-    lines = [Line(one) for one in shown if asked.lower() in one.facts.name.lower()]
-    context = {"lines": lines, "total": len(shown), "q": asked}
+    """A page of them by name, narrowed by `q` and `state`; `?part` is the table alone, which asks for itself every few seconds.
+
+    Counts are of all of them, rows of the page are all that is drawn.
+    """
+    query = TableQuery.parse(request.GET, filters=("q", "state"), sorts=())
+    every = collectors_shown(request.viewer.scope, at=timezone.now())
+    wanted, state = query.filters.get("q", "").lower(), query.filters.get("state", "")
+    named = [one for one in every if wanted in one.facts.name.lower()]
+    fitting = [one for one in named if _state_name(one) == state] if state else named
+    page = min(query.page, max(1, -(-len(fitting) // ROWS_A_PAGE)))
+    first = (page - 1) * ROWS_A_PAGE
+    shown = fitting[first : first + ROWS_A_PAGE]
+    here = query.address(page=page if page > 1 else None)
+    context = {
+        "lines": [Line(one) for one in shown],
+        "total": len(every),
+        "matching": len(fitting),
+        "first": first + 1,
+        "last": first + len(shown),
+        "previous": query.address(page=page - 1 if page > 2 else None) if page > 1 else "",
+        "next": query.address(page=page + 1) if first + len(shown) < len(fitting) else "",
+        "states": _state_counts(named, query),
+        "every_state_href": query.address(state=None),
+        "named_count": len(named),
+        "q": query.filters.get("q", ""),
+        "state": state,
+        "part": f"{here}&part" if len(here) > 1 else "?part",
+    }
     return render(request, "traffic/collectors_part.html" if "part" in request.GET else "traffic/collectors.html", context)
 
 
