@@ -83,6 +83,16 @@ test("a card: wire bits against the capacity; without a capacity no share; while
   assert.deepEqual([traffic.cardOf(row).style.key, traffic.cardOf(row).rate], ["gone", NaN]);
 });
 
+test("live numbers that cannot be read are not the same as none that ever came", () => {
+  const { graph, traffic } = made({}, {});
+  const [id] = [...graph.collectors.rowOf.keys()].sort((a, b) => a - b);
+  const row = graph.collectors.rowOf.get(id);
+  for (const [state, words] of [["none", "no live numbers yet"], ["away", "live numbers can't be read"]]) {
+    traffic.setFacts({ collectors: [facts(id, { state })], silent: [] });
+    assert.deepEqual([traffic.cardOf(row).style.words, traffic.cardOf(row).isMeasured], [words, false]);
+  }
+});
+
 test("top talkers: the largest first, and how many of how many are known", () => {
   const { graph, traffic } = made({ 0: 3, 1: 9, 2: 6 });
   const all = [...graph.collectors.rowOf.keys()].map((id) => traffic.talkersOf(id, 2));

@@ -93,7 +93,7 @@ def test_while_nobody_judges_nothing_looks_healthy(client: Client, valkey: Valke
     tell_collector(store(), key, member_now(arrived_ms=heard_ms - 60_000), inner_bits_per_s=8e9)
     assert asked(client)["collectors"][0]["state"] == "stale"
     settings.REDIS_URL = ""
-    assert asked(client)["collectors"][0]["state"] == "none"
+    assert asked(client)["collectors"][0]["state"] == "away"
 
 
 def test_nics_of_which_nothing_arrives_are_named_by_open_alarms(client: Client, valkey: Valkey) -> None:

@@ -245,6 +245,18 @@ def test_search_and_state_stand_in_the_address_and_outlive_a_refresh(client: Cli
     assert rows_of(page(client, "/collectors?page=x&size=500")) == rows_of(page(client, "/collectors"))
 
 
+def test_without_redis_the_list_says_that_it_cannot_read_not_that_nothing_came(client: Client, valkey: Valkey, settings: Settings) -> None:
+    pool = make_pool()
+    play(pool)
+    signed_in(client)
+    settings.REDIS_URL = ""
+    listed = words_of(page(client, "/collectors"))
+    assert "live numbers can’t be read" in listed
+    assert "no live numbers yet" not in listed
+    assert "nothing has reported" not in listed
+    assert rows_of(page(client, "/collectors?state=away")) == [pool.key]
+
+
 @pytest.mark.parametrize("members", [1, 12])
 def test_the_number_of_queries_does_not_grow(client: Client, valkey: Valkey, django_assert_num_queries: DjangoAssertNumQueries, members: int) -> None:
     pool = make_pool(members=members)

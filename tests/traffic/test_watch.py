@@ -429,3 +429,15 @@ def test_what_cannot_be_read_is_left_out(stage: Stage) -> None:
     stage.write()
     stage.client.hset(keys.NOW, "x" * 26, b"\xff\xff")
     assert stage.watch.turn() is not None
+
+
+def test_h01_that_joins_an_older_notice_says_since_when_it_is_silent_itself(stage: Stage) -> None:
+    stage.set_source(0, sent_packets_60s=0.0)
+    stage.pass_s(120)
+    notice = stage.only_alarm()
+    assert (notice.rule_ids, notice.severity) == (["H7"], "notice")
+    stage.quiet.add(stage.key)
+    stage.pass_s(35)
+    alarm = stage.only_alarm()
+    assert (alarm.number, alarm.rule_ids) == (notice.number, ["H1", "H7"])
+    assert alarm.sentence == "nic-packetlog: no report for 35 s. Traffic may still be arriving; we can't see it."

@@ -166,7 +166,7 @@ def quiet_together_s(heard: Sequence[Heard], *, now_s: float) -> float | None:
 
 # Of equal level, what says more about the cause goes first.
 _ORDER: Final = ("H1", "H2", "H3", "H4", "H9", "H8", "H14", "H11", "H6", "H5", "H13", "H10", "H12", "H7")
-_SILENCE: Final = frozenset({"H3", "H4"})
+SILENT_RULES: Final = frozenset({"H3", "H4"})
 
 
 def fold(findings: Collection[Finding], *, together_s: float | None = None, kept_in_intake: Collection[str] = ()) -> list[Cause]:
@@ -189,7 +189,7 @@ def fold(findings: Collection[Finding], *, together_s: float | None = None, kept
         if hop is not None:
             hops.setdefault(hop.cause_key, hop)
             groups.setdefault(hop.cause_key, []).append(one)
-        elif one.rule_id in _SILENCE and one.collector_key not in silent | empty:
+        elif one.rule_id in SILENT_RULES and one.collector_key not in silent | empty:
             unexplained.append(one)
         else:
             groups.setdefault(_own_key(one, is_collector_silent=one.collector_key in silent | empty), []).append(one)
@@ -206,7 +206,7 @@ def _hop_of(one: Finding) -> Hop | None:
             return None
         most, _ = Counter(hop.cause_key for hop in broken if hop is not None).most_common(1)[0]
         return next(hop for hop in broken if hop is not None and hop.cause_key == most)
-    if one.rule_id in {"H1", "H2", *_SILENCE}:
+    if one.rule_id in {"H1", "H2", *SILENT_RULES}:
         hop = first_broken(one.path)
         return None if hop is None or hop.kind in {HopKind.AGENT, HopKind.INTAKE} else hop
     return None

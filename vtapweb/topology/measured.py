@@ -17,7 +17,9 @@ from vtapweb.traffic.showing import Shown, collectors_shown
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One collector. `id` is its node's number; rates per second; `state` one of CollectorState, or "none" where nothing was ever heard of it."""
+    """One collector. `id` is its node's number; rates per second; `state` one of CollectorState, "none" where nothing was ever heard of it, or "away"
+    where our own store of live numbers does not answer.
+    """
 
     id: int
     state: str
@@ -64,7 +66,7 @@ def _measured(node_id: int, shown: Shown) -> Measured:
     health, now = shown.health, shown.now
     return Measured(
         id=node_id,
-        state=shown.state.value if shown.state else "none",
+        state=shown.state.value if shown.state else "away" if shown.is_unreadable else "none",
         words=health.sentence if health.judged_at is not None else "",
         rules=health.rule_ids,
         alarm=f"A-{health.alarm}" if health.alarm else "",

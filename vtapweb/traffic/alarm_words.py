@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from vtapweb.domain.causes import Cause, Hop, HopState, Subject
+from vtapweb.domain.causes import SILENT_RULES, Cause, Hop, HopState, Subject
 from vtapweb.domain.health import CollectorState
 from vtapweb.traffic.words import rate_words
 from vtapweb.web.text import plural, span
@@ -38,13 +38,22 @@ def facts_of(cause: Cause) -> dict[str, Any]:
     sources = cause.sources
     facts: dict[str, Any] = {key: value for key, value in {**main.facts, **cause.facts}.items() if key != "sources"}
     facts |= {
-        "rule": main.rule_id, "since": min(one.since for one in cause.findings).isoformat() if sources else main.since.isoformat(),
+        "rule": main.rule_id, "since": _since(cause).isoformat(),
         "name": main.name, "collector": main.collector_name, "way": main.way_name, "findings": len(cause.findings), "sources": len(sources),
         "collectors": sorted({one.collector_name for one in cause.findings if one.collector_name}),
     }  # fmt: skip
     if hop is not None:
         facts["hop"] = {"words": hop.words, "since": hop.since.isoformat() if hop.since else None, "name": hop.name, "kind": hop.kind.value}
     return facts
+
+
+def _since(cause: Cause) -> datetime:
+    """Since when what the sentence says is so: by the findings that say it, not by others of the same alarm, which may be older."""
+    main = cause.main
+    if main.rule_id in {"H1", "H2"}:
+        return main.since
+    alike = SILENT_RULES if main.rule_id in SILENT_RULES else {main.rule_id}
+    return min(one.since for one in cause.findings if one.rule_id in alike)
 
 
 def title(subject: str, facts: Mapping[str, Any]) -> str:

@@ -39,7 +39,9 @@ def state_cell(one: Shown) -> Cell:
     """State as colour, glyph and words; what nobody judged yet is told by what is seen."""
     if not one.facts.is_in_scope:
         return Cell("outside what you may see", tone="stale", glyph="?")
-    if (state := one.state) is None:
+    if (state := one.state) is None and one.is_unreadable:
+        return Cell("live numbers can’t be read", tone="stale", glyph="?", title="vtapweb’s own store of live numbers does not answer.")
+    if state is None:
         return Cell("no live numbers yet", glyph="–", title="Nothing has reported from it.")
     tone, glyph, words = STATES[state]
     return Cell(words, tone=tone, glyph=glyph, title=one.health.sentence)
@@ -48,7 +50,7 @@ def state_cell(one: Shown) -> Cell:
 def age_words(one: Shown) -> str:
     """How old the numbers are, in words."""
     if one.now is None:
-        return "nothing has reported"
+        return "can’t be read now" if one.is_unreadable else "nothing has reported"
     if one.is_stale and one.heard_at is not None:
         return f"no report since {one.heard_at:%H:%M:%S} UTC"
     return "no rate yet" if one.age_s is None else f"{span(one.age_s)} old"
@@ -57,7 +59,7 @@ def age_words(one: Shown) -> str:
 def source_words(one: Shown) -> str:
     """Where the numbers are from, how often, how late."""
     if one.now is None:
-        return "nothing reports"
+        return "can’t be read now" if one.is_unreadable else "nothing reports"
     interval_s = one.interval_s or 1
     words = f"{one.origin_words}, every {'second' if interval_s == 1 else span(interval_s)}"
     if one.lag_s is not None:
@@ -285,7 +287,9 @@ def _state_name(one: Shown) -> str:
     """What the address calls its state: what reads the same is one."""
     if not one.facts.is_in_scope:
         return "hidden"
-    return "none" if one.state is None else "silent" if one.state is CollectorState.STALE else one.state.value
+    if one.state is None:
+        return "away" if one.is_unreadable else "none"
+    return "silent" if one.state is CollectorState.STALE else one.state.value
 
 
 def _state_counts(shown: Sequence[Shown], query: TableQuery) -> list[StateCount]:
@@ -301,7 +305,7 @@ def _state_counts(shown: Sequence[Shown], query: TableQuery) -> list[StateCount]
 
 
 _WORST_FIRST: Final = [
-    *("silent", "dropping", "over", "empty", "near", "degraded", "unknown", "starting", "maintenance", "none", "hidden", "ok"),
+    *("silent", "dropping", "over", "empty", "near", "degraded", "unknown", "starting", "maintenance", "away", "none", "hidden", "ok"),
 ]  # fmt: skip
 
 

@@ -41,6 +41,7 @@ class Shown:
     health: Health
     capacity: Capacity
     at: datetime  # when this was asked
+    is_unreadable: bool = False  # our own store of live numbers does not answer: nobody can tell whether anything reports
 
     @property
     def members_now(self) -> list[MemberNow]:
@@ -163,14 +164,21 @@ def collector_shown(scope: Scope, key: str, *, at: datetime) -> Shown | None:
 def _shown(scope: Scope, collectors: list[CollectorFacts], at: datetime) -> list[Shown]:
     capacities = capacities_of(scope, collectors)
     health = collector_health(scope, now=at, only=collectors[0].key if len(collectors) == 1 else "")
-    now = now_of((one.key for one in collectors if one.is_in_scope), at=at) if collectors else {}
+    read = _read_now((one.key for one in collectors if one.is_in_scope), at=at)
+    now, is_away = read or {}, read is None
     return [
-        Shown(one, now.get(one.key), health[one.key] if one.is_in_scope else NOBODY, capacities[one.key], at) for one in collectors
+        Shown(one, now.get(one.key), health[one.key] if one.is_in_scope else NOBODY, capacities[one.key], at, is_away and one.is_in_scope)
+        for one in collectors
     ]  # fmt: skip
 
 
 def now_of(collector_keys: Iterable[str], *, at: datetime | None = None) -> dict[str, CollectorNow]:
     """What the meter knows of these collectors, as far as it holds at `at` (None: now); nothing while Redis does not answer. One call."""
+    return _read_now(collector_keys, at=at) or {}
+
+
+def _read_now(collector_keys: Iterable[str], *, at: datetime | None) -> dict[str, CollectorNow] | None:
+    """None while Redis does not answer."""
     at = at or timezone.now()
     keys = sorted(collector_keys)
     if not keys:
@@ -178,7 +186,7 @@ def now_of(collector_keys: Iterable[str], *, at: datetime | None = None) -> dict
     try:
         packed = cast("list[bytes | None]", store().hmget(NOW, keys))
     except (NoStoreError, redis.RedisError):
-        return {}
+        return None
     return {key: as_of(decode_collector(one), at) for key, one in zip(keys, packed, strict=True) if one is not None}
 
 

@@ -1,12 +1,10 @@
 """Mirrored NICs of which nothing arrives: the one answer behind the marks of the map and the counts of coverage and of TAPs."""
 
 from dataclasses import dataclass, field
-from typing import Final
 
+from vtapweb.domain.causes import SILENT_RULES
 from vtapweb.domain.scope import Scope
 from vtapweb.traffic.models import Alarm
-
-SILENT_RULES: Final = frozenset({"H3", "H4"})
 
 
 @dataclass(slots=True)

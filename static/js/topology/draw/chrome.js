@@ -1,7 +1,7 @@
 // @ts-check
 /** The HTML over the canvas: tooltip, focus ring, the tree for keyboards and screen readers; and every node in words. */
 
-import { COLLECTOR_KINDS, collectorState, count, GHOST, IN_FLIGHT, isMute, nicWords, peeringState, SILENT, STALE, STRAND_LOOKS, UNACCOUNTED_TAP } from "../store/states.js";
+import { COLLECTOR_KINDS, collectorState, count, GHOST, IN_FLIGHT, isMute, isWithoutNumbers, nicWords, peeringState, SILENT, STALE, STRAND_LOOKS, UNACCOUNTED_TAP } from "../store/states.js";
 import { rateWords, roundWords, shareWords } from "../store/units.js";
 import { stateWords } from "./cards.js";
 import { clock } from "./names.js";
@@ -93,7 +93,7 @@ function flowWords(traffic, rows, before) {
 /** @param {Traffic} traffic @param {number} row of a collector @returns {string[]} its state, what arrives and of how much that is */
 function cardWords(traffic, row) {
   const card = traffic.cardOf(row);
-  if (!card.isMeasured) return card.style.key === "none" ? [card.style.words] : [];
+  if (!card.isMeasured) return isWithoutNumbers(card.style.key) ? [card.style.words] : [];
   const capacity = card.facts?.capacity_bits_per_s;
   const share = Number.isFinite(card.share) && capacity ? `, ${shareWords(card.share)} of ${roundWords(capacity)}` : capacity ? "" : ", capacity unknown";
   const rate = Number.isFinite(card.rate) && !isMute(card.style.key) ? [`${card.facts?.is_estimate ? "about " : ""}${rateWords(card.rate, traffic.unit)}${share}${traffic.isStopped ? ", stopped" : ""}`] : [];

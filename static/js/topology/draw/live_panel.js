@@ -61,7 +61,7 @@ export class LivePanel {
     const capacity = card.facts?.capacity_bits_per_s ?? null;
     put(part("b"), card.isMeasured ? `${card.facts?.is_estimate && unit ? "≈ " : ""}${figure}` : "—");
     const of = Number.isFinite(card.share) && capacity ? ` in · ${shareWords(card.share)} of ${roundWords(capacity)} on the wire` : capacity || !card.isMeasured ? " in" : " in · capacity unknown, so it is not judged";
-    put(part(".map-live__figure > span"), unit ? unit + of : card.isMeasured ? "no data" : "no live numbers yet");
+    put(part(".map-live__figure > span"), unit ? unit + of : card.isMeasured ? "no data" : card.style.key === "away" ? card.style.words : "no live numbers yet");
     const bar = /** @type {HTMLElement} */ (part(".map-live__bar"));
     bar.hidden = !Number.isFinite(card.share) || isStale;
     const fill = /** @type {HTMLElement} */ (part(".map-live__fill"));

@@ -51,6 +51,7 @@ export const LIVE_STATES = {
   starting: { key: "starting", glyph: "◌", words: "starting", meaning: "Collector, vtapweb is starting to listen", color: "stale" },
   maintenance: { key: "maintenance", glyph: "◇", words: "in maintenance", meaning: "Collector in maintenance", color: "hub" },
   none: { key: "none", glyph: "–", words: "no live numbers yet", meaning: "Collector without live numbers", color: "ink3" },
+  away: { key: "away", glyph: "?", words: "live numbers can't be read", meaning: "Collector whose live numbers can't be read now", color: "stale" },
   unknown: { key: "unknown", glyph: "?", words: "not judged now", meaning: "Collector that nobody judges now", color: "stale" },
 };
 
@@ -67,6 +68,11 @@ export const STRAND_LOOKS = {
   stale: { key: "stale", glyph: "◌", words: "no report", meaning: "Mirror: no report of it", color: "stale", line: "dashed" },
   unmeasured: { key: "unmeasured", glyph: "", words: "not measured", meaning: "Mirror: its way to the collector, not measured", color: "flow2", line: "solid" },
 };
+
+/** @param {string} state of a collector @returns {boolean} there are no numbers of it: none came yet, or ours cannot be read */
+export function isWithoutNumbers(state) {
+  return state === "none" || state === "away";
+}
 
 /** On a NIC that is mirrored and of which nothing arrives. @type {StateStyle} */
 export const SILENT = { key: "silent", glyph: "∅", words: "mirrored, but nothing arrives", meaning: "NIC, mirrored, but nothing arrives", color: "warn" };
