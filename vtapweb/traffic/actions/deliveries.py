@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from vtapweb.events.jobs import enqueue_on_commit
@@ -52,16 +54,22 @@ def deliveries_send(*, now: datetime, most: int = 50, clock: Callable[[], float]
 
     The row is claimed before it is sent, so that two workers do not send it twice; one that dies while sending is due again a minute later. After a
     failure the rest for the same receiver waits too: one that does not answer costs one wait a run, not one for each message of a bad night.
+
+    What is told of one alarm comes to a receiver in its order: "cleared" waits for the "raised" before it, however often that is tried, until it has
+    arrived or was given up.
     """
     sent, until_s = 0, clock() + RUN_S
-    due = AlarmDelivery.objects.filter(state=AlarmDelivery.State.WAITING, next_at__lte=now).order_by("pk")
+    waiting = AlarmDelivery.objects.filter(state=AlarmDelivery.State.WAITING)
+    receiver = Coalesce("webhook_id", Value(0))  # without one: e-mail
+    earlier = waiting.alias(to=receiver).filter(to=Coalesce(OuterRef("webhook_id"), Value(0)), alarm=OuterRef("alarm"), pk__lt=OuterRef("pk"))
+    due = waiting.filter(~Exists(earlier.filter(next_at__gt=now)), next_at__lte=now).order_by("pk")
     away: set[int | None] = set()
     for one in due.select_related("webhook", "alarm")[:most]:
         if one.webhook_id in away:
             continue
         if clock() >= until_s:
             break
-        claim = AlarmDelivery.objects.filter(pk=one.pk, state=AlarmDelivery.State.WAITING, next_at=one.next_at, attempts=one.attempts)
+        claim = waiting.filter(~Exists(earlier), pk=one.pk, next_at=one.next_at, attempts=one.attempts)
         if not claim.update(next_at=now + CLAIM, attempts=one.attempts + 1):
             continue
         one.attempts += 1
@@ -71,7 +79,7 @@ def deliveries_send(*, now: datetime, most: int = 50, clock: Callable[[], float]
             _end(one, AlarmDelivery.State.FAILED, str(refusal))
         except NotSentError as problem:
             away.add(one.webhook_id)
-            due.filter(webhook=one.webhook_id).exclude(pk=one.pk).update(next_at=now + timedelta(seconds=BACKOFF_S[0]))
+            waiting.filter(webhook=one.webhook_id, next_at__lte=now).exclude(pk=one.pk).update(next_at=now + timedelta(seconds=BACKOFF_S[0]))
             later = wait_s(one.attempts)
             if later is None:
                 _end(one, AlarmDelivery.State.FAILED, str(problem))
