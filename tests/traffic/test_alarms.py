@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from tests.inventory.factories import SUBSCRIPTION, make_estate
+from tests.inventory.factories import SUBSCRIPTION, make_estate, make_nic, make_subnet, make_vnet
 from tests.taps.people import bearer, person, viewer
 from tests.traffic.alarms import OTHER, make_alarm
 from vtapweb.access.models import AuditEntry
@@ -92,6 +92,47 @@ def test_nobody_mutes_what_is_about_others() -> None:
     assert refused.value.status == 403
     alarm_take(alarm=alarm, acting_user=limited)
     assert Alarm.objects.get().muted_until is None
+
+
+def test_an_address_of_a_nic_is_for_those_who_may_read_that_nic(client: Client) -> None:
+    """An unknown source (H5) whose address is known later to be that of a NIC in another subscription."""
+    now = timezone.now()
+    HealthLease.objects.create(fence=7)
+    scopes: list[tuple[str, ...]] = [(SUBSCRIPTION,), (OTHER,), (SUBSCRIPTION, OTHER)]
+    people = {one: person(Role.VIEWER, name=f"viewer-{len(one)}-{one[0][-1]}", subscription_ids=one) for one in scopes}
+    theirs = make_nic("secret-nic", subnet=make_subnet(vnet=make_vnet("theirs", subscription_id=OTHER)), address="10.9.9.9")
+
+    def judged(*owners: tuple[str, str]) -> Alarm:
+        found = [
+            Finding(
+                f"H5:{'c' * 26}:{address}", "H5", Level.WARNING, Subject.ADDRESS, "c" * 26, "ilb", SUBSCRIPTION, address, address, SUBSCRIPTION, now,
+                facts={"nic_key": nic_key, "vnis": [27]},
+            )
+            for address, nic_key in owners
+        ]  # fmt: skip
+        alarms_reconcile(fence=7, causes=fold(found), rows=[], all_subscription_ids=[], memory=None, now=now)
+        return Alarm.objects.get()
+
+    def told(*subscription_ids: str) -> str:
+        client.force_login(people[subscription_ids])
+        pages = [client.get(path) for path in ("/api/v1/alarms", f"/api/v1/alarms/{alarm.number}", "/alarms", f"/alarms/{alarm.spoken}", "/handover")]
+        assert [one.status_code for one in pages] == [200] * len(pages)
+        return "".join(one.content.decode() for one in pages)
+
+    alarm = judged(("10.9.9.9", ""), ("203.0.113.7", ""))
+    assert "10.9.9.9" in told(SUBSCRIPTION), "nobody's, so it is what the collector's people must look into"
+    for owners in ((("10.9.9.9", theirs.key), ("203.0.113.7", "")), (("10.9.9.9", ""), ("203.0.113.7", ""))):  # at last the NIC is gone
+        alarm = judged(*owners)
+        assert "10.9.9.9" not in told(SUBSCRIPTION)
+        assert "203.0.113.7" in told(SUBSCRIPTION)
+        assert "10.9.9.9" in told(SUBSCRIPTION, OTHER)
+        view = alarm_view(Scope.of([SUBSCRIPTION]), alarm, now=now)
+        assert (len(view.children), view.more_children, view.is_hidden) == (1, 1, False)
+    assert "203.0.113.7" not in told(OTHER)
+    assert "ilb" not in told(OTHER)
+    alarm = judged(("10.9.9.9", theirs.key))
+    assert "10.9.9.9" not in told(SUBSCRIPTION)
+    assert "one that you may not see" in alarm_view(Scope.of([SUBSCRIPTION]), alarm, now=now).sentence
 
 
 def test_a_sentence_that_names_a_source_is_for_those_who_may_read_it() -> None:
@@ -448,6 +489,31 @@ def test_a_receiver_that_fails_holds_up_nobody_else(settings: Settings) -> None:
         working.close()
     assert deliveries_trim(now=timezone.now() + timedelta(days=29)) == 0
     assert deliveries_trim(now=timezone.now() + timedelta(days=31)) == 6
+
+
+def test_cleared_never_overtakes_raised_at_one_receiver(settings: Settings) -> None:
+    settings.TRAFFIC_WEBHOOK_HOSTS = ["127.0.0.0/8"]
+    settings.TRAFFIC_ALARM_EMAIL_TO = ["noc@example.org"]
+    receiver = Receiver(status=500)
+    try:
+        webhook_add(name="chat", url=receiver.url, acting_user=viewer(Role.ADMIN))
+        alarm, other, now = make_alarm(1), make_alarm(2), timezone.now()
+        deliveries_add(alarm=alarm, what="raised", now=now)
+        assert deliveries_send(now=now) == 1, "by e-mail"
+        now += timedelta(seconds=11)
+        assert deliveries_send(now=now) == 0, "the second attempt; the third is due in 30 s"
+        for one, what in ((alarm, "cleared"), (other, "raised")):
+            deliveries_add(alarm=one, what=what, now=now)
+        receiver.status, before = 204, len(receiver.got)
+        assert deliveries_send(now=now) == 3, "both by e-mail, and what the receiver is told of the other alarm"
+        told = [json.loads(body) for _, body in receiver.got[before:]]
+        assert [(one["alarm"], one["what"]) for one in told] == [("A-2", "raised")]
+        assert deliveries_send(now=now + timedelta(seconds=29)) == 0
+        assert deliveries_send(now=now + timedelta(seconds=31)) == 2
+    finally:
+        receiver.close()
+    assert [json.loads(body)["what"] for _, body in receiver.got[before + 1 :]] == ["raised", "cleared"]
+    assert [one.subject.split()[1:3] for one in mail.outbox] == [["A-1", "raised:"], ["A-1", "cleared:"], ["A-2", "raised:"]]
 
 
 def test_a_run_ends_in_time(settings: Settings) -> None:

@@ -15,12 +15,12 @@ from vtapweb.access.actions import audit_record
 from vtapweb.access.guards import role_check
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import Viewer
-from vtapweb.domain.causes import Cause, HopKind, HopState, Open, Subject, match
+from vtapweb.domain.causes import Cause, Finding, HopKind, HopState, Open, Subject, match
 from vtapweb.domain.health import Level
 from vtapweb.domain.plain_text import storable
 from vtapweb.events.bus import record_event
 from vtapweb.events.types import HealthEvent
-from vtapweb.inventory.models import ResourceChange, VirtualNetworkPeering
+from vtapweb.inventory.models import NetworkInterface, ResourceChange, VirtualNetworkPeering
 from vtapweb.inventory.receiving import chunks
 from vtapweb.traffic.actions.deliveries import deliveries_add
 from vtapweb.traffic.alarm_words import facts_of, hop_row, sentence, title
@@ -112,9 +112,11 @@ def _go_on(alarm: Alarm, cause: Cause, all_subscription_ids: Sequence[str], now:
     """Whether something moved: its level, its cause, its children."""
     key_before, severity_before = alarm.cause_key, alarm.severity
     before = (alarm.cause_key, alarm.severity, sorted(alarm.finding_keys), alarm.broken_hop and alarm.broken_hop["words"])
+    nics_before = {one["key"]: one.get("nic_key", "") for one in alarm.children if one["kind"] == Subject.ADDRESS and not one["ended"]}
     names_before = {one["key"]: one["name"] for one in alarm.children if not one["ended"]}
     keys = sorted(one.key for one in cause.findings)
-    if before == (cause.key, SEVERITIES[cause.level], keys, cause.hop.words if cause.hop else None):
+    is_same = before == (cause.key, SEVERITIES[cause.level], keys, cause.hop.words if cause.hop else None)
+    if is_same and nics_before == {one.subject_key: _nic_of(one) for one in cause.findings if one.subject is Subject.ADDRESS}:
         way = _way_of(cause)
         if [_as_read(row) for row in way] != [_as_read(row) for row in alarm.path]:
             alarm.path = way
@@ -206,20 +208,33 @@ def _as_read(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _children(before: Iterable[Mapping[str, Any]], cause: Cause, now: datetime) -> list[dict[str, Any]]:
-    """Every source, member or collector that it touches, also those for which it is over."""
-    found: dict[str, dict[str, Any]] = {}
+    """Every source, member or collector that it touches, also those for which it is over.
 
-    def child(rule_id: str, kind: str, key: str, name: str, subscription_id: str, collector_key: str, since: datetime) -> None:
+    An address is of the subscription whose NIC has it, or had it when it became a child; where no NIC is known for it, of the collector's.
+    """
+    before = list(before)
+    found: dict[str, dict[str, Any]] = {}
+    nics = {_nic_of(one) for one in cause.findings if one.subject is Subject.ADDRESS} - {""}
+    owners: dict[str, str] = {}
+    for some in chunks(nics):
+        owners.update(NetworkInterface.objects.filter(key__in=some).values_list("key", "subscription_id"))
+    known = {one["key"]: one["subscription_id"] for one in before if one["kind"] == Subject.ADDRESS}
+
+    def child(rule_id: str, kind: str, key: str, name: str, subscription_id: str, collector_key: str, since: datetime, **more: str) -> None:
         found.setdefault(
             key,
             {
                 "rule_id": rule_id, "kind": kind, "key": key, "name": name, "subscription_id": subscription_id, "collector_key": collector_key,
-                "since": since.isoformat(), "ended": None,
+                "since": since.isoformat(), "ended": None, **more,
             },
         )  # fmt: skip
 
     for one in cause.findings:
-        if one.subject in {Subject.SOURCE, Subject.ADDRESS, Subject.MEMBER} or (cause.subject is Subject.INTAKE and one.collector_key):
+        if one.subject is Subject.ADDRESS and cause.subject is not Subject.INTAKE:
+            nic_key = _nic_of(one)
+            owner = owners.get(nic_key) or known.get(one.subject_key) or one.subscription_id
+            child(one.rule_id, one.subject.value, one.subject_key, one.name, owner, one.collector_key, one.since, nic_key=nic_key)
+        elif one.subject in {Subject.SOURCE, Subject.ADDRESS, Subject.MEMBER} or (cause.subject is Subject.INTAKE and one.collector_key):
             kind = "collector" if cause.subject is Subject.INTAKE else one.subject.value
             child(one.rule_id, kind, one.subject_key, one.name, one.subscription_id, one.collector_key, one.since)
     for one in cause.findings:
@@ -227,6 +242,11 @@ def _children(before: Iterable[Mapping[str, Any]], cause: Cause, now: datetime) 
             child(one.rule_id, "source", key, name, subscription_id, one.collector_key, one.since)
     gone = [{**one, "ended": one["ended"] or now.isoformat()} for one in before if one["key"] not in found]
     return [*sorted(found.values(), key=lambda one: one["name"]), *gone[-100:]]
+
+
+def _nic_of(finding: Finding) -> str:
+    """The NIC that has the address of a finding; "" where none is known, or several have it."""
+    return str(finding.facts.get("nic_key") or "")
 
 
 def _related(cause: Cause) -> set[str]:

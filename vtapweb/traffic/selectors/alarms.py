@@ -7,12 +7,14 @@ from typing import Any
 
 from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
 
+from vtapweb.domain.causes import Subject
 from vtapweb.domain.scope import Scope
 from vtapweb.inventory.browse import in_scope
-from vtapweb.traffic.alarm_words import sentence
+from vtapweb.traffic.alarm_words import sentence, title
 from vtapweb.traffic.models import Alarm, AlarmEvent, CollectorHealth, CollectorMaintenance
 
 HIDDEN_TITLE = "Something that you may not see"
+HIDDEN_ADDRESS = "one that you may not see"
 
 
 class HasOneOf(Func):
@@ -123,14 +125,15 @@ def alarm_view(scope: Scope, alarm: Alarm, *, now: datetime) -> AlarmView:
     children = [one for one in alarm.children if not one["subscription_id"] or scope.allows(one["subscription_id"])]
     path = [hop if not hop["subscription_id"] or scope.allows(hop["subscription_id"]) else _hidden_hop(hop) for hop in alarm.path]
     until = alarm.cleared_at or now
-    words = sentence(alarm.subject_kind, alarm.facts, now=until) if alarm.facts else alarm.sentence
+    facts, name = _facts_for(alarm, children)
+    words = sentence(alarm.subject_kind, facts, now=until) if facts else alarm.sentence
     if is_hidden:
         number = sum(not one["ended"] for one in children)
         words = f"{number} of your sources are affected. What is broken lies in a subscription that you may not read."
     return AlarmView(
         alarm=alarm,
         is_hidden=is_hidden,
-        title=HIDDEN_TITLE if is_hidden else alarm.title,
+        title=HIDDEN_TITLE if is_hidden else name,
         sentence=words,
         children=children,
         more_children=len(alarm.children) - len(children),
@@ -138,6 +141,21 @@ def alarm_view(scope: Scope, alarm: Alarm, *, now: datetime) -> AlarmView:
         path=path,
         is_muted=bool(alarm.muted_until and alarm.muted_until > now),
     )
+
+
+def _facts_for(alarm: Alarm, children: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
+    """What the sentence is made of, and the title, for whoever may read these children.
+
+    An alarm about addresses names the first of them, which may be that of a NIC outside of his scope: then he reads the first that he may read.
+    """
+    named = alarm.facts.get("name")
+    others = {one["name"] for one in alarm.children if one["kind"] == Subject.ADDRESS} - {one["name"] for one in children}
+    if named not in others:
+        return alarm.facts, alarm.title
+    current = (one["name"] for one in children if one["kind"] == Subject.ADDRESS and not (one["ended"] and alarm.is_open))
+    shown = next(current, HIDDEN_ADDRESS)
+    facts = {**alarm.facts, "name": shown}
+    return facts, title(alarm.subject_kind, facts)
 
 
 def _hidden_hop(hop: dict[str, Any]) -> dict[str, Any]:
