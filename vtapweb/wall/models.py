@@ -63,6 +63,7 @@ class WallView(Scoped):
     kind = models.CharField(max_length=10, choices=ViewKind.choices)
     options = models.JSONField(default=dict, blank=True)
     is_builtin = models.BooleanField(default=False)  # one of each kind that needs no options; made on first use, never changed
+    is_passing = models.BooleanField(default=False)  # made to be pushed once; gone when no display shows it any more
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -1,11 +1,12 @@
 """Reads of displays, groups, views and playlists for people at desks: what their scope covers."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TypeVar
 
 from vtapweb.domain.scope import Scope
 from vtapweb.wall.builtin import builtin_views
-from vtapweb.wall.models import Display, DisplayGroup, Playlist, Scoped, WallView
+from vtapweb.wall.models import Display, DisplayGroup, DisplayKey, Playlist, PlaylistEntry, Scoped, WallView
 
 Owned = TypeVar("Owned", bound=Scoped)
 
@@ -43,9 +44,9 @@ def group_find(pk: int, scope: Scope) -> DisplayGroup | None:
 
 
 def views_of(scope: Scope) -> list[WallView]:
-    """Views, the built-in ones first, then by name; two queries."""
+    """Views that are kept, the built-in ones first, then by name; two queries."""
     builtin_views()
-    return _covered(WallView.objects.all(), scope)
+    return _covered(WallView.objects.filter(is_passing=False).select_related("created_by"), scope)
 
 
 def view_find(pk: int, scope: Scope) -> WallView | None:
@@ -61,3 +62,43 @@ def playlists_of(scope: Scope) -> list[Playlist]:
 def playlist_find(pk: int, scope: Scope) -> Playlist | None:
     """One playlist, None where there is none or the scope does not cover it."""
     return next(iter(_covered(Playlist.objects.filter(pk=pk), scope)), None)
+
+
+def uses_of_views(scope: Scope) -> dict[int, list[str]]:
+    """Who shows each view, by its number: names of displays and playlists that the scope covers. Two queries."""
+    found: dict[int, list[str]] = {}
+    for display in _covered(Display.objects.filter(revoked_at=None), scope):
+        for view_id in sorted({one for one in (display.view_id, display.incident_view_id) if one is not None}):
+            found.setdefault(view_id, []).append(display.name)
+    for entry in PlaylistEntry.objects.select_related("playlist").order_by("playlist__name", "pk"):
+        words = f"playlist {entry.playlist.name}"
+        if is_covered(entry.playlist, scope) and words not in (names := found.setdefault(entry.view_id, [])):
+            names.append(words)
+    return found
+
+
+def displays_by_playlist(scope: Scope) -> dict[int, list[Display]]:
+    """The displays that a playlist is for, by its number, those that the scope covers. One query."""
+    found: dict[int, list[Display]] = {}
+    for display in displays_of(scope):
+        if display.playlist_id is not None:
+            found.setdefault(display.playlist_id, []).append(display)
+    return found
+
+
+def keys_by_display(scope: Scope, *, now: datetime) -> dict[int, list[DisplayKey]]:
+    """The keys that are good at `now`, by the number of their display, the newest first: neither says what the key is. One query."""
+    found: dict[int, list[DisplayKey]] = {}
+    for key in DisplayKey.objects.filter(ended_at__gt=now, display__revoked_at=None).select_related("display").defer("digest"):
+        if is_covered(key.display, scope):
+            found.setdefault(key.display_id, []).append(key)
+    return found
+
+
+def entries_by_playlist(scope: Scope, displays: Iterable[Display]) -> dict[int, list[PlaylistEntry]]:
+    """The entries of the playlists of these displays, which the caller found for `scope`, with their views, in order. One query."""
+    found: dict[int, list[PlaylistEntry]] = {}
+    wanted = {one.playlist_id for one in displays if one.playlist_id is not None and is_covered(one, scope)}
+    for entry in PlaylistEntry.objects.filter(playlist__in=wanted).select_related("view"):
+        found.setdefault(entry.playlist_id, []).append(entry)
+    return found

@@ -3,7 +3,7 @@
 Nothing of the estate stands here but what people called their views.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -50,7 +50,7 @@ def state_of(display: Display, *, now: datetime) -> dict[str, Any]:
     rows = [] if display.playlist is None else list(PlaylistEntry.objects.filter(playlist=display.playlist).select_related("view"))
     views = {row.view_id: row.view for row in rows} | {view.pk: view for view in builtin.values()}
     views |= {view.pk: view for view in (display.view, display.incident_view, display.pushed_view) if view is not None}
-    found = _slots(display, [entry_of(row) for row in rows], builtin, now, zone)
+    found = slots_of(display, [entry_of(row) for row in rows], builtin, now=now, zone=zone)
     is_masked = display.scene == Scene.VISITORS
     shown = {slot["view"] for slot in found}
     if display.role == DisplayRole.STAGE:  # a new alarm is shown on it whatever is due
@@ -102,7 +102,10 @@ def _views(views: Collection[WallView], is_masked: bool) -> dict[str, dict[str, 
     return found
 
 
-def _slots(display: Display, entries: list[Entry], builtin: Mapping[str, WallView], now: datetime, zone: ZoneInfo) -> list[dict[str, Any]]:
+def slots_of(
+    display: Display, entries: Sequence[Entry], builtin: Mapping[str, WallView], *, now: datetime, zone: ZoneInfo, ahead_s: int = AHEAD_S
+) -> list[dict[str, Any]]:
+    """What the display shows from now on, and why: what was pushed, else what the scene says, else its playlist's `entries`, else its own view."""
     pushed: list[dict[str, Any]] = []
     at = now
     if display.pushed_view is not None and display.pushed_until is not None and display.pushed_until > now:
@@ -118,7 +121,7 @@ def _slots(display: Display, entries: list[Entry], builtin: Mapping[str, WallVie
     if not entries:
         return [*pushed, _slot(_ms(at), None, fixed, "fixed")]
     start = int(at.timestamp())
-    due = slots(entries, now=start, until=start + AHEAD_S, zone=zone)
+    due = slots(entries, now=start, until=start + ahead_s, zone=zone)
     return [
         *pushed,
         *(

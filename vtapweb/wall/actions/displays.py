@@ -1,7 +1,7 @@
 """Displays made, told what to show, and ended."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,6 +18,7 @@ from vtapweb.wall.models import Display, DisplayRole, WallView
 
 IDENTIFY_FOR = timedelta(seconds=15)
 LONGEST_PUSH_S = 24 * 3600
+UNTIL_TAKEN_BACK = datetime(2999, 12, 31, tzinfo=UTC)
 # What a form may set. `role` is given only where nobody else of the group has the stage, see `_hand_over_stage`.
 SETTABLE = frozenset(
     {"place", "group", "role", "view", "playlist", "incident_view", "theme", "scale", "time_zone"}
@@ -87,14 +88,16 @@ def display_address(*, display: Display, acting_user: Viewer | None, actor: str 
 
 
 @transaction.atomic
-def display_push(*, display: Display, view: WallView, seconds: int, acting_user: Viewer, request: HttpRequest | None = None) -> None:
-    """Show this now, for so many seconds (at most a day); then what would be due. Raises ValidationError for another length."""
+def display_push(*, display: Display, view: WallView, seconds: int | None, acting_user: Viewer, request: HttpRequest | None = None) -> None:
+    """Show this now, for so many seconds (at most a day; None: until it is taken back); then what would be due. Raises ValidationError for another
+    length."""
     display = _locked(display, acting_user=acting_user)
     may_change(view, acting_user=acting_user)
-    if not 5 <= seconds <= LONGEST_PUSH_S:
+    if seconds is not None and not 5 <= seconds <= LONGEST_PUSH_S:
         raise ValidationError("A view is shown for 5 seconds at least and a day at most.")
     now = timezone.now()
-    display.pushed_view, display.pushed_at, display.pushed_until, display.pushed_by = view, now, now + timedelta(seconds=seconds), acting_user.name
+    until = UNTIL_TAKEN_BACK if seconds is None else now + timedelta(seconds=seconds)
+    display.pushed_view, display.pushed_at, display.pushed_until, display.pushed_by = view, now, until, acting_user.name
     display.save(update_fields=["pushed_view", "pushed_at", "pushed_until", "pushed_by"])
     detail = {"view": view.name, "kind": view.kind, "seconds": seconds}
     audit_record(action="wall.view_pushed", acting_user=acting_user, target=display.name, detail=detail, request=request)

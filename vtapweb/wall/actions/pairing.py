@@ -29,6 +29,7 @@ MOST_WAITING_OF_AN_ADDRESS = 30
 MOST_WAITING = 200
 MOST_WRONG = 10
 WRONG_WITHIN = timedelta(minutes=10)
+NO_SUCH_CODE = "No screen shows this code now. A code is good for five minutes; look at the screen again."
 
 
 def code_digest(code: str) -> str:
@@ -79,6 +80,16 @@ def pairing_collect(*, cookie: str) -> str | None:
     return keys.cookie_key(row.display, now=now)
 
 
+def pairing_check(*, code: str, acting_user: Viewer, request: HttpRequest | None = None) -> None:
+    """Whether a screen shows this code now, before a display is made for it: raises as `pairing_accept` does, and counts a wrong code as it does."""
+    may_change(None, acting_user=acting_user)
+    now = timezone.now()
+    _check_limit(acting_user, now)
+    if not Pairing.objects.filter(code_digest=code_digest(code), ended_at__gt=now, paired_at=None).exists():
+        audit_record(action="wall.pairing_refused", acting_user=acting_user, request=request)
+        raise ValidationError(NO_SUCH_CODE, code="code")
+
+
 def pairing_accept(*, code: str, display: Display, acting_user: Viewer, request: HttpRequest | None = None) -> None:
     """The screen that shows this code is the display; it notices within two seconds. Raises ValidationError for a code that no screen shows,
     ProblemError 429 after ten wrong ones in ten minutes, and as every write."""
@@ -86,9 +97,7 @@ def pairing_accept(*, code: str, display: Display, acting_user: Viewer, request:
     if display.revoked_at is not None:
         raise ValidationError(f"{display.name} was revoked; make a new display.")
     now = timezone.now()
-    wrong = AuditEntry.objects.filter(action="wall.pairing_refused", actor=acting_user.name[:200], at__gt=now - WRONG_WITHIN)
-    if wrong.count() >= MOST_WRONG:
-        raise ProblemError(429, "Too many wrong codes", "Wait ten minutes, then look at the screen again.", headers={"Retry-After": "600"})
+    _check_limit(acting_user, now)
     with transaction.atomic():
         rows = Pairing.objects.filter(code_digest=code_digest(code), ended_at__gt=now, paired_at=None)
         if rows.update(display=display, paired_at=now):
@@ -96,4 +105,10 @@ def pairing_accept(*, code: str, display: Display, acting_user: Viewer, request:
             say("state", display=display)
             return
         audit_record(action="wall.pairing_refused", acting_user=acting_user, target=display.name, request=request)
-    raise ValidationError("No screen shows this code now. A code is good for five minutes; look at the screen again.")
+    raise ValidationError(NO_SUCH_CODE, code="code")
+
+
+def _check_limit(acting_user: Viewer, now: datetime) -> None:
+    wrong = AuditEntry.objects.filter(action="wall.pairing_refused", actor=acting_user.name[:200], at__gt=now - WRONG_WITHIN)
+    if wrong.count() >= MOST_WRONG:
+        raise ProblemError(429, "Too many wrong codes", "Wait ten minutes, then look at the screen again.", headers={"Retry-After": "600"})
