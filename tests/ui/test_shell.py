@@ -42,6 +42,7 @@ def test_the_rail_marks_where_one_is_and_hides_what_only_admins_may() -> None:
         "Coverage",
         "Changes",
         "Ledger",
+        "Walls",
         "Changes feed",
         "Syncs",
         "Connect",

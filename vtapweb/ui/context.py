@@ -25,6 +25,7 @@ NAVIGATION: tuple[tuple[str, str, str, bool, tuple[str, ...]], ...] = (
     ("Coverage", "/coverage", "coverage", False, ("/coverage",)),
     ("Changes", "/changes", "changes", False, ("/changes", "/mirror")),
     ("Ledger", "/unaccounted", "ledger", False, ("/unaccounted", "/drift", "/expiring", "/preparation", "/evidence")),
+    ("Walls", "/displays", "wall", False, ("/displays",)),
     ("Changes feed", "/feed", "feed", False, ("/feed",)),
     ("Syncs", "/syncs", "sync", False, ("/syncs",)),
     ("Connect", "/connect", "connect", False, ("/connect", "/partners")),
@@ -88,6 +89,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "is_demo": settings.CLOUD == "simulator",
             "nav": navigation(request.path, is_admin=viewer is not None and str(viewer.role) == "admin"),
             "viewer": shown,
+            "may_show_on_wall": viewer is not None and viewer.may(Role.OPERATOR),
             "inventory": freshness(viewer.scope) if viewer is not None else None,
             "write_stop": write_stop(viewer.scope) if viewer is not None and viewer.may(Role.OPERATOR) else None,
         }

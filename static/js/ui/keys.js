@@ -63,7 +63,7 @@ export function startKeys(page) {
     const deed = isFree ? shortcut(page, event.key) : null;
     if (deed) {
       event.preventDefault();
-      if (deed instanceof HTMLButtonElement) deed.click();
+      if (deed instanceof HTMLButtonElement || deed.tagName === "SUMMARY") deed.click();
       else deed.focus();
     }
     if (isFree && event.key === "/") {
