@@ -6,7 +6,7 @@
 import { Rates } from "../live/rates.js";
 import { Traffic } from "../topology/store/traffic.js";
 import { Clock, minuteWords, momentWords, timeWords } from "./store/clock.js";
-import { feedOf, isStale, staleSince } from "./store/trust.js";
+import { feedOf, isStale, staleSince, trustedMs } from "./store/trust.js";
 
 /** @typedef {import("./store/types.js").State} State */
 /** @typedef {import("./store/types.js").Picture} Picture */
@@ -75,7 +75,7 @@ export class WallModel {
 
   /** The moment of the last numbers that can be trusted, unix ms. @returns {number | null} null: none ever came */
   get trusted_ms() {
-    return this.rates.arrivedAt === null ? (this.picture?.meter.since_ms ?? this.picture?.at_ms ?? null) : this.rates.unix_s * 1000;
+    return trustedMs(this.picture, this.rates.arrivedAt === null ? null : this.rates.unix_s * 1000);
   }
 
   /** @param {Collector} collector */
@@ -88,12 +88,14 @@ export class WallModel {
     return staleSince(collector, this.now());
   }
 
-  /** Forgets all that was ever told: a display that was revoked keeps nothing. */
+  /** Forgets all that was told of the estate: what comes next has other names for it, or nothing comes. The objects stay the same ones. */
   forget() {
-    this.state = null;
     this.picture = null;
     this.graph = null;
-    this.rates = new Rates({ mono: this.mono });
-    this.traffic = new Traffic(this.rates);
+    this.rates.setSeries(-1, []);
+    this.rates.arrivedAt = null;
+    this.traffic.setFacts({ collectors: [], silent: [] });
+    this.traffic.placeOf = new Map();
+    this.traffic.graph = null;
   }
 }

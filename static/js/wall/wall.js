@@ -12,11 +12,13 @@ import { Cover } from "./draw/cover.js";
 import { el, mark, part, show } from "./draw/dom.js";
 import { Foot } from "./draw/foot.js";
 import { Head } from "./draw/head.js";
+import { Strip } from "./draw/strip.js";
 import { hooksOf } from "./hooks.js";
 import { WallMap } from "./map/wall_map.js";
 import { WallModel } from "./model.js";
 import { Pace } from "./store/pace.js";
 import { isStuck, reloadDue } from "./store/reload.js";
+import { Sleep } from "./store/sleep.js";
 import { isRunOut, lightAt, viewDue } from "./store/slots.js";
 import { makeView } from "./views/index.js";
 import { askState, askTopology, askTraffic, Refused } from "./wire/asks.js";
@@ -32,8 +34,10 @@ const STATE_AGAIN_MS = 5 * 60_000;
 const TRAFFIC_AGAIN_MS = 10_000;
 const REPORT_MS = 5000;
 const BROKEN_VIEW_AGAIN_MS = 60_000;
+const PAIR_AGAIN_MS = 2 * 60_000;
 const SHIFT_MS = 3 * 60_000;
 const SHIFT_PX = 8;
+const VERSION_AGAIN_MS = 15 * 60_000;
 const RELOADED = "vtapweb.wall.reloaded"; // sessionStorage: why and when the page was last read anew, and how often
 /** @type {readonly What[]} */
 const ORDER = ["state", "topology", "picture", "frame", "second"];
@@ -46,6 +50,7 @@ export class WallPage {
     this.model.map = new WallMap(this.model);
     this.head = new Head(part("wall-head"), this.model);
     this.foot = new Foot(part("wall-foot"), this.model);
+    this.strip = new Strip(part("wall-strip"), this.model);
     this.cover = new Cover(this.model);
     this.host = part("wall-view");
     /** @type {Map<string, {host: HTMLElement, view: WallView | null, failedAt: number}>} one for each kind, for the page's life */
@@ -75,6 +80,7 @@ export class WallPage {
     /** @type {Record<"state" | "topology" | "traffic", number>} timers */
     this.timers = { state: 0, topology: 0, traffic: 0 };
     this.seq = 0;
+    this.sleep = new Sleep();
     this.reportedAt = 0;
     this.isRevoked = false;
     this.line = new WallLine("/ws/live?as=display", {
@@ -88,6 +94,7 @@ export class WallPage {
     window.addEventListener("error", (event) => this.note(event.error ?? event.message));
     window.addEventListener("unhandledrejection", (event) => this.note(event.reason));
     new ResizeObserver(() => this.handleResize()).observe(this.host);
+    void document.fonts.ready.then(() => this.handleResize());
     document.addEventListener("visibilitychange", () => {
       this.drawnAt = performance.now();
       if (!document.hidden) this.refresh();
@@ -191,8 +198,8 @@ export class WallPage {
     };
     model.rates.setLine(isOpen);
     if (isOpen) model.heardAt = performance.now();
-    // The cookie is no display's any more: the server says which page this is.
-    if (phase === "unpaired") this.ask("state");
+    // The cookie may be no display's any more: the server says which page this is. A door that stays shut may have a reason.
+    if (phase === "unpaired" || (phase === "waiting" && this.line.attempt > 1)) this.ask("state");
     this.draw("state", true);
   }
 
@@ -209,9 +216,23 @@ export class WallPage {
     this.shown = null;
     this.model.line = { phase: "revoked", lost_ms: null, retry_ms: null, attempt: 0 };
     this.model.forget();
+    this.model.state = null;
     this.head.update();
     this.foot.update();
+    this.strip.update(null);
     this.cover.update(this.version);
+    setTimeout(() => void this.pairAgain(), PAIR_AGAIN_MS);
+  }
+
+  /** A revoked screen waits for its next pairing by itself. The first answer takes its cookie away, the next one is a code. */
+  async pairAgain() {
+    try {
+      const answer = await fetch("/wall", { credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(10_000) });
+      if (answer.status < 500) location.reload();
+      else throw new Refused(answer.status);
+    } catch {
+      setTimeout(() => void this.pairAgain(), PAIR_AGAIN_MS);
+    }
   }
 
   /* What is asked for. */
@@ -281,8 +302,7 @@ export class WallPage {
     this.newVersionAt = state.version === this.version ? null : (this.newVersionAt ?? performance.now());
     if (wasMasked !== undefined && wasMasked !== state.is_masked) {
       // Another picture of the same estate: nothing of the other one may stay, not for a second.
-      model.picture = null;
-      model.graph = null;
+      model.forget();
       this.draw("topology", true);
       this.line.open();
     }
@@ -311,7 +331,9 @@ export class WallPage {
   draw(what, isUrgent = false) {
     this.news.add(what);
     this.isUrgent ||= isUrgent;
-    if (this.isDrawAsked || this.isRevoked || (!this.isUrgent && !this.pace.mayDraw(performance.now()))) return;
+    // Seconds without news are drawn too, but a wall that gets a frame a second is drawn once a second, when the frame comes.
+    const lead_ms = what === "second" ? 400 : -250;
+    if (this.isDrawAsked || this.isRevoked || (!this.isUrgent && !this.pace.mayDraw(performance.now() - lead_ms))) return;
     this.isDrawAsked = true;
     requestAnimationFrame(() => {
       this.isDrawAsked = false;
@@ -332,6 +354,7 @@ export class WallPage {
     this.choose();
     this.head.update();
     this.foot.update();
+    this.strip.update(this.shown);
     const one = this.shown ? this.made.get(this.shown.kind) : undefined;
     if (one?.view) this.guard(one, (view) => news.forEach((what) => view.update(what)));
     this.cover.update(this.version);
@@ -386,6 +409,7 @@ export class WallPage {
 
   /** A short change of light, so that one sees that it is another view. @param {HTMLElement} host */
   comeIn(host) {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     host.animate([{ opacity: 0 }, { opacity: 1 }], { duration: 300, easing: "ease-out" });
   }
 
@@ -407,6 +431,13 @@ export class WallPage {
     one.host.replaceChildren(el("p", "wall-said", "This view could not be drawn. It is tried again within a minute; the head and the foot of this screen are right."));
   }
 
+  /** The machine slept: what is shown is of another time, and the line that stood then is dead. */
+  handleWake() {
+    this.drawnAt = performance.now();
+    this.line.open();
+    this.ask("state");
+  }
+
   handleResize() {
     for (const [kind, one] of this.made) if (kind === this.shown?.kind) this.guard(one, (view) => view.resize());
   }
@@ -417,7 +448,9 @@ export class WallPage {
     if (this.isRevoked) return;
     const { model } = this;
     const at = performance.now();
+    if (this.sleep.isOver(at, Date.now())) this.handleWake();
     const now = model.now();
+    this.head.tick();
     this.draw("second");
     if (model.state && isRunOut(model.state.slots, now) && at - this.askedAt.state > 5000) this.ask("state");
     else if (at - this.askedAt.state > STATE_AGAIN_MS && model.line.phase === "open") this.ask("state");
@@ -468,6 +501,8 @@ export class WallPage {
       version: this.version, serverVersion: model.state.version, sinceNew_ms: this.newVersionAt === null ? null : at - this.newVersionAt, spread: this.spread, picture: model.picture,
       next_reload_ms: model.state.next_reload_ms, loaded_ms: this.loaded_ms, now_ms,
     });
+    // Read anew and still another version: two servers take turns, and the page would go on and on.
+    if (why === "version" && reloaded?.why === "version" && Date.now() - reloaded.at_ms < VERSION_AGAIN_MS) return;
     if (why) void this.reload(why);
   }
 

@@ -65,3 +65,16 @@ export class Rows {
     for (const left of this.made.slice(rows.length)) show(left.element, false);
   }
 }
+
+/**
+ * Hides the rows that do not fit wholly into their host, which cuts off what is beyond its end.
+ *
+ * @template Row, Made @param {Rows<Row, Made>} rows just set @returns {number} how many are left
+ */
+export function fitRows(rows) {
+  const end = rows.host.getBoundingClientRect().bottom + 1;
+  // Read all before anything is written, so that the page is laid out once.
+  const isFitting = rows.made.map(({ element }) => !element.hidden && element.getBoundingClientRect().bottom <= end);
+  rows.made.forEach(({ element }, place) => show(element, isFitting[place] === true));
+  return isFitting.filter(Boolean).length;
+}

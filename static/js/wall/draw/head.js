@@ -61,10 +61,15 @@ export class Head {
     put(this.scene, state.scene === "visitors" ? "Visitors: names are hidden" : state.scene === "incident" ? "Incident" : "");
     show(this.scene, state.scene !== "normal");
     mark(this.scene, "tone", state.scene === "incident" ? "bad" : "quiet");
-    put(this.time, this.model.timeOf(now));
+    this.tick();
     put(this.day, `${dayWords(now, this.model.zone)} · ${zoneWords(now, this.model.zone)}`);
     show(this.figures, picture !== null);
     if (picture) this.#totals(picture, now);
+  }
+
+  /** Every second, however slowly all else is drawn. */
+  tick() {
+    if (this.model.state) put(this.time, this.model.timeOf(this.model.now()));
   }
 
   /** @param {import("../store/types.js").Picture} picture @param {number} now */
@@ -78,15 +83,15 @@ export class Head {
     put(this.traffic.words, totals.of ? `of ${totals.known} of ${count(totals.of, "mirror")} · ${age}` : "nothing is mirrored");
     const collectors = collectorWords(picture.collector_counts);
     put(this.collectors.value, collectors.figure);
-    put(this.collectors.unit, collectors.tone === "quiet" ? (collectors.figure === "1" ? "collector" : "collectors") : "");
+    put(this.collectors.unit, collectors.of);
     put(this.collectors.words, collectors.words);
     mark(this.collectors.box, "tone", collectors.tone);
     put(this.alarms.value, String(counts.alarms));
     put(this.alarms.unit, counts.alarms === 1 ? "alarm" : "alarms");
     put(this.alarms.words, [counts.alarms ? (counts.untaken ? `${counts.untaken} not taken` : "all taken") : "none open", counts.notices ? count(counts.notices, "notice") : ""].filter(Boolean).join(" · "));
     mark(this.alarms.box, "tone", counts.untaken ? "bad" : "quiet");
-    put(this.inventory.value, agoWords(inventory.synced_ms, now));
-    put(this.inventory.unit, "old");
+    put(this.inventory.value, inventory.synced_ms === null ? "none" : agoWords(inventory.synced_ms, now));
+    put(this.inventory.unit, inventory.synced_ms === null ? "read yet" : "old");
     put(this.inventory.words, inventory.words || "inventory");
     mark(this.inventory.box, "tone", ["", "ok", "fresh", "complete"].includes(inventory.state) ? "quiet" : "warn");
   }

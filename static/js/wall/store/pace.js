@@ -18,7 +18,7 @@ export class Pace {
 
   /** @param {number} at ms of a clock that only goes forward @returns {boolean} whether it is time to draw again */
   mayDraw(at) {
-    return at - this.lastAt >= this.every_s * 1000 - 250;
+    return at - this.lastAt >= this.every_s * 1000;
   }
 
   /** @param {number} at ms when the drawing began @param {number} took_ms */

@@ -29,6 +29,21 @@ export function feedOf({ hasPicture, isOpen, silent_ms, isMeasured, frame_age_ms
   return "live";
 }
 
+/**
+ * The moment of the newest numbers that can be trusted.
+ *
+ * @param {import("./types.js").Picture | null} picture @param {number | null} frame_ms of the newest frame of rates, server's time; null: none came
+ * @returns {number | null} unix ms; null: nothing was ever measured
+ */
+export function trustedMs(picture, frame_ms) {
+  if (frame_ms !== null) return frame_ms;
+  if (!picture) return null;
+  if (picture.meter.state === "stopped" && picture.meter.since_ms !== null) return picture.meter.since_ms;
+  let newest = -Infinity;
+  for (const { measured_ms } of picture.collectors) if (measured_ms !== null) newest = Math.max(newest, measured_ms);
+  return newest === -Infinity ? null : newest;
+}
+
 const MUTE = new Set(["stale", "silent"]);
 
 /** @param {Collector} collector @param {number} now_ms @returns {boolean} its numbers are no numbers of now */

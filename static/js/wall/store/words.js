@@ -33,16 +33,16 @@ export function agoWords(since_ms, now_ms) {
 /** Broken before slow before unknown: the order in which states are told. */
 const TOLD = ["dropping", "over", "stale", "silent", "degraded", "empty", "near", "unknown", "starting", "maintenance", "none"];
 
-/** @param {Record<string, number>} counts of collectors by state @returns {{figure: string, words: string, tone: "bad" | "warn" | "quiet"}} "1" "of 5 dropping · 1 near capacity"; never "5 of 5 up" beside a broken one */
+/** @param {Record<string, number>} counts of collectors by state @returns {{figure: string, of: string, words: string, tone: "bad" | "warn" | "quiet"}} "1" "of 5 collectors" "dropping · 1 near capacity"; never "5 of 5 up" beside a broken one */
 export function collectorWords(counts) {
   const total = counts.total ?? 0;
-  if (!total) return { figure: "0", words: "none is known", tone: "quiet" };
+  if (!total) return { figure: "0", of: "collectors", words: "none is known", tone: "quiet" };
   const others = [...TOLD, ...Object.keys(counts).filter((state) => !TOLD.includes(state) && state !== "total" && state !== "ok")].filter((state) => counts[state]);
   const first = others[0];
-  if (first === undefined) return { figure: String(total), words: total === counts.ok ? "all ok" : "not judged", tone: "quiet" };
+  if (first === undefined) return { figure: String(total), of: total === 1 ? "collector" : "collectors", words: total !== counts.ok ? "not judged" : total === 1 ? "ok" : "all ok", tone: "quiet" };
   const say = (/** @type {string} */ state) => LIVE_STATES[state]?.words ?? state;
   const rest = others.slice(1).map((state) => `${counts[state]} ${say(state)}`);
-  return { figure: String(counts[first]), words: [`of ${total} ${say(first)}`, ...rest].join(" · "), tone: toneOf(first) };
+  return { figure: String(counts[first]), of: `of ${count(total, "collector")}`, words: [say(first), ...rest].join(" · "), tone: toneOf(first) };
 }
 
 /** @param {string} state of a collector @returns {"bad" | "warn" | "quiet"} */
@@ -68,4 +68,28 @@ export function ownerWords(alarm) {
 export function retryWords(wait_ms) {
   const s = Math.ceil(wait_ms / 1000);
   return s <= 0 ? "trying now" : `next try in ${s} s`;
+}
+
+/**
+ * What a stage without an open alarm says: nothing more than is known.
+ *
+ * @param {{picture: Picture, feed: import("./types.js").Feed, wanted: number | undefined, trusted_ms: number | null, momentOf: (ms: number) => string}} seen
+ *   `wanted`: the number of the alarm that the view is about
+ * @returns {{title: string, words: string}}
+ */
+export function quietWords({ picture, feed, wanted, trusted_ms, momentOf }) {
+  const { totals, judging } = picture;
+  const seen = totals.of ? `${totals.known} of ${count(totals.of, "mirror")} ${totals.known === 1 ? "is" : "are"} measured.` : "Nothing is mirrored yet.";
+  if (wanted !== undefined) return { title: `A-${wanted} is not open any more.`, words: picture.alarms.length ? "" : "No other alarm is open." };
+  if (feed !== "live") return { title: `No alarm was open at ${momentOf(trusted_ms ?? picture.at_ms)}.`, words: "What happened since is not known." };
+  if (judging.blind_since_ms !== null) {
+    return { title: `Nothing is judged since ${momentOf(judging.blind_since_ms)}.`, words: `${judging.blind_reason ? `${sentence(judging.blind_reason)} ` : ""}No alarm was open then; a new one would not be seen.` };
+  }
+  return { title: totals.of ? "No alarm is open." : "Nothing is mirrored yet.", words: totals.of ? seen : "There is nothing that could raise an alarm." };
+}
+
+/** @param {string} words @returns {string} with a capital and a full stop */
+function sentence(words) {
+  const told = words.charAt(0).toUpperCase() + words.slice(1);
+  return /[.!?]$/.test(told) ? told : `${told}.`;
 }
