@@ -30,7 +30,7 @@ def open_wall(page: Page, stand: WallStand) -> list[str]:
 
 
 def test_what_is_broken_is_the_biggest_thing(new_page: Any, stand: WallStand) -> None:
-    stand.picture = alarmed(alarm(), alarm(116, title="nic-packetlog-01 above 75 %", severity="warning", is_acknowledged=True, owner="m.ortiz"))
+    stand.picture = alarmed(alarm(), alarm(116, title="nic-packetlog-01 above 75 %", severity="warning", is_acknowledged=True, is_taken=True, owner="m.ortiz"))
     page = new_page(viewport=HD)
     problems = open_wall(page, stand)
     stage = page.get_by_test_id("alarm")

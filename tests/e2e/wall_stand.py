@@ -53,7 +53,8 @@ def alarm(number: int = 117, **more: Any) -> dict[str, Any]:
     plain = {
         "number": number, "spoken": f"A-{number}", "severity": "alarm", "title": "ilb-collector-uks drops packets",
         "sentence": "2.1 % of what is mirrored to it never arrives at a tool. It receives more than its two members can take.",
-        "opened_ms": START_MS - 6 * MINUTE_MS, "changed_ms": START_MS - 6 * MINUTE_MS, "owner": "", "is_acknowledged": False, "is_muted": False,
+        "opened_ms": START_MS - 6 * MINUTE_MS, "changed_ms": START_MS - 6 * MINUTE_MS, "owner": "",
+        "is_taken": False, "is_acknowledged": False, "is_muted": False, "muted_until_ms": None, "rules": ["H2"], "subject": "collector",
         "broken_hop": {"kind": "member", "name": "vm-collector-01", "words": "its interface is full", "since_ms": START_MS - 7 * MINUTE_MS},
         "child_count": 3, "happened_before": [{"at_ms": START_MS - 9 * MINUTE_MS, "words": "12 mirrors added by m.ortiz → ilb-collector-uks"}],
         "collector": "ilb-collector-uks", "qr": f"/wall/qr/{number}",
@@ -82,14 +83,14 @@ def wall_picture(**more: Any) -> dict[str, Any]:
     plain = {
         "kind": "picture", "at_ms": START_MS, "counts": {"alarms": 0, "untaken": 0, "notices": 0, "muted": 0, "muted_next_ends_ms": None},
         "alarms": [], "more_alarms": 0, "collectors": collectors, "collector_counts": {"total": 2, "ok": 2},
-        "totals": {"bits_per_s": 11.3 * GBIT, "packets_per_s": 1.4e6, "known": 17, "of": 18, "mirrors": 18, "nics": 24, "silent": 0},
+        "totals": {"bits_per_s": 11.3 * GBIT, "packets_per_s": 1.4e6, "known": 2, "of": 2, "mirrors": 18, "nics": 24, "silent": 0},
         "sources": [
             {"nic": f"web-{place:02}", "vnet": "vnet-web-uks", "collector": "ilb-collector-uks", "bits_per_s": 1.1 * GBIT / place,
              "packets_per_s": 137_500 / place, "measured_ms": START_MS}
             for place in range(1, 13)
         ],
-        "inventory": {"synced_ms": START_MS - 42_000, "state": "ok", "words": "inventory of 2 subscriptions"},
-        "meter": {"state": "live", "since_ms": START_MS - 5 * HOUR_MS},
+        "inventory": {"synced_ms": START_MS - 42_000, "state": "live", "words": "Inventory synced"},
+        "meter": {"state": "live", "since_ms": None, "at_ms": START_MS}, "unread": {}, "sources_of": {},
         "judging": {"evaluated_ms": START_MS - 800, "blind_since_ms": None, "blind_reason": ""},
         "events": [
             {"at_ms": START_MS - 9 * MINUTE_MS, "kind": "change", "severity": "", "words": "12 mirrors added by m.ortiz → ilb-collector-uks"},
@@ -115,7 +116,7 @@ def alarmed(*alarms: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     muted = [one for one in told if one["is_muted"]]
     counts = {
         "alarms": sum(one["severity"] != "notice" and not one["is_muted"] for one in told),
-        "untaken": sum(not one["is_acknowledged"] and not one["is_muted"] for one in told),
+        "untaken": sum(not one["is_taken"] and not one["is_muted"] for one in told),
         "notices": sum(one["severity"] == "notice" for one in told),
         "muted": len(muted), "muted_next_ends_ms": START_MS + 108 * MINUTE_MS if muted else None,
     }  # fmt: skip

@@ -68,7 +68,8 @@ export class WallModel {
       hasPicture: this.picture !== null,
       isOpen: this.line.phase === "open",
       silent_ms: this.mono() - this.heardAt,
-      isMeasured: !this.isStopped && this.picture?.meter.state !== "stopped",
+      isMeasured: this.picture?.meter.state === "live",
+      isStopped: this.isStopped,
       frame_age_ms: frame_age_s === null ? null : frame_age_s * 1000,
     });
   }

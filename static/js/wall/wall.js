@@ -18,6 +18,7 @@ import { WallMap } from "./map/wall_map.js";
 import { WallModel } from "./model.js";
 import { Pace } from "./store/pace.js";
 import { isStuck, reloadDue } from "./store/reload.js";
+import { wholePicture } from "./store/picture.js";
 import { Sleep } from "./store/sleep.js";
 import { isRunOut, lightAt, viewDue } from "./store/slots.js";
 import { makeView } from "./views/index.js";
@@ -132,7 +133,7 @@ export class WallPage {
         break;
       case "picture":
         this.figures.pictures++;
-        this.handlePicture(/** @type {import("./store/types.js").Picture} */ (/** @type {unknown} */ (message)));
+        this.handlePicture(wholePicture(message));
         break;
       case "rates":
         model.isStopped = true;
@@ -157,7 +158,7 @@ export class WallPage {
     const before = model.picture;
     model.picture = picture;
     model.clock.atLeast(picture.at_ms);
-    const alarms = (/** @type {typeof picture | null} */ one) => one?.alarms.map((alarm) => `${alarm.number} ${alarm.severity} ${alarm.is_acknowledged} ${alarm.is_muted} ${alarm.owner}`).join() ?? "";
+    const alarms = (/** @type {typeof picture | null} */ one) => one?.alarms.map((alarm) => `${alarm.number} ${alarm.severity} ${alarm.is_taken} ${alarm.is_acknowledged} ${alarm.is_muted} ${alarm.owner}`).join() ?? "";
     const states = (/** @type {typeof picture | null} */ one) => one?.collectors.map((collector) => `${collector.key} ${collector.state}`).join() ?? "";
     const isAlarming = alarms(before) !== alarms(picture);
     if (isAlarming || states(before) !== states(picture)) this.ask("traffic");

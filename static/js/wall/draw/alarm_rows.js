@@ -33,7 +33,7 @@ export class AlarmRows {
         put(parts.glyph, alarm.is_muted ? "◌" : look.glyph);
         put(parts.number, alarm.spoken);
         put(parts.title, alarm.title);
-        put(parts.words, `${agoWords(alarm.opened_ms, model.now())} · ${ownerWords(alarm)}`);
+        put(parts.words, `${agoWords(alarm.opened_ms, model.now())} · ${ownerWords(alarm, (ms) => model.momentOf(ms))}`);
       },
     );
   }

@@ -64,7 +64,7 @@ export class AlarmStage {
     put(this.title, alarm.title);
     put(this.sentence, alarm.sentence);
     show(this.sentence, alarm.sentence !== "");
-    put(this.owner.words, ownerWords(alarm));
+    put(this.owner.words, ownerWords(alarm, (ms) => model.momentOf(ms)));
     mark(this.owner.words, "untaken", String(isUntaken(alarm)));
     const hop = alarm.broken_hop;
     tell(this.hop, hop ? `${hop.name}${hop.words ? `: ${hop.words}` : ""}${hop.since_ms === null ? "" : `, for ${agoWords(hop.since_ms, now)}`}` : "");

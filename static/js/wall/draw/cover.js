@@ -51,7 +51,7 @@ export class Cover {
     const { line, trusted_ms, stopped_ms } = this.model;
     const since = feed === "stopped" ? (stopped_ms ?? this.model.picture?.meter.since_ms ?? trusted_ms) : trusted_ms;
     put(this.bandTitle, since === null ? "No live numbers have come yet." : `Live numbers stopped at ${this.model.timeOf(since)}, ${ageWords((now - since) / 1000)} ago.`);
-    put(this.bandWords, `You are seeing the last picture we trust. ${feed === "lost" ? "vtapweb does not answer this screen." : "vtapweb answers, but nobody measures now."}`);
+    put(this.bandWords, `You are seeing the last picture we trust. ${feed === "lost" ? "vtapweb does not answer this screen." : this.model.picture?.meter.state === "unknown" ? "vtapweb answers, but does not know whether anybody measures." : "vtapweb answers, but nobody measures now."}`);
     show(this.bandRetry, feed === "lost");
     if (feed === "lost") put(this.bandRetry, line.retry_ms === null ? "trying now" : retryWords(line.retry_ms - now));
   }

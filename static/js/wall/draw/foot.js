@@ -1,6 +1,7 @@
 // @ts-check
 /** The foot of the wall: what is muted, always, and what happened lately. What does not fit comes in turn; nothing runs. */
 
+import { isRead, unreadWords } from "../store/picture.js";
 import { agoWords, mutedWords, severityLook } from "../store/words.js";
 import { el, mark, put, Rows, show } from "./dom.js";
 
@@ -49,11 +50,13 @@ export class Foot {
     show(this.host, picture !== null);
     if (!picture) return;
     const now = this.model.now();
-    put(this.muted, mutedWords(picture.counts, (ms) => this.model.momentOf(ms)));
+    put(this.muted, isRead(picture, "judging") ? mutedWords(picture.counts, (ms) => this.model.momentOf(ms)) : "muted —");
     mark(this.muted, "some", String(picture.counts.muted > 0));
     const { blind_since_ms, blind_reason } = picture.judging;
-    show(this.blind, blind_since_ms !== null);
-    if (blind_since_ms !== null) put(this.blind, `◌ nothing is judged since ${this.model.momentOf(blind_since_ms)}, ${agoWords(blind_since_ms, now)}${blind_reason ? `: ${blind_reason}` : ""}`);
+    const lacks = unreadWords(picture, (ms) => this.model.momentOf(ms));
+    if (blind_since_ms !== null) lacks.unshift(`nothing is judged since ${this.model.momentOf(blind_since_ms)}, ${agoWords(blind_since_ms, now)}${blind_reason ? `: ${blind_reason}` : ""}`);
+    show(this.blind, lacks.length > 0);
+    if (lacks.length) put(this.blind, `◌ ${lacks.join(" · ")}`);
     this.#events(picture.events);
   }
 

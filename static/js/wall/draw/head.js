@@ -3,7 +3,8 @@
 
 import { ageWords, rateParts } from "../../topology/store/units.js";
 import { dayWords, zoneWords } from "../store/clock.js";
-import { agoWords, collectorWords, count } from "../store/words.js";
+import { isRead } from "../store/picture.js";
+import { agoWords, collectorWords, count, knownWords } from "../store/words.js";
 import { el, mark, put, show } from "./dom.js";
 
 /** @typedef {import("../model.js").WallModel} WallModel */
@@ -80,19 +81,20 @@ export class Head {
     put(this.traffic.unit, unit);
     const trusted = this.model.trusted_ms;
     const age = trusted === null ? "no number yet" : `${ageWords((now - trusted) / 1000)} old`;
-    put(this.traffic.words, totals.of ? `of ${totals.known} of ${count(totals.of, "mirror")} · ${age}` : "nothing is mirrored");
+    put(this.traffic.words, totals.mirrors === 0 ? "nothing is mirrored" : `${knownWords(totals)} · ${age}`);
     const collectors = collectorWords(picture.collector_counts);
     put(this.collectors.value, collectors.figure);
     put(this.collectors.unit, collectors.of);
     put(this.collectors.words, collectors.words);
     mark(this.collectors.box, "tone", collectors.tone);
-    put(this.alarms.value, String(counts.alarms));
+    const isJudged = isRead(picture, "judging");
+    put(this.alarms.value, isJudged ? String(counts.alarms) : "—");
     put(this.alarms.unit, counts.alarms === 1 ? "alarm" : "alarms");
-    put(this.alarms.words, [counts.alarms ? (counts.untaken ? `${counts.untaken} not taken` : "all taken") : "none open", counts.notices ? count(counts.notices, "notice") : ""].filter(Boolean).join(" · "));
+    put(this.alarms.words, !isJudged ? "not known" : [counts.alarms ? (counts.untaken ? `${counts.untaken} not taken` : "all taken") : "none open", counts.notices ? count(counts.notices, "notice") : ""].filter(Boolean).join(" · "));
     mark(this.alarms.box, "tone", counts.untaken ? "bad" : "quiet");
     put(this.inventory.value, inventory.synced_ms === null ? "none" : agoWords(inventory.synced_ms, now));
     put(this.inventory.unit, inventory.synced_ms === null ? "read yet" : "old");
     put(this.inventory.words, inventory.words || "inventory");
-    mark(this.inventory.box, "tone", ["", "ok", "fresh", "complete"].includes(inventory.state) ? "quiet" : "warn");
+    mark(this.inventory.box, "tone", inventory.state === "live" ? "quiet" : "warn");
   }
 }

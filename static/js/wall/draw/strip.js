@@ -31,6 +31,6 @@ export class Strip {
     put(this.number, `${look.glyph} ${first.spoken}`);
     put(this.title, first.title);
     const more = untaken.length - 1 + (picture?.more_alarms ?? 0);
-    put(this.words, [agoWords(first.opened_ms, this.model.now()), ownerWords(first), more ? `and ${count(more, "more alarm")}` : ""].filter(Boolean).join(" · "));
+    put(this.words, [agoWords(first.opened_ms, this.model.now()), ownerWords(first, (ms) => this.model.momentOf(ms)), more ? `and ${count(more, "more alarm")}` : ""].filter(Boolean).join(" · "));
   }
 }

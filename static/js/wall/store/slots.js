@@ -29,7 +29,7 @@ export function isRunOut(slots, now_ms) {
 
 /** @param {Alarm} alarm @returns {boolean} somebody should look at it, and nobody does */
 export function isUntaken(alarm) {
-  return !alarm.is_acknowledged && !alarm.is_muted;
+  return !alarm.is_taken && !alarm.is_acknowledged && !alarm.is_muted;
 }
 
 /** @param {Alarm} alarm @param {number} now_ms @returns {boolean} */

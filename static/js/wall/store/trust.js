@@ -14,19 +14,19 @@ export const FEED_LOST_AFTER_MS = 3000;
 export const SILENCE_MS = 8000;
 
 /**
- * @param {{hasPicture: boolean, isOpen: boolean, silent_ms: number, isMeasured: boolean, frame_age_ms: number | null}} seen
- *   `isOpen`: the socket stands; `silent_ms`: since its last word; `isMeasured`: the server says that somebody measures; `frame_age_ms`: since the last
- *   frame of rates, null when none ever came
+ * @param {{hasPicture: boolean, isOpen: boolean, silent_ms: number, isMeasured: boolean, isStopped: boolean, frame_age_ms: number | null}} seen
+ *   `isOpen`: the socket stands; `silent_ms`: since its last word; `isMeasured`: the picture says that somebody measures; `isStopped`: the line said
+ *   that nobody does, and no frame has come since; `frame_age_ms`: since the last frame of rates, null when none ever came
  * @returns {Feed} "stopped": the server speaks, but no new numbers come
  */
-export function feedOf({ hasPicture, isOpen, silent_ms, isMeasured, frame_age_ms }) {
+export function feedOf({ hasPicture, isOpen, silent_ms, isMeasured, isStopped, frame_age_ms }) {
   if (!hasPicture) return "starting";
   const wereFrames = frame_age_ms !== null;
   if (!isOpen || silent_ms > SILENCE_MS) return "lost";
   // Frames make a word a second: a line that falls silent in between is lost before the picture is missed.
-  if (wereFrames && isMeasured && silent_ms > FEED_LOST_AFTER_MS) return "lost";
-  if (!isMeasured || (wereFrames && frame_age_ms > 2 * FEED_LOST_AFTER_MS)) return "stopped";
-  return "live";
+  if (wereFrames && !isStopped && silent_ms > FEED_LOST_AFTER_MS) return "lost";
+  if (isStopped) return "stopped";
+  return wereFrames ? (frame_age_ms > 2 * FEED_LOST_AFTER_MS ? "stopped" : "live") : isMeasured ? "live" : "stopped";
 }
 
 /**
@@ -38,7 +38,7 @@ export function feedOf({ hasPicture, isOpen, silent_ms, isMeasured, frame_age_ms
 export function trustedMs(picture, frame_ms) {
   if (frame_ms !== null) return frame_ms;
   if (!picture) return null;
-  if (picture.meter.state === "stopped" && picture.meter.since_ms !== null) return picture.meter.since_ms;
+  if (picture.meter.state !== "live" && picture.meter.since_ms !== null) return picture.meter.since_ms;
   let newest = -Infinity;
   for (const { measured_ms } of picture.collectors) if (measured_ms !== null) newest = Math.max(newest, measured_ms);
   return newest === -Infinity ? null : newest;

@@ -21,8 +21,9 @@
  * @typedef {"alarm" | "warning" | "notice" | "" | string} Severity
  * @typedef {{kind: string, name: string, words: string, since_ms: number | null}} BrokenHop
  * @typedef {{number: number, spoken: string, severity: Severity, title: string, sentence: string, opened_ms: number, changed_ms: number,
- *   owner: string, is_acknowledged: boolean, is_muted: boolean, broken_hop: BrokenHop | null, child_count: number,
- *   happened_before: {at_ms: number, words: string}[], collector: string, qr: string}} Alarm  `spoken`: "A-117"; `qr`: address of an SVG, or ""
+ *   owner: string, is_taken: boolean, is_acknowledged: boolean, is_muted: boolean, muted_until_ms: number | null, rules: string[], broken_hop: BrokenHop | null, child_count: number,
+ *   happened_before: {at_ms: number, words: string}[], collector: string, qr: string}} Alarm  `spoken`: "A-117"; `qr`: address of an SVG, or "";
+ *   `owner` is "" before visitors, whoever has taken it
  * @typedef {object} Collector
  * @property {number | null} id node id on the map
  * @property {string} key
@@ -56,11 +57,12 @@
  * @typedef {{kind: "picture", at_ms: number,
  *   counts: {alarms: number, untaken: number, notices: number, muted: number, muted_next_ends_ms: number | null},
  *   alarms: Alarm[], more_alarms: number, collectors: Collector[], collector_counts: Record<string, number>,
- *   totals: {bits_per_s: number | null, packets_per_s: number | null, known: number, of: number, mirrors: number, nics: number, silent: number},
- *   sources: Source[], inventory: {synced_ms: number | null, state: string, words: string},
- *   meter: {state: "live" | "stopped", since_ms: number | null},
+ *   totals: {bits_per_s: number | null, packets_per_s: number | null, known: number | null, of: number | null, mirrors: number | null, nics: number | null, silent: number | null},
+ *   sources: Source[], sources_of: Record<string, Source[] | null>, unread: Record<string, {why: string, since_ms: number | null}>, inventory: {synced_ms: number | null, state: string, words: string},
+ *   meter: {state: "live" | "stopped" | "unknown", since_ms: number | null},
  *   judging: {evaluated_ms: number | null, blind_since_ms: number | null, blind_reason: string}, events: Happening[]}} Picture
- *   `totals.known` of `totals.of` mirrors are measured; `collector_counts` has "total" and one count for each state
+ *   of `totals.of` collectors `totals.known` have a rate; `collector_counts` has "total" and one count for each state; `unread`: parts that could not be
+ *   read lately, as of when (null: never, then they are empty here; see store/picture.js)
  *
  * @typedef {"connecting" | "open" | "waiting" | "revoked" | "unpaired"} Phase
  * @typedef {{phase: Phase, lost_ms: number | null, retry_ms: number | null, attempt: number}} Line

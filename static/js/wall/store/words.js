@@ -4,6 +4,8 @@
 import { LIVE_STATES } from "../../topology/store/states.js";
 import { ageWords } from "../../topology/store/units.js";
 
+import { isRead } from "./picture.js";
+
 /** @typedef {import("./types.js").Picture} Picture */
 /** @typedef {import("./types.js").Alarm} Alarm */
 /** @typedef {import("./types.js").Severity} Severity */
@@ -57,11 +59,11 @@ export function mutedWords(counts, momentOf) {
   return `muted ${counts.muted}${counts.muted_next_ends_ms === null ? "" : ` · next ends ${momentOf(counts.muted_next_ends_ms)}`}`;
 }
 
-/** @param {Alarm} alarm @returns {string} */
-export function ownerWords(alarm) {
-  if (alarm.is_muted) return alarm.owner ? `muted by ${alarm.owner}` : "muted";
-  if (alarm.is_acknowledged) return alarm.owner ? `${alarm.owner} has it` : "somebody has it";
-  return alarm.owner ? `given to ${alarm.owner}, not taken yet` : "nobody has taken it";
+/** @param {Alarm} alarm @param {(ms: number) => string} momentOf @returns {string} */
+export function ownerWords(alarm, momentOf) {
+  const muted = alarm.is_muted ? `muted${alarm.muted_until_ms === null ? "" : ` until ${momentOf(alarm.muted_until_ms)}`}` : "";
+  const taken = alarm.is_taken ? `${alarm.owner || "somebody"} has it` : alarm.is_acknowledged ? "seen, nobody has taken it" : "nobody has taken it";
+  return muted ? (alarm.is_taken ? `${muted}, ${taken}` : muted) : taken;
 }
 
 /** @param {number} wait_ms @returns {string} "next try in 4 s", "trying now" */
@@ -79,13 +81,21 @@ export function retryWords(wait_ms) {
  */
 export function quietWords({ picture, feed, wanted, trusted_ms, momentOf }) {
   const { totals, judging } = picture;
-  const seen = totals.of ? `${totals.known} of ${count(totals.of, "mirror")} ${totals.known === 1 ? "is" : "are"} measured.` : "Nothing is mirrored yet.";
+  if (!isRead(picture, "judging")) return { title: "Whether anything is broken is not known.", words: sentence(picture.unread.judging?.why || "vtapweb could not read its alarms yet") };
   if (wanted !== undefined) return { title: `A-${wanted} is not open any more.`, words: picture.alarms.length ? "" : "No other alarm is open." };
   if (feed !== "live") return { title: `No alarm was open at ${momentOf(trusted_ms ?? picture.at_ms)}.`, words: "What happened since is not known." };
   if (judging.blind_since_ms !== null) {
     return { title: `Nothing is judged since ${momentOf(judging.blind_since_ms)}.`, words: `${judging.blind_reason ? `${sentence(judging.blind_reason)} ` : ""}No alarm was open then; a new one would not be seen.` };
   }
-  return { title: totals.of ? "No alarm is open." : "Nothing is mirrored yet.", words: totals.of ? seen : "There is nothing that could raise an alarm." };
+  if (totals.mirrors === 0) return { title: "Nothing is mirrored yet.", words: "There is nothing that could raise an alarm." };
+  return { title: "No alarm is open.", words: totals.mirrors === null ? "" : `${count(totals.mirrors, "mirror")}, ${knownWords(totals)}.` };
+}
+
+/** @param {Picture["totals"]} totals @returns {string} "2 of 5 collectors measured" */
+export function knownWords({ known, of }) {
+  if (of === null || known === null) return "collectors not known";
+  if (of === 0) return "no collector";
+  return known === of ? `${of === 1 ? "its collector" : `all ${of} collectors`} measured` : `${known} of ${count(of, "collector")} measured`;
 }
 
 /** @param {string} words @returns {string} with a capital and a full stop */
