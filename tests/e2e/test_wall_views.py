@@ -241,7 +241,7 @@ def test_frames_move_the_figures(opened: Any) -> None:
 def test_sources_are_the_largest_of_how_many(opened: Any) -> None:
     with standing(SOURCES, wall_picture()) as stand:
         page = opened(stand)
-        assert text(page, ".sources-view__words")[0].startswith("12 of 17 measured · ")
+        assert text(page, ".sources-view__words")[0].startswith("12 of 18 mirrors · ")
         assert text(page, ".source__name")[:2] == ["web-01", "web-02"]
         assert text(page, ".source__rate")[0] == "1.10 Gb/s"
         stand.show(wall_picture(sources=[]))

@@ -141,6 +141,7 @@ class WallStand(MapStand):
         self.state = dict(wall_state() if state is None else state)
         self.picture: dict[str, Any] | None = dict(wall_picture() if picture is None else picture)
         self.status = 200  # of GET /wall/state, 401 unpaired, 410 revoked
+        self.pairing: dict[str, Any] = {"state": "waiting", "code": "K7M4PX", "ended_ms": START_MS + 5 * MINUTE_MS}
         self.page_version = "v1"  # the version that the page is made with
         self.is_up = True  # without, no question is answered but those for the page's own files
         self.began = time.monotonic()
@@ -197,7 +198,9 @@ class WallStand(MapStand):
     async def _socket(self, receive: Any, send: Any) -> None:
         await receive()
         if not self.is_live:
-            await send({"type": "websocket.close", "code": 4410 if self.status == 410 else 1012})
+            if self.status != 200:  # as the door does: the reason is told to whoever stands in it
+                await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": {410: 4410, 401: 4401}.get(self.status, 1012)})
             return
         await send({"type": "websocket.accept"})
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.now_ms / 1000))
@@ -232,6 +235,10 @@ class WallStand(MapStand):
         if path == "/wall":
             name = "wall/wall.html" if self.status == 200 else "wall/pairing.html"
             return 200, "text/html; charset=utf-8", render_to_string(name, {"version": self.page_version, "CSP_NONCE": "stand"}).encode()
+        if path == "/wall/pairing":
+            return 200, "application/json", json.dumps(self.pairing | {"server_ms": self.now_ms}).encode()
+        if path.startswith(("/wall/qr/", "/wall/pairing/qr")):
+            return 200, "image/svg+xml", QR
         if self.status != 200:
             return self.status, "application/problem+json", b"{}"
         if path == "/wall/state":
@@ -240,8 +247,6 @@ class WallStand(MapStand):
             return 200, "application/json", json.dumps(self.snapshot).encode()
         if path == "/wall/traffic":
             return 200, "application/json", json.dumps(self.traffic).encode()
-        if path.startswith("/wall/qr/"):
-            return 200, "image/svg+xml", QR
         return 404, "text/plain", b"not here"
 
 

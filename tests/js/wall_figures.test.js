@@ -93,7 +93,7 @@ test("those that no row shows are counted by state", () => {
   const shown = [collector({ state: "dropping" }), collector()];
   assert.equal(restWords({ total: 2, ok: 1, dropping: 1 }, shown), "");
   assert.equal(restWords({ total: 30, ok: 29, dropping: 1 }, shown), "28 more, all ok");
-  assert.equal(restWords({ total: 30, ok: 27, dropping: 1, unknown: 2 }, shown), "28 more: 2 of 28 not judged now");
+  assert.equal(restWords({ total: 30, ok: 27, dropping: 1, unknown: 2 }, shown), "28 more: 2 not judged now");
 });
 
 test("three alarms are large, the loud rest is counted, the silenced ones are not", () => {
@@ -138,7 +138,7 @@ test("sources are the largest of how many, and say why there are none", () => {
   const asked = { unit: "bits", most: 3, as_of_ms: NOW };
   const all = sourceTable({ picture, traffic: traffic() }, null, asked);
   assert.deepEqual(all.rows.map((one) => [one.name, one.where, one.rate]), [["a", "spoke → ilb-weu-01", 3 * GBIT], ["b", "spoke → ilb-weu-01", 2 * GBIT], ["other", "spoke → nic-neu", GBIT]]);
-  assert.equal(all.words, "3 of 496 measured · 60 % of 10.0 Gb/s · 2 s old");
+  assert.equal(all.words, "3 of 500 mirrors · 60 % of 10.0 Gb/s · 2 s old");
   assert.deepEqual(sourceTable({ picture, traffic: traffic() }, collector(), asked).rows.map((one) => one.name), ["a", "b", "hole"]);
   const none = (more, one = null) => sourceTable({ picture: { ...picture, sources: [], ...more }, traffic: traffic() }, one, asked).none;
   assert.equal(none({ totals: { ...picture.totals, mirrors: 0 } }), "No traffic is mirrored yet.");

@@ -7,7 +7,9 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.wall.making import make_display, make_viewer
@@ -41,6 +43,18 @@ def test_a_typed_code_makes_the_screen_the_display() -> None:
     entry = AuditEntry.objects.get(action="wall.display_paired")
     assert (entry.actor, entry.target) == ("operator", "NOC-1")
     assert code not in str(list(Pairing.objects.values()))
+
+
+def test_the_screen_shows_its_code_as_a_square_for_phones_and_nobody_elses() -> None:
+    screen = Client()
+    assert screen.get("/wall/pairing/qr").status_code == 404
+    code_of(screen)
+    with CaptureQueriesContext(connection) as queries:
+        square = screen.get("/wall/pairing/qr")
+    assert len(queries) == 1
+    assert (square.status_code, square["Content-Type"], square["Cache-Control"]) == (200, "image/svg+xml", "no-store")
+    assert square.content.startswith(b"<svg")
+    assert Client().get("/wall/pairing/qr").status_code == 404
 
 
 def test_the_cookie_is_handed_to_the_screen_that_showed_the_code_and_once() -> None:

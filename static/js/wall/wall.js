@@ -160,9 +160,10 @@ export class WallPage {
     model.clock.atLeast(picture.at_ms);
     const alarms = (/** @type {typeof picture | null} */ one) => one?.alarms.map((alarm) => `${alarm.number} ${alarm.severity} ${alarm.is_taken} ${alarm.is_acknowledged} ${alarm.is_muted} ${alarm.owner}`).join() ?? "";
     const states = (/** @type {typeof picture | null} */ one) => one?.collectors.map((collector) => `${collector.key} ${collector.state}`).join() ?? "";
-    const isAlarming = alarms(before) !== alarms(picture);
-    if (isAlarming || states(before) !== states(picture)) this.ask("traffic");
-    this.draw("picture", isAlarming || before === null);
+    // Something begins or ends: that waits for no second.
+    const isOther = before === null || alarms(before) !== alarms(picture) || states(before) !== states(picture);
+    if (isOther) this.ask("traffic");
+    this.draw("picture", isOther);
   }
 
   /** @param {ArrayBuffer} octets */
@@ -480,7 +481,7 @@ export class WallPage {
     const within_s = Math.min(10, Math.max(1, (at - this.loadedAt) / 1000));
     const isSent = this.line.send({
       kind: "report", version: this.version, frames_per_s: Math.round((10 * this.drawings.filter((one) => one > at - 10_000).length) / within_s) / 10, drawn_ms: Math.round(this.pace.drawn_ms * 10) / 10,
-      heap_octets: memory?.usedJSHeapSize ?? null, errors: this.figures.errors, last_error: this.figures.lastError, view: this.shown?.view.id ?? 0,
+      heap_octets: memory?.usedJSHeapSize ?? null, errors: this.figures.errors, last_error: this.figures.lastError, drawn_ago_ms: Math.round(at - this.drawnAt), view: this.shown?.view.id ?? null,
       size: [window.innerWidth, window.innerHeight], clock_off_s: Math.round(this.model.clock.offS() * 10) / 10,
     });
     if (!isSent) return;

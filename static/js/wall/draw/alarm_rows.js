@@ -32,7 +32,7 @@ export class AlarmRows {
         mark(element, "tone", isUntaken(alarm) ? look.tone : "back");
         put(parts.glyph, alarm.is_muted ? "◌" : look.glyph);
         put(parts.number, alarm.spoken);
-        put(parts.title, alarm.title);
+        put(parts.title, alarm.title || alarm.sentence);
         put(parts.words, `${agoWords(alarm.opened_ms, model.now())} · ${ownerWords(alarm, (ms) => model.momentOf(ms))}`);
       },
     );

@@ -61,9 +61,9 @@ export class AlarmStage {
     put(this.glyph, alarm.is_muted ? "◌" : look.glyph);
     put(this.number, alarm.spoken);
     put(this.age, `open for ${agoWords(alarm.opened_ms, now)}, since ${model.momentOf(alarm.opened_ms)}`);
-    put(this.title, alarm.title);
+    put(this.title, alarm.title || alarm.sentence);
     put(this.sentence, alarm.sentence);
-    show(this.sentence, alarm.sentence !== "");
+    show(this.sentence, alarm.title !== "" && alarm.sentence !== "");
     put(this.owner.words, ownerWords(alarm, (ms) => model.momentOf(ms)));
     mark(this.owner.words, "untaken", String(isUntaken(alarm)));
     const hop = alarm.broken_hop;

@@ -63,7 +63,7 @@ function fill(parts, alarm, model, element) {
   put(parts.number, alarm.spoken);
   put(parts.age, `open for ${agoWords(alarm.opened_ms, now)}`);
   // Visitors are told no names, so that nobody took it would be no truth either.
-  put(parts.owner, model.state?.is_masked ? "" : ownerWords(alarm));
+  put(parts.owner, model.state?.is_masked ? "" : ownerWords(alarm, (ms) => model.momentOf(ms)));
   put(parts.title, alarm.title || alarm.sentence);
   put(parts.sentence, alarm.title ? alarm.sentence : "");
   const hop = alarm.broken_hop;

@@ -29,7 +29,7 @@ export class Strip {
     const look = severityLook(first.severity);
     mark(this.host, "tone", look.tone);
     put(this.number, `${look.glyph} ${first.spoken}`);
-    put(this.title, first.title);
+    put(this.title, first.title || first.sentence);
     const more = untaken.length - 1 + (picture?.more_alarms ?? 0);
     put(this.words, [agoWords(first.opened_ms, this.model.now()), ownerWords(first, (ms) => this.model.momentOf(ms)), more ? `and ${count(more, "more alarm")}` : ""].filter(Boolean).join(" · "));
   }

@@ -133,7 +133,7 @@ export function barOf(share) {
  * Those that no row shows.
  *
  * @param {Readonly<Record<string, number>>} counts by state, and "total" @param {readonly Collector[]} shown
- * @returns {string} "28 more, all ok", "28 more: 2 of 28 not judged now", "" where all are shown
+ * @returns {string} "28 more, all ok", "28 more: 2 not judged now", "" where all are shown
  */
 export function restWords(counts, shown) {
   /** @type {Record<string, number>} */
@@ -142,7 +142,7 @@ export function restWords(counts, shown) {
   left.total = Math.max(0, (counts.total ?? 0) - shown.length);
   if (!left.total) return "";
   const { figure, words } = collectorWords(left);
-  return words === "all ok" ? `${left.total} more, all ok` : `${left.total} more: ${figure} ${words}`;
+  return words === "all ok" || words === "ok" ? `${left.total} more, ${words}` : `${left.total} more: ${figure} ${words}`;
 }
 
 /**
@@ -220,7 +220,7 @@ export function sourceTable({ picture, traffic }, collector, { unit, most, as_of
   if (!isInFrame) {
     const rows = sourcesOfPicture(picture, collector, unit).slice(0, most);
     const whole = unit === "bits" ? picture.totals.bits_per_s : picture.totals.packets_per_s;
-    const words = [collector ? "" : `${rows.length} of ${picture.totals.known} measured`, collector ? "" : partWords(rows, whole, unit), `${ageWords((as_of_ms - picture.at_ms) / 1000)} old`];
+    const words = [collector ? "" : picture.totals.mirrors === null ? "" : `${rows.length} of ${picture.totals.mirrors.toLocaleString("en-GB")} mirrors`, collector ? "" : partWords(rows, whole, unit), `${ageWords((as_of_ms - picture.at_ms) / 1000)} old`];
     return { title, words: rows.length ? words.filter(Boolean).join(" · ") : "", rows, none: rows.length ? "" : nothingWords(picture, collector) };
   }
   const { items, known: measured, total } = traffic.talkersOf(/** @type {number} */ (collector.id), Infinity, unit);
@@ -246,7 +246,7 @@ function sourcesOfPicture(picture, collector, unit) {
 function nothingWords({ totals }, collector) {
   if (totals.mirrors === 0) return "No traffic is mirrored yet.";
   if (collector) return "Not known: no rate of a source of this collector has come yet.";
-  return `Not known: of ${totals.mirrors.toLocaleString("en-GB")} mirrors none is measured now.`;
+  return totals.mirrors === null ? "Not known: the inventory could not be read." : `Not known: of ${totals.mirrors.toLocaleString("en-GB")} mirrors none is measured now.`;
 }
 
 /** @param {readonly SourceRow[]} rows @param {number | null} whole @param {Unit} unit @returns {string} "61 % of 38.4 Gb/s" */

@@ -165,7 +165,7 @@ export class CollectorView {
     const isMasked = model.state?.is_masked ?? false;
     put(this.alarmNumber, `${look.glyph} ${alarm.spoken} `);
     put(this.alarmTitle, alarm.title || alarm.sentence);
-    put(this.alarmWords, [alarm.title ? alarm.sentence : "", `open for ${agoWords(alarm.opened_ms, model.now())}`, isMasked ? "" : ownerWords(alarm)].filter(Boolean).join(" · "));
+    put(this.alarmWords, [alarm.title ? alarm.sentence : "", `open for ${agoWords(alarm.opened_ms, model.now())}`, isMasked ? "" : ownerWords(alarm, (ms) => model.momentOf(ms))].filter(Boolean).join(" · "));
   }
 
   /** @param {Collector} collector @param {Now} now */
