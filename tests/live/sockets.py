@@ -27,6 +27,7 @@ class Socket:
     def __init__(self, headers: dict[str, str], path: str = "/ws/live") -> None:
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         self.rates: deque[bytes | dict[str, Any]] = deque()
+        self.pictures: deque[dict[str, Any]] = deque()
         address, _, query = path.partition("?")
         make: Any = ApplicationCommunicator  # asgiref has no types for it
         self.communicator: Any = make(
@@ -40,10 +41,13 @@ class Socket:
         return bool(answer["type"] == "websocket.accept")
 
     async def hears(self) -> dict[str, Any]:
-        """The next message that is not about rates; those wait in `rates`."""
+        """The next message that is neither about rates nor a wall's picture; those wait in `rates` and `pictures`."""
         while True:
             sent = await self.communicator.receive_output(timeout=10)
             heard: dict[str, Any] = {"kind": "rates"} if "bytes" in sent else json.loads(sent["text"])
+            if heard["kind"] == "picture":
+                self.pictures.append(heard)
+                continue
             if heard["kind"] != "rates":
                 return heard
             self.rates.append(sent.get("bytes") or heard)
@@ -57,6 +61,15 @@ class Socket:
             if (heard := json.loads(sent["text"]))["kind"] == "rates":
                 self.rates.append(heard)
         return self.rates.popleft()
+
+    async def hears_picture(self) -> dict[str, Any]:
+        """The next picture of a wall."""
+        async with asyncio.timeout(30):
+            while not self.pictures:
+                sent = await self.communicator.receive_output(timeout=10)
+                if "text" in sent and (heard := json.loads(sent["text"]))["kind"] == "picture":
+                    self.pictures.append(heard)
+        return self.pictures.popleft()
 
     async def hears_frame(self) -> bytes:
         """The next frame, whatever is told about rates before."""

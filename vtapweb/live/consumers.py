@@ -19,6 +19,7 @@ from vtapweb.live.door import who_are
 from vtapweb.live.hub import Hub, hub_here
 from vtapweb.live.mailbox import Client
 from vtapweb.live.messages import refetch, text_of
+from vtapweb.live.walls import PICTURE_PLACE
 from vtapweb.topology.picture import current_revision
 from vtapweb.wall.door import Seat
 from vtapweb.wall.reports import report_of
@@ -117,11 +118,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if code is not None or who is None:
             self.end(SIGNED_OUT if code is None else code)
             return
+        before = (self.client.seat, self.client.is_seat_due)
         self.client.seat, self.client.is_seat_due = who if isinstance(who, Seat) else None, False
         if who.scope != self.client.scope:
             self.client.scope = who.scope
             text = refetch(self.hub.seq)
             self.client.mailbox.put(text, overflow=text)
+        if before != (self.client.seat, False):
+            self.hub.walls.welcome(self.client)
 
     def told(self, deed: str) -> None:
         """Something was said to this display: whoever was revoked goes at once, and what the others may see is asked before they get more."""
@@ -131,6 +135,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             self.end(REVOKED)
         else:
             self.client.is_seat_due = True
+            self.client.mailbox.drop_latest(PICTURE_PLACE)
             self.hub.door.look_at(self)
 
     def end(self, code: int) -> None:

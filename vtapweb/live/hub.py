@@ -26,6 +26,7 @@ from vtapweb.live.mailbox import Client
 from vtapweb.live.messages import Numbered, is_for, refetch, text_of, tick
 from vtapweb.live.rates import Rates
 from vtapweb.live.reports import Reports
+from vtapweb.live.walls import Walls
 from vtapweb.traffic.keys import RATES
 
 TICK_S = 5.0
@@ -56,6 +57,7 @@ class Hub:
         self.rates = Rates(self.clients)
         self.door = Door()
         self.reports = Reports()
+        self.walls = Walls(self.clients, self.rates)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_ready = asyncio.Event()
         self._catching_up = asyncio.Lock()
@@ -71,7 +73,9 @@ class Hub:
         if not self._tasks:
             self._is_ready.clear()
             self.rates.begin()
-            self._tasks = [asyncio.create_task(work()) for work in (self._listen, self._tick, self.rates.run, self.door.run, self.reports.run)]
+            self.walls.begin()
+            works = (self._listen, self._tick, self.rates.run, self.door.run, self.reports.run, self.walls.run)
+            self._tasks = [asyncio.create_task(work()) for work in works]
             for task in self._tasks:
                 task.add_done_callback(_tell_of_an_end)
         await self._is_ready.wait()
@@ -79,6 +83,7 @@ class Hub:
         client.mailbox.hold()
         client.mailbox.release([greeting(self.seq)], overflow=refetch(self.seq))
         self.rates.welcome(client, revision)
+        self.walls.welcome(client)
 
     async def leave(self, client: Client) -> None:
         """Count the client out; with the last one the hub rests."""
@@ -172,6 +177,7 @@ class Hub:
                 for client in self.clients:
                     client.mailbox.put(text, overflow=text)
                 self.rates.look_again({client.scope for client in self.clients})
+                self.walls.hear("topology", None)
                 return
             for event in events or ():
                 if event.seq == self.seq + 1:  # another one may have come while we read
@@ -201,6 +207,7 @@ class Hub:
             for client in [*self.clients]:  # who is told may leave
                 if client.seat is not None and client.told is not None and event.concerns(client.seat):
                     client.told(event.event["deed"])
+        self.walls.hear(event.event["kind"], event.subscription_ids)
         if event.event["kind"] == "topology":
             self.rates.look_again({client.scope for client in self.clients if is_for(client.scope, "topology", event.subscription_ids)})
 

@@ -55,6 +55,10 @@ class Mailbox:
             self.wake.set()
         return is_replaced
 
+    def drop_latest(self, key: str) -> None:
+        """What waits under `key` must not go any more."""
+        self._latest.pop(key, None)
+
     def hold(self) -> None:
         """Keep what comes from now on behind what `release` will bring."""
         self._held = []
@@ -107,7 +111,7 @@ class Frame:
         return cls(octets, head + octets)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Client:
     """One socket as the hub knows it: what it may see, and what waits for it.
 

@@ -33,6 +33,7 @@ MADE_AFTER_S = 1.0
 
 log = structlog.get_logger(__name__)
 frames_total = Counter("vtapweb_live_frames_total", "Frames of rates given to clients")
+frames_made_total = Counter("vtapweb_live_frames_made_total", "Frames of rates encoded: one a second for each scope that somebody looks with")
 replaced_total = Counter("vtapweb_live_frames_replaced_total", "Frames of rates that a newer one replaced before their client had read them")
 
 
@@ -90,6 +91,11 @@ class Rates:
         self._changed.update(scopes)
         self._wake.set()
 
+    def newest(self, scope: Scope) -> bytes | None:
+        """The frame of the newest tick as this scope sees it; None where nothing is measured, or none was made yet."""
+        frame = self._frames.get(scope)
+        return None if frame is None else frame.octets
+
     async def run(self) -> None:
         """Look up what is missing as soon as it is wanted, and notice when ticks end."""
         self._heard_at = _now()
@@ -136,6 +142,7 @@ class Rates:
                 log.warning("live.tick_does_not_fit", problem=str(problem))
                 self._tick, self._places = None, None
                 return
+            frames_made_total.inc(len(wanted))
             self._frames |= {scope: Frame.of(frame_of(values, self._orders[scope])) for scope in wanted}
 
     def _stop_if_silent(self) -> None:
