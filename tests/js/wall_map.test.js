@@ -8,6 +8,7 @@ import { Traffic } from "../../static/js/topology/store/traffic.js";
 import { fit, overlaps } from "../../static/js/topology/store/view.js";
 import { boxOfSaved, CALM_MS, DESK, follow, holds, LONGEST_WAIT_MS, SLACK, viewOf, WAIT_MS } from "../../static/js/wall/store/holding.js";
 import { isBroken, marksOf, MOST_NAMED, placeMarks, shortName, SIZES } from "../../static/js/wall/store/marks.js";
+import { Pace } from "../../static/js/wall/store/pace.js";
 
 const size = { w: 1067, h: 600 };
 const town = { x: 0, y: 0, w: 2000, h: 1000 };
@@ -82,6 +83,19 @@ test("fit and holds agree at every size", () => {
   for (const w of [300, 1067, 3840]) for (const h of [200, 600, 2160]) {
     for (const top of [0, 14]) assert.ok(holds(fit(town, { w, h }, { pad: 8, top }), wish({ size: { w, h }, top })));
   }
+});
+
+// --- how often it draws ---------------------------------------------------------------------------------------------------
+
+test("a slow machine draws every second or fourth second; one slow picture alone changes nothing", () => {
+  const pace = new Pace();
+  let at = 0;
+  const draw = (times, took_ms) => Array.from({ length: times }, () => (pace.drew((at += 1000), took_ms), pace.every_s));
+  assert.deepEqual(draw(2, 90), [1, 1]);
+  assert.deepEqual(draw(1, 5), [1]);
+  assert.deepEqual([...new Set(draw(9, 90))], [1, 2, 4]);
+  assert.equal(draw(40, 5).at(-1), 1);
+  assert.deepEqual([pace.mayDraw(at + 500), pace.mayDraw(at + 1000)], [false, true]);
 });
 
 // --- what is said in large ------------------------------------------------------------------------------------------------

@@ -46,7 +46,6 @@ const K_MOST = 1.25;
 const MOST_FADING = 40;
 /** Where more collectors are seen from far away, those that are well say no figure. */
 const MOST_QUIET = 16;
-const COSTS_KEPT = 4;
 /** So many parts that are old are named. */
 const MOST_OLD = 2;
 const LAYERS = ["base", "base", "live", "dots", "light", "names"];
@@ -81,8 +80,6 @@ export class WallMap {
     /** @type {Held | null} */
     this.held = null;
     this.pace = new Pace();
-    /** ms of the last frames. @type {number[]} */
-    this.costs = [];
     this.isDue = false;
     /** @type {Mark[]} the worst first */
     this.marks = [];
@@ -246,9 +243,7 @@ export class WallMap {
   draw() {
     const { stage, graph } = this;
     if (!graph || !this.root.isConnected) return;
-    // What the last ones cost tells how soon the next may come; one alone may be a neighbour's work, or the first.
-    this.costs = [stage.figures.frame_ms, ...this.costs].slice(0, COSTS_KEPT);
-    this.pace.drew(performance.now(), this.costs.length < COSTS_KEPT ? 0 : Math.min(...this.costs));
+    this.pace.drew(performance.now(), stage.figures.frame_ms); // what the last one cost tells how soon the next may come
     this.isDue = false;
     this.figures.draws++;
     const lost = new Map((this.model.picture?.collectors ?? []).map((one) => [one.id ?? 0, one.drops_share ?? NaN]));

@@ -4,6 +4,8 @@
 /** Drawing that takes longer than this is too much for this machine. */
 export const MOST_MS = 50;
 const SLOWEST_S = 4;
+/** So many slow ones in a row until it is tried less often: one alone is the first, or a neighbour's work. */
+const SLOW_UNTIL = 3;
 /** So many quick ones in a row until it is tried more often again. */
 const CALM_AFTER = 20;
 
@@ -12,6 +14,7 @@ export class Pace {
     /** Seconds between two drawings: 1, 2 or 4. */
     this.every_s = 1;
     this.quick = 0;
+    this.slow = 0;
     this.drawn_ms = 0;
     this.lastAt = -Infinity;
   }
@@ -26,9 +29,14 @@ export class Pace {
     this.lastAt = at;
     this.drawn_ms = took_ms;
     if (took_ms > MOST_MS) {
-      this.every_s = Math.min(SLOWEST_S, this.every_s * 2);
       this.quick = 0;
-    } else if (++this.quick >= CALM_AFTER && this.every_s > 1) {
+      if (++this.slow < SLOW_UNTIL) return;
+      this.every_s = Math.min(SLOWEST_S, this.every_s * 2);
+      this.slow = 0;
+      return;
+    }
+    this.slow = 0;
+    if (++this.quick >= CALM_AFTER && this.every_s > 1) {
       this.every_s /= 2;
       this.quick = 0;
     }
