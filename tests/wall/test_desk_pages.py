@@ -141,6 +141,7 @@ def test_what_a_display_is_can_be_changed(valkey: Valkey) -> None:
     playlist = playlist_save(playlist=None, name="Day", entries=[{"view": views["map"], "seconds": 30}], acting_user=operator)
     shown = page(client, f"/displays/{display.pk}")
     assert "NOC Leeds" in shown
+    assert f'<option value="view-{views["overview"].pk}" selected>' in shown
     sent = FIELDS | {"group": group.pk, "role": "stage", "what": f"view-{views['map'].pk}", "incident_view": views["alarms"].pk}
     assert client.post(f"/displays/{display.pk}", sent).status_code == 302
     display.refresh_from_db()

@@ -6,7 +6,7 @@ from typing import Any, Final
 from django import forms
 
 from vtapweb.domain.scope import Scope
-from vtapweb.wall.models import NAME_LENGTH, Display, DisplayGroup, DisplayRole, Playlist, Theme, WallView
+from vtapweb.wall.models import NAME_LENGTH, Display, DisplayGroup, DisplayRole, Playlist, Theme, ViewKind, WallView
 from vtapweb.web.text import plural
 
 SCALES: Final = (("0.75", "small (75 %)"), ("1.0", "as designed"), ("1.25", "large (125 %)"), ("1.5", "larger (150 %)"), ("2.0", "twice"))
@@ -52,6 +52,8 @@ class DisplayForm(forms.Form):
         self._groups = {str(one.pk): one for one in groups}
         self._views = {str(one.pk): one for one in views}
         self._playlists = {str(one.pk): one for one in playlists}
+        if self.initial.get("what") in (None, "view-None"):  # what stands where nobody chose: the overview
+            self.initial["what"] = next((f"view-{one.pk}" for one in views if one.kind == ViewKind.OVERVIEW), "")
         group = [(pk, one.name) for pk, one in self._groups.items()]
         if display is not None and display.group is not None and str(display.group_id) not in self._groups:
             group.append(("keep", "a group of others: leave it there"))
