@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
@@ -15,7 +17,7 @@ from tests.valkey import Valkey
 from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
-from vtapweb.inventory.models import KindState, ResourceChange, TapConfiguration, VirtualMachine, VirtualNetworkPeering
+from vtapweb.inventory.models import KindState, ResourceChange, ResourceKind, TapConfiguration, VirtualMachine, VirtualNetworkPeering
 from vtapweb.traffic import keys
 from vtapweb.traffic.models import Alarm, AlarmEvent, CollectorAssignment, CollectorHealth, CollectorMaintenance, CollectorToken, HealthLease
 from vtapweb.traffic.selectors.health import collector_health
@@ -393,6 +395,42 @@ def test_a_successor_knows_what_stood(stage: Stage) -> None:
     stage.pass_s(60)
     assert stage.only_alarm().number == number
     assert Alarm.objects.get(number=number).events.count() == 1
+
+
+def change(stage: Stage, kind: ResourceKind, key: str) -> None:
+    """One that a sync has just seen."""
+    ResourceChange.objects.create(
+        subscription_id=stage.estate.subscription.subscription_id,
+        kind=kind,
+        key=key,
+        arm_id=f"/{key}",
+        name=key,
+        action="changed",
+        at=at(stage.now_s),
+    )
+
+
+def test_what_health_is_not_judged_by_makes_nobody_read_the_estate_each_turn(stage: Stage) -> None:
+    def reads_it() -> bool:
+        """Whether the next turn reads the estate: that takes 20 queries."""
+        with CaptureQueriesContext(connection) as queries:
+            stage.pass_s(5)
+        return len(queries) > 20
+
+    stage.pass_s(60)
+    readings = 0
+    for _ in range(12):
+        change(stage, ResourceKind.NETWORK_INTERFACE, "z" * 26)  # a sync that goes on
+        readings += reads_it()
+    assert 1 <= readings <= 3, "once in 30 s while anything moves"
+    for kind, key in (
+        (ResourceKind.NETWORK_INTERFACE, stage.estate.nics[0].key),
+        (ResourceKind.VIRTUAL_MACHINE, stage.estate.nics[1].virtual_machine_key),
+        (ResourceKind.PEERING, "y" * 26),
+    ):
+        change(stage, ResourceKind.SUBNET, "x" * 26)
+        change(stage, kind, key)
+        assert reads_it(), kind
 
 
 def test_a_turn_has_a_fixed_number_of_queries(stage: Stage, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:

@@ -18,6 +18,7 @@ from vtapweb.inventory.models import (
     KindState,
     LoadBalancingRule,
     ResourceChange,
+    ResourceKind,
     TapConfiguration,
     VirtualMachine,
     VirtualNetwork,
@@ -31,6 +32,13 @@ from vtapweb.traffic.selectors.collectors import CollectorFacts, collectors_of
 
 VXLAN_PORT: Final = 4789
 KEPT_FOR: Final = timedelta(seconds=60)  # ages of lists move on though nothing changed
+CHANGES_LOOKED_AT: Final = 20_000  # of more, one will be of ours
+HOPS: Final = frozenset(  # few of each, and any of them may mend or break a way
+    {
+        ResourceKind.PEERING.value, ResourceKind.TAP.value, ResourceKind.LOAD_BALANCER.value, ResourceKind.FRONTEND.value,
+        ResourceKind.BACKEND_POOL.value, ResourceKind.LOAD_BALANCING_RULE.value,
+    }
+)  # fmt: skip
 LIST_OF: Final = {
     HopKind.VM: "virtual_machines",
     HopKind.TAP_CONFIGURATION: "network_interfaces",
@@ -119,6 +127,14 @@ class Estate:
     def subscription_ids(self) -> list[str]:
         """Of all collectors, for what concerns all of them."""
         return sorted({one.subscription_id for one in self.collectors.values()} - {""})
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Of everything that it names."""
+        mirrors = [one for some in self.mirrors.values() for one in some]
+        members = [one for collector in self.collectors.values() for one in collector.members]
+        named = {key for one in mirrors for key in (one.key, one.nic_key, one.vm_key)} | {key for one in members for key in (one.nic_key, one.vm_key)}
+        return frozenset(named | self.collectors.keys() | self.taps.keys() | {side.key for side in self.peerings.values()}) - {""}
 
     # -- hops
 
@@ -223,13 +239,27 @@ class Estate:
         return self._hop(HopKind.MEMBER, key, names or one.name, state, words, subscription_id)
 
 
-Fingerprint = tuple[object, ...]
+class Fingerprint(NamedTuple):
+    """`changes` is another number whenever the inventory is another one, `said` whenever what was said about collectors is."""
+
+    changes: int
+    said: tuple[object, object]
 
 
 def fingerprint() -> Fingerprint:
-    """What is another one whenever the inventory, or what was said about collectors, is another one. Two queries."""
+    """As of now. Two queries."""
     said = CollectorAssignment.objects.aggregate(newest=Max("at"), highest=Max("capacity_bits_per_s"))
-    return ResourceChange.objects.aggregate(newest=Max("pk"))["newest"], said["newest"], said["highest"]
+    return Fingerprint(ResourceChange.objects.aggregate(newest=Max("pk"))["newest"] or 0, (said["newest"], said["highest"]))
+
+
+def is_touched(estate: Estate, *, after: int) -> bool:
+    """Whether a change since that one is of something that health is judged by: what the estate names, or a hop that it may lack. One query.
+
+    What a sync adds beside that (machines by the ten thousand) can wait: nothing that stands or is awaited depends on it.
+    """
+    rows = ResourceChange.objects.filter(pk__gt=after).order_by("pk").values_list("kind", "key")[: CHANGES_LOOKED_AT + 1]
+    found = list(rows)
+    return len(found) > CHANGES_LOOKED_AT or any(kind in HOPS or key in estate.keys for kind, key in found)
 
 
 def read_estate() -> Estate:

@@ -28,13 +28,14 @@ from vtapweb.traffic.models import Alarm, CollectorToken, HealthLease
 from vtapweb.traffic.samples import CollectorNow, MeterNow, SourceNow, decode_collector, decode_meter, decode_sources
 from vtapweb.traffic.selectors.health import running_maintenance
 from vtapweb.traffic.store import NoStoreError, store
-from vtapweb.traffic.watch.estate import Estate, Fingerprint, fingerprint, read_estate
+from vtapweb.traffic.watch.estate import Estate, Fingerprint, fingerprint, is_touched, read_estate
 from vtapweb.traffic.watch.judge import Judged, Seen, at, judge
 from vtapweb.traffic.watch.memory import Memory, decode, encode
 
 EVERY_S: Final = 5.0
 LEASE: Final = HealthLease.HELD_FOR
 ESTATE_KEPT_S: Final = 60.0  # ages of lists move on though nothing changed
+ESTATE_MOVING_S: Final = 30.0  # while only what is not judged changes
 MEMORY_KEPT_S: Final = 60.0
 CLOCK_STEP_S: Final = 2.0
 BLIND_S: Final = 3 * EVERY_S  # so long without a look: what happened meanwhile nobody saw, and agents may have found nobody to tell
@@ -60,6 +61,7 @@ class Watch:
         self._memory: Memory | None = None
         self._memory_kept_s = float("-inf")
         self._estate: tuple[Fingerprint, float, Estate] | None = None
+        self._looked_to = 0  # the newest change of the inventory that was looked at
         self._meter: tuple[int, float] | None = None  # its fence, and since when it works
         self._redis = Outage("Redis")
         self._database = Outage("the database")
@@ -227,11 +229,22 @@ class Watch:
         return found.get("meter"), decoded(collectors, decode_collector), decoded(sources, decode_sources)
 
     def _expected(self, now_s: float) -> Estate:
-        """The inventory's part, read again when something in it moved, and once a minute."""
+        """The inventory's part, read again when something in it that matters here moved, soon after anything did, and once a minute."""
         mark = fingerprint()
-        if self._estate is None or self._estate[0] != mark or not 0 <= now_s - self._estate[1] < ESTATE_KEPT_S:
+        if self._estate is None or self._is_past(self._estate, mark, now_s):
             self._estate = (mark, now_s, read_estate())
+        self._looked_to = mark.changes
         return self._estate[2]
+
+    def _is_past(self, kept: tuple[Fingerprint, float, Estate], mark: Fingerprint, now_s: float) -> bool:
+        """While a sync goes on something changes with every look; a large estate takes a second to read."""
+        before, read_s, estate = kept
+        age_s = now_s - read_s
+        if mark.said != before.said or not 0 <= age_s < ESTATE_KEPT_S:
+            return True
+        if mark.changes == before.changes:
+            return False
+        return age_s >= ESTATE_MOVING_S or mark.changes < self._looked_to or is_touched(estate, after=self._looked_to)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall_s(), UTC)
