@@ -26,7 +26,7 @@ from vtapweb.domain.scope import Scope
 from vtapweb.traffic.actions.tokens import token_revoke, token_rotate
 from vtapweb.traffic.ingest import auth, body
 from vtapweb.traffic.ingest.app import DOCUMENTS_BURST, MEMBER_BURST, MEMBERS_MOST, Ingest
-from vtapweb.traffic.ingest.limits import OCTETS_MOST, PACKED_OCTETS_MOST
+from vtapweb.traffic.ingest.limits import LARGE_OCTETS, OCTETS_MOST, PACKED_OCTETS_MOST
 from vtapweb.traffic.keys import BOOTS, FIELD, SAMPLES, member_field
 from vtapweb.traffic.models import CollectorToken
 from vtapweb.traffic.samples import Counters, decode_sample
@@ -329,6 +329,22 @@ async def test_who_sends_too_often_waits_and_others_do_not(ingest: Ingest, estat
     answers = [await send(ingest, secret, b"rubbish") for _ in range(int(DOCUMENTS_BURST) + 50)]
     assert {one.status for one in answers} == {400, 429}
     assert (await send(ingest, other)).status == 202
+
+
+async def test_large_documents_count_as_many_by_what_they_are_unpacked(ingest: Ingest, estate: Estate, clock: Clock) -> None:
+    """A few kB each: only packed are they small."""
+    _, secret = await make_token(estate.tap.destination_id)
+    large = packed(octets().rstrip(b"}") + b" " * (OCTETS_MOST - 2**20) + b"}")
+    each = 1 + (OCTETS_MOST - 2**20) // LARGE_OCTETS
+    fitting = -(-int(DOCUMENTS_BURST) // each)
+    answers = [await send(ingest, secret, large, content_encoding="gzip") for _ in range(fitting + 1)]
+    assert [one.status for one in answers] == [202] + [202] * (fitting - 1) + [429]
+    clock.now_s += answers[-1].retry_after_s
+    assert (await send(ingest, secret, octets(seq=2))).status == 202
+    assert (await send(ingest, (await make_token(estate.tap.destination_id))[1])).status == 202, "others do not wait"
+    clock.now_s += 60
+    bad = [await send(ingest, secret, bomb(OCTETS_MOST + 2**20), content_encoding="gzip") for _ in range(6)]
+    assert {one.status for one in bad} == {413, 429}, "nor is it free to be refused"
 
 
 async def test_one_token_is_not_for_ever_more_machines(ingest: Ingest, estate: Estate) -> None:

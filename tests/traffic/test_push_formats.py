@@ -149,11 +149,12 @@ def test_so_many_machines_come_with_one_token_at_most() -> None:
 
 
 def test_the_declared_size_is_looked_at_before_anything_is_unpacked() -> None:
-    declared = OCTETS_MOST + 1
-    varint = bytes((declared >> shift) & 0x7F | (0x80 if shift < 21 else 0) for shift in (0, 7, 14, 21))
-    assert remote_write.declared_octets(varint) == declared
+    def varint(declared: int) -> bytes:
+        return bytes((declared >> shift) & 0x7F | (0x80 if shift < 21 else 0) for shift in (0, 7, 14, 21))
+
+    assert remote_write.declared_octets(varint(OCTETS_MOST)) == OCTETS_MOST
     with pytest.raises(Refused) as refused:
-        remote_write.decode(varint + b"\0" * 10, "", SENDER)
+        remote_write.decode(varint(OCTETS_MOST + 1) + b"\0" * 10, "", SENDER)
     assert refused.value.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 

@@ -19,7 +19,7 @@ from vtapweb.traffic.ingest.auth import Known, Tokens, secret_of
 from vtapweb.traffic.ingest.body import GoneError, Held, Receive, read, unpacked
 from vtapweb.traffic.ingest.formats import DEFAULT_INTERVAL_S, INTERVAL_LEAST_S, INTERVAL_MOST_S, Format, Refused, Sample, Sender
 from vtapweb.traffic.ingest.intake import Intake
-from vtapweb.traffic.ingest.limits import Buckets, Members
+from vtapweb.traffic.ingest.limits import LARGE_OCTETS, OCTETS_MOST, Buckets, Members
 from vtapweb.traffic.ingest.problems import Send, answer, answer_refused
 from vtapweb.traffic.keys import member_field
 from vtapweb.traffic.samples import Counters, encode
@@ -36,7 +36,6 @@ DOCUMENTS_PER_S, DOCUMENTS_BURST = 50.0, 200.0  # of one token
 MEMBER_PER_S, MEMBER_BURST = 5.0, 30.0  # of one machine that uses it
 MEMBERS_MOST = 64
 TOLD_EVERY_S = 60.0
-LARGE_OCTETS: Final = 256 * 1024  # from here on a document is decoded in a thread: screens that follow live must not wait for it
 
 
 @dataclass
@@ -109,8 +108,14 @@ async def _take(state: State, format: Format, token: Known, headers: dict[bytes,
         metrics.of_format(format.name).octets.inc(octets)
         metrics.held.set(state.held.octets)
         sender = Sender(token.collector, token.nic_key, token.name, time.time_ns() // 1_000_000, interval_s)
-        content = unpacked(body) if encoding == "gzip" else body
-        if len(content) < LARGE_OCTETS:
+        try:
+            content = await unpacked(body) if encoding == "gzip" else body
+        except Refused:
+            state.pace.charge(token.pk, OCTETS_MOST // LARGE_OCTETS)  # finding that out may have cost as much as the largest
+            raise
+        size = format.octets(content)
+        state.pace.charge(token.pk, size // LARGE_OCTETS)
+        if size < LARGE_OCTETS:
             samples, encoded = _decoded(format, content, media_type, sender)
         else:
             samples, encoded = await asyncio.to_thread(_decoded, format, content, media_type, sender)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from vtapweb.traffic.ingest.formats import Refused
-from vtapweb.traffic.ingest.limits import BODY_WITHIN_S, HELD_OCTETS_MOST, OCTETS_MOST, PACKED_OCTETS_MOST
+from vtapweb.traffic.ingest.limits import BODY_WITHIN_S, HELD_OCTETS_MOST, LARGE_OCTETS, OCTETS_MOST, PACKED_OCTETS_MOST
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 GZIP = 31  # zlib's window bits for gzip and nothing else
@@ -64,15 +64,28 @@ async def read(receive: Receive, *, declared: int | None, is_packed: bool, held:
         raise
 
 
-def unpacked(body: bytes) -> bytes:
-    """The content of one gzip member, never more than OCTETS_MOST of it made. Raises Refused: 413 for more, 400 for what is no gzip."""
+async def unpacked(body: bytes) -> bytes:
+    """The content of one gzip member, never more than OCTETS_MOST of it made; a large one is unpacked beside the event loop.
+
+    Raises Refused: 413 for more, 400 for what is no gzip.
+    """
+    content = _unpacked(body, LARGE_OCTETS)
+    if content is None:
+        content = await asyncio.to_thread(_unpacked, body, OCTETS_MOST)
+    if content is None:
+        raise Refused.too_large(_too_large(OCTETS_MOST))
+    return content
+
+
+def _unpacked(body: bytes, most: int) -> bytes | None:
+    """None where there is more; no more is made than that. Raises Refused."""
     unpacking = zlib.decompressobj(GZIP)
     try:
-        content = unpacking.decompress(body, OCTETS_MOST + 1)
+        content = unpacking.decompress(body, most + 1)
     except zlib.error:
         raise Refused.malformed("The body is said to be gzip, and is not.") from None
-    if len(content) > OCTETS_MOST:
-        raise Refused.too_large(_too_large(OCTETS_MOST))
+    if len(content) > most:
+        return None
     if not unpacking.eof or unpacking.unused_data:
         raise Refused.malformed("The gzip body is cut off, or something follows it.")
     return content

@@ -72,11 +72,13 @@ class Format:
     """One way to send samples, at one address.
 
     `decode` gets the body (already unpacked where it came as gzip, still packed in an encoding of `own_encodings`), the media type in lower case, and
-    who sent it. `answers` are the content type and body of a 202, by the request's media type, where senders want more than an empty one.
+    who sent it. `octets` is how many it will work on, before it does. `answers` are the content type and body of a 202, by the request's media type,
+    where senders want more than an empty one.
     """
 
     name: str
     media_types: frozenset[str]
     decode: Callable[[bytes, str, Sender], list[Sample]]
     own_encodings: frozenset[str] = frozenset()
+    octets: Callable[[bytes], int] = len
     answers: "dict[str, tuple[str, bytes]] | None" = None

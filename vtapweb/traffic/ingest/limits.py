@@ -10,6 +10,7 @@ from vtapweb.traffic.ingest.formats import Refused
 
 PACKED_OCTETS_MOST: Final = 2 * 1024 * 1024  # of a body that is compressed
 OCTETS_MOST: Final = 12 * 1024 * 1024  # of a body, once unpacked: 65,535 sources with both directions
+LARGE_OCTETS: Final = 256 * 1024  # from here on a document is worked on in a thread, and counts as several: so much is what one may cost
 HELD_OCTETS_MOST: Final = 96 * 1024 * 1024  # of all bodies that a process holds at a time
 BODY_WITHIN_S: Final = 10.0
 RECENT_S: Final = 900.0  # a member that was silent for so long makes room for another
@@ -35,6 +36,10 @@ class Bucket:
         self.left -= 1.0
         return 0.0
 
+    def charge(self, count: float) -> None:
+        """Takes more, also what will only be there later."""
+        self.left -= count
+
     def is_full(self, *, per_s: float, burst: float, now_s: float) -> bool:
         return self.left + (now_s - self.at_s) * per_s >= burst
 
@@ -59,6 +64,12 @@ class Buckets(Generic[Key]):
                 self._make_room(now_s)
             bucket = self._buckets[key] = Bucket(self.burst, now_s)
         return bucket.wait_s(per_s=self.per_s, burst=self.burst, now_s=now_s)
+
+    def charge(self, key: Key, count: float) -> None:
+        """Takes more for a key that has just taken one."""
+        bucket = self._buckets.get(key)
+        if bucket is not None:
+            bucket.charge(count)
 
     def _make_room(self, now_s: float) -> None:
         kept = {key: one for key, one in self._buckets.items() if not one.is_full(per_s=self.per_s, burst=self.burst, now_s=now_s)}

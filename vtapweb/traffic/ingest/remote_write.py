@@ -44,11 +44,13 @@ WriteRequest: Any = _write_request()
 
 
 def declared_octets(packed: bytes) -> int:
-    """What a snappy block says its content has. Raises Refused for none: the size is known before one octet is unpacked."""
+    """What a snappy block says its content has. Raises Refused for none, or too much: the size is known before one octet is unpacked."""
     size = shift = 0
     for octet in packed[:5]:
         size |= (octet & 0x7F) << shift
         if octet < 0x80:
+            if size > OCTETS_MOST:
+                raise Refused.too_large(f"At most {OCTETS_MOST // 1024:,} KiB are taken at once; this block says it holds {size // 1024:,} KiB.")
             return size
         shift += 7
     raise Refused.malformed("The body is no snappy block.")
@@ -57,8 +59,6 @@ def declared_octets(packed: bytes) -> int:
 def decode(body: bytes, _media_type: str, sender: Sender) -> list[Sample]:
     """The samples of a write request, none where it holds nothing of ours. Raises Refused."""
     octets = declared_octets(body)
-    if octets > OCTETS_MOST:
-        raise Refused.too_large(f"At most {OCTETS_MOST // 1024:,} KiB are taken at once; this block says it holds {octets // 1024:,} KiB.")
     try:
         request = WriteRequest.FromString(bytes(cramjam.snappy.decompress_raw(body, output_len=octets)) if octets else b"")
     except cramjam.DecompressionError:
@@ -79,4 +79,4 @@ def _values(request: Any) -> Iterator[Value]:
             yield Value(machine, name, labels, one.timestamp, one.value)
 
 
-FORMAT: Final = Format("remote_write", frozenset({"application/x-protobuf"}), decode, own_encodings=frozenset({"snappy"}))
+FORMAT: Final = Format("remote_write", frozenset({"application/x-protobuf"}), decode, own_encodings=frozenset({"snappy"}), octets=declared_octets)
