@@ -29,11 +29,11 @@ NAME, PLACE = "NOC-of-the-test", "Room of the test"
 
 
 @pytest.fixture
-def browser() -> Client:
-    browser = let_in(make_display(NAME, place=PLACE))
-    assert list(browser.cookies) == [settings.DISPLAY_COOKIE_NAME]
-    assert browser.get("/wall/state").status_code == 200  # the cookie is a live one
-    return browser
+def screen() -> Client:
+    screen = let_in(make_display(NAME, place=PLACE))
+    assert list(screen.cookies) == [settings.DISPLAY_COOKIE_NAME]
+    assert screen.get("/wall/state").status_code == 200  # the cookie is a live one
+    return screen
 
 
 def is_refused(answer: HttpResponse) -> bool:
@@ -47,45 +47,45 @@ def test_the_tables_are_read_whole() -> None:
     assert ("post", "/api/v1/topology/rearrange") in API_PATHS
 
 
-def test_every_other_address_is_shut(browser: Client) -> None:
+def test_every_other_address_is_shut(screen: Client) -> None:
     opened = []
     for path in ALL_PATHS:
         if path in ITS_OWN or path in OPEN:
             continue
         for method in METHODS:
-            answer = getattr(browser, method)(path)
+            answer = getattr(screen, method)(path)
             if not is_refused(answer) or NAME.encode() in answer.content:
                 opened.append((method, path, answer.status_code))
     assert opened == []
 
 
-def test_every_operation_of_the_api_is_shut(browser: Client) -> None:
+def test_every_operation_of_the_api_is_shut(screen: Client) -> None:
     for method, path in API_PATHS:
-        answer = browser.generic(method.upper(), path, b"{}", content_type="application/json")
+        answer = screen.generic(method.upper(), path, b"{}", content_type="application/json")
         assert answer.status_code in {401, 403}, (method, path, answer.status_code)
-    bearer = browser.cookies[settings.DISPLAY_COOKIE_NAME].value
-    assert browser.get("/api/v1/topology", HTTP_AUTHORIZATION=f"Bearer {bearer}").status_code == 401
+    bearer = screen.cookies[settings.DISPLAY_COOKIE_NAME].value
+    assert screen.get("/api/v1/topology", HTTP_AUTHORIZATION=f"Bearer {bearer}").status_code == 401
 
 
-def test_what_is_open_to_everybody_tells_a_display_no_more(browser: Client) -> None:
+def test_what_is_open_to_everybody_tells_a_display_no_more(screen: Client) -> None:
     for path in OPEN.keys() - ITS_OWN:
-        answer, anonymous = browser.get(path), Client().get(path)
+        answer, anonymous = screen.get(path), Client().get(path)
         assert answer.status_code == anonymous.status_code, path
         assert NAME.encode() not in answer.content
         assert settings.SESSION_COOKIE_NAME not in answer.cookies
 
 
 @pytest.mark.parametrize("path", sorted(ITS_OWN))
-def test_its_own_addresses_change_nothing(browser: Client, path: str) -> None:
+def test_its_own_addresses_change_nothing(screen: Client, path: str) -> None:
     before = list(Display.objects.values())
     for method in ("post", "put", "patch", "delete"):
-        assert getattr(browser, method)(path).status_code in {403, 405}
+        assert getattr(screen, method)(path).status_code in {403, 405}
     assert list(Display.objects.values()) == before
 
 
-def test_the_pages_hold_nothing_of_the_estate(browser: Client) -> None:
+def test_the_pages_hold_nothing_of_the_estate(screen: Client) -> None:
     """Not even the display's own name: what is shown is read with the cookie, by scripts."""
-    page = browser.get("/wall")
+    page = screen.get("/wall")
     assert page.status_code == 200
     assert NAME.encode() not in page.content
     assert PLACE.encode() not in page.content
@@ -93,7 +93,7 @@ def test_the_pages_hold_nothing_of_the_estate(browser: Client) -> None:
     waiting = Client().get("/wall")
     assert waiting.status_code == 200
     assert b"pairing-code" in waiting.content
-    assert browser.get("/wall/pairing/qr").status_code == 404
+    assert screen.get("/wall/pairing/qr").status_code == 404
 
 
 def test_a_session_changes_nothing_on_the_wall() -> None:
