@@ -1,9 +1,15 @@
 """One mirror's life as flat columns, for CSV, JSON and the API alike."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils import timezone
+
+from vtapweb.domain.scope import Scope
 from vtapweb.taps.models import Mirror
+from vtapweb.taps.selectors.evidence import EvidenceFilter
+from vtapweb.taps.selectors.mirrored_bytes import MirroredBytes, mirrored_bytes
 
 COLUMNS = (
     "nic",
@@ -33,11 +39,14 @@ COLUMNS = (
     "drift_decision",
     "drift_decided_by",
     "drift_reason",
+    "bytes",
+    "bytes_measured_s",
+    "bytes_wanted_s",
 )
 
 
-def as_columns(life: Mirror) -> dict[str, Any]:
-    """One life under COLUMNS, instants in UTC (ISO 8601), None where nobody knows or nothing is."""
+def as_columns(life: Mirror, carried: MirroredBytes) -> dict[str, Any]:
+    """One life under COLUMNS with what it `carried`, instants in UTC (ISO 8601), None where nobody knows or nothing is."""
     known = life.began_at is not None
     return {
         "nic": life.nic_name,
@@ -67,7 +76,21 @@ def as_columns(life: Mirror) -> dict[str, Any]:
         "drift_decision": life.drift_decision or None,
         "drift_decided_by": life.drift_decided_by or None,
         "drift_reason": life.drift_reason or None,
+        "bytes": carried.count,
+        "bytes_measured_s": carried.measured_s,
+        "bytes_wanted_s": carried.wanted_s,
     }
+
+
+def columns_of(scope: Scope, wanted: EvidenceFilter, lives: Sequence[Mirror]) -> list[dict[str, Any]]:
+    """Each of them under COLUMNS, with the bytes that it carried in the span. Queries: those of `mirrored_bytes`."""
+    carried = carried_of(scope, wanted, lives)
+    return [as_columns(life, carried[life.pk]) for life in lives]
+
+
+def carried_of(scope: Scope, wanted: EvidenceFilter, lives: Sequence[Mirror]) -> Mapping[int, MirroredBytes]:
+    """What each of them carried in the span, by its number; all of them are in scope."""
+    return mirrored_bytes(scope, lives, since=wanted.starts_at, until=wanted.ends_at, now=timezone.now())
 
 
 def iso(at: datetime | None) -> str | None:

@@ -36,6 +36,16 @@ def rate_words(value: float | None, unit: str = "bits") -> str:
     return f"{'0' if scaled == 0 else f'{scaled:.{digits}f}'} {_PREFIXES[step]}{space}{_UNITS[unit]}"
 
 
+def bytes_words(count: int) -> str:
+    """1_234_567 → "1.2 MB": decimal prefixes."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.1f} {unit}" if value < 9.95 and unit != "B" else f"{value:.0f} {unit}"
+
+
 def share_words(share: float | None) -> str:
     """0.874 → "87 %"; None → "not evaluated"."""
     return "not evaluated" if share is None or share != share else f"{100 * share:.0f} %"

@@ -9,7 +9,7 @@ from ninja import Field, Query, Router, Schema
 from vtapweb.access.actions import export_record
 from vtapweb.access.viewer import ViewerRequest
 from vtapweb.domain.window import UnknownZoneError
-from vtapweb.taps.evidence_rows import COLUMNS, as_columns
+from vtapweb.taps.evidence_rows import COLUMNS, columns_of
 from vtapweb.taps.models import Mirror
 from vtapweb.taps.selectors.evidence import EvidenceFilter, evidence, evidence_portions, evidence_unknown_count
 from vtapweb.web.csv import csv_response
@@ -61,6 +61,9 @@ class EvidenceOut(Schema):
     drift_decision: str | None
     drift_decided_by: str | None
     drift_reason: str | None
+    bytes: int | None = Field(description="Mirrored in the span, without the tunnel's headers, as far as it was measured; null: not known.")
+    bytes_measured_s: int = Field(description="So many seconds of the mirror in the span were measured,")
+    bytes_wanted_s: int = Field(description="of so many.")
 
 
 class EvidencePage(Schema):
@@ -85,7 +88,7 @@ def evidence_list(request: ViewerRequest, query: Query[EvidenceQuery]) -> dict[s
     total = rows.count()
     found = _page(rows, number_in(query.cursor), limit_of(query.limit))
     return {
-        "items": [as_columns(life) for life in found[: query.limit]],
+        "items": columns_of(request.viewer.scope, wanted, found[: query.limit]),
         "next": cursor_of(str(found[query.limit - 1].pk)) if len(found) > query.limit else None,
         "total": total,
         "unknown": evidence_unknown_count(request.viewer.scope, wanted),
@@ -105,5 +108,6 @@ def _page(rows: Any, after: int | None, limit: int) -> list[Mirror]:
 
 def _csv(request: ViewerRequest, wanted: EvidenceFilter) -> HttpResponseBase:
     export_record(request=request, what="evidence", detail={"filter": request.GET.dict()})
-    chunks = ([list(as_columns(life).values()) for life in portion] for portion in evidence_portions(request.viewer.scope, wanted))
+    scope = request.viewer.scope
+    chunks = ([list(row.values()) for row in columns_of(scope, wanted, portion)] for portion in evidence_portions(scope, wanted))
     return csv_response(request, filename="vtapweb-evidence.csv", header=COLUMNS, chunks=chunks)

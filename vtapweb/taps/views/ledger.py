@@ -25,7 +25,7 @@ from vtapweb.inventory.selectors import subscriptions
 from vtapweb.taps.actions.adopt import Adoption, drift_accept, unaccounted_adopt
 from vtapweb.taps.actions.mend import drift_plan, removal_plan
 from vtapweb.taps.endings import endings
-from vtapweb.taps.evidence_rows import COLUMNS, as_columns
+from vtapweb.taps.evidence_rows import COLUMNS, carried_of, columns_of
 from vtapweb.taps.forms import AdoptForm, EvidenceForm, errors_take
 from vtapweb.taps.models import Change, Mirror, TapLife
 from vtapweb.taps.selectors.evidence import EvidenceFilter, evidence, evidence_portions, evidence_unknown_count, place_of
@@ -214,12 +214,13 @@ def evidence_page(request: ViewerRequest) -> HttpResponse:
     number = (number_of(request.GET.get("page", "")) or 1) - 1
     first = max(0, number) * PAGE_ROWS
     shown = list(rows.select_related("began_change", "ended_change")[first : first + PAGE_ROWS])
+    carried = carried_of(scope, wanted, shown)
     total = rows.count()
     query = request.GET.copy()
     query.pop("page", None)
     context = {
         "form": form,
-        "rows": shown,
+        "rows": [(one, carried[one.pk]) for one in shown],
         "total": total,
         "now": timezone.now(),
         "first": first + 1,
@@ -238,22 +239,23 @@ def evidence_page(request: ViewerRequest) -> HttpResponse:
 @require_GET
 def evidence_csv(request: ViewerRequest) -> HttpResponseBase:
     """The same as CSV; that it was taken out is on record."""
-    chunks = _exported(request, lambda life: list(as_columns(life).values()))
+    chunks = _exported(request, lambda row: list(row.values()))
     return csv_response(request, filename="vtapweb-evidence.csv", header=COLUMNS, chunks=chunks)
 
 
 @require_GET
 def evidence_json(request: ViewerRequest) -> HttpResponseBase:
     """The same as JSON; that it was taken out is on record."""
-    return json_response(request, filename="vtapweb-evidence.json", chunks=_exported(request, as_columns))
+    return json_response(request, filename="vtapweb-evidence.json", chunks=_exported(request, lambda row: row))
 
 
-def _exported(request: ViewerRequest, shape: Callable[[Mirror], Any]) -> Iterator[list[Any]]:
+def _exported(request: ViewerRequest, shape: Callable[[dict[str, Any]], Any]) -> Iterator[list[Any]]:
     form = EvidenceForm(request.GET)
     if not form.is_valid():
         raise ProblemError(400, "Filter not understood", " ".join(str(one) for errors in form.errors.values() for one in errors))
     export_record(request=request, what="evidence", detail={"filter": request.GET.dict()})
-    return ([shape(life) for life in portion] for portion in evidence_portions(request.viewer.scope, wanted_of(form)))
+    scope, wanted = request.viewer.scope, wanted_of(form)
+    return ([shape(row) for row in columns_of(scope, wanted, portion)] for portion in evidence_portions(scope, wanted))
 
 
 def wanted_of(form: EvidenceForm) -> EvidenceFilter:
