@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.test_map import new_page, until
-from tests.e2e.wall_stand import START_MS, WallStand, alarm, alarmed, slot, wall_picture, wall_state
+from tests.e2e.wall_stand import MINUTE_MS, START_MS, WallStand, alarm, alarmed, display, slot, wall_picture, wall_state
+from tests.waiting import eventually
 
 __all__ = ["new_page"]  # a fixture
 TAKEN = alarm(116, title="nic-packetlog-01 above 75 %", severity="warning", is_acknowledged=True, is_taken=True, owner="m.ortiz")
@@ -83,3 +84,93 @@ def test_a_healthy_room_is_quiet_and_a_pushed_view_comes_in(new_page: Any, stand
     stand.deed("state")
     until(page, "vtap.wall.view().why === 'pushed'")
     assert problems == []
+
+
+@pytest.mark.parametrize(("role", "kind"), [("stage", "alarms"), ("picture", "map")])
+def test_a_new_alarm_takes_the_stage_and_no_other_screen(new_page: Any, stand: WallStand, role: str, kind: str) -> None:
+    stand.state = wall_state(slots=[slot(2)], display=display(role=role))
+    page = new_page(viewport=HD)
+    problems = open_wall(page, stand)
+    until(page, "vtap.wall.view().kind === 'map'")
+    stand.show(alarmed(alarm(opened_ms=stand.now_ms)))
+    until(page, "vtap.wall.picture().alarms.length === 1 && vtap.wall.stats().drawn > 1")
+    until(page, f"vtap.wall.view().kind === '{kind}'")
+    stand.show(alarmed(alarm(opened_ms=START_MS - 30 * MINUTE_MS)))
+    until(page, "vtap.wall.view().kind === 'map'")
+    if role == "stage":
+        expect(page.get_by_test_id("strip")).to_contain_text("ilb-collector-uks drops packets")
+    else:
+        expect(page.get_by_test_id("strip")).to_be_hidden()
+    assert problems == []
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (3840, 2160), (1080, 1920)])
+def test_no_word_is_smaller_than_18_units_and_nothing_scrolls(new_page: Any, stand: WallStand, size: tuple[int, int]) -> None:
+    stand.picture = alarmed(*(alarm(117 + place, opened_ms=START_MS - place * MINUTE_MS) for place in range(9)), TAKEN, more_alarms=5)
+    page = new_page(viewport={"width": size[0], "height": size[1]})
+    problems = open_wall(page, stand)
+    smallest = page.evaluate(
+        """() => {
+          const u = Math.min(innerWidth / (innerWidth > innerHeight ? 1920 : 1080), innerHeight / (innerWidth > innerHeight ? 1080 : 1920));
+          const seen = [...document.querySelectorAll("#wall *")].filter(one => one.offsetParent);
+          const told = seen.filter(one => [...one.childNodes].some(node => node.data?.trim()));
+          return Math.min(...told.map(one => parseFloat(getComputedStyle(one).fontSize))) / u;
+        }"""
+    )
+    assert smallest >= 17.99
+    assert page.evaluate("[document.documentElement.scrollHeight <= innerHeight, document.documentElement.scrollWidth <= innerWidth]") == [True, True]
+    assert page.evaluate("getComputedStyle(document.body).cursor") == "none"
+    assert problems == []
+
+
+def test_visitors_see_nothing_of_the_picture_before(new_page: Any, stand: WallStand) -> None:
+    stand.picture = alarmed()
+    page = new_page(viewport=HD)
+    problems = open_wall(page, stand)
+    expect(page.get_by_test_id("alarm")).to_contain_text("ilb-collector-uks")
+    nameless = alarm(title="Collector 2", sentence="A collector drops packets.", broken_hop=None, happened_before=[], qr="", collector="c2")
+    stand.picture = wall_picture(alarms=[nameless], collectors=[], events=[])
+    stand.state = wall_state(slots=[slot(4, "scene")], scene="visitors", is_masked=True)
+    stand.deed("state")
+    expect(page.get_by_test_id("alarm")).to_contain_text("Collector 2")
+    expect(page.get_by_test_id("scene")).to_contain_text("names are hidden")
+    assert "ilb-collector-uks" not in page.locator("#wall").inner_text()
+    assert problems == []
+
+
+def test_a_screen_says_its_name_and_dims_and_reports(new_page: Any, stand: WallStand) -> None:
+    stand.state = wall_state(
+        slots=[slot(4)],
+        identify_until_ms=START_MS + 60 * MINUTE_MS,
+        dims=[{"from_ms": START_MS - 1, "until_ms": START_MS + 60 * MINUTE_MS, "percent": 40}],
+    )
+    page = new_page(viewport=HD)
+    problems = open_wall(page, stand)
+    expect(page.get_by_test_id("identify")).to_contain_text("NOC-2")
+    until(page, "document.getElementById('wall-dim').style.opacity === '0.6'")
+    until(page, "vtap.wall.stats().reports > 0")
+    eventually(lambda: stand.reports, within_s=20, why="a report every five seconds")
+    told = stand.reports[-1]
+    assert (told["version"], told["view"], told["size"], told["errors"]) == ("v1", 4, [1920, 1080], 0)
+    assert problems == []
+
+
+def test_a_page_of_an_older_version_reads_itself_anew(new_page: Any, stand: WallStand) -> None:
+    page = new_page(viewport=HD)
+    page.add_init_script("Math.random = () => 0")  # its turn comes first
+    open_wall(page, stand)
+    page.evaluate("window.isOld = true")
+    stand.page_version = "v2"
+    stand.state = wall_state(slots=[slot(4)], version="v2")
+    stand.deed("state")
+    page.wait_for_load_state()
+    expect(page.locator("#wall[data-version=v2]")).to_be_attached(timeout=15_000)
+    until(page, "window.vtap?.wall?.ready && !window.isOld && vtap.wall.stats().reloaded_why === 'version'")
+
+
+def test_a_screen_that_is_no_display_any_more_waits_for_its_pairing(new_page: Any, stand: WallStand) -> None:
+    page = new_page(viewport=HD)
+    open_wall(page, stand)
+    stand.status = 401
+    stand.deed("state")
+    expect(page.get_by_test_id("pairing")).to_be_visible(timeout=15_000)

@@ -82,6 +82,8 @@ export class WallPage {
     this.timers = { state: 0, topology: 0, traffic: 0 };
     this.seq = 0;
     this.sleep = new Sleep();
+    /** Grows when what is told of the estate is told in other words: an answer to a question of before is not taken. */
+    this.era = 0;
     this.reportedAt = 0;
     this.isRevoked = false;
     this.line = new WallLine("/ws/live?as=display", {
@@ -269,16 +271,19 @@ export class WallPage {
     this.asking[what] = true;
     this.wanted[what] = false;
     const began = performance.now();
+    const era = this.era;
     try {
       if (what === "state") {
         const state = await askState();
         if (!this.isRevoked) this.takeState(state, performance.now() - began);
       } else if (what === "topology") {
         const snapshot = await askTopology();
-        if (!this.isRevoked && snapshot.revision !== this.model.graph?.revision) this.takeSnapshot(snapshot);
+        if (era !== this.era) this.wanted.topology = true;
+        else if (!this.isRevoked && snapshot.revision !== this.model.graph?.revision) this.takeSnapshot(snapshot);
       } else {
         const facts = await askTraffic();
-        if (!this.isRevoked) this.model.traffic.setFacts(facts);
+        if (era !== this.era) this.wanted.traffic = true;
+        else if (!this.isRevoked) this.model.traffic.setFacts(facts);
       }
       this.askedAt[what] = performance.now();
     } catch (error) {
@@ -304,9 +309,12 @@ export class WallPage {
     this.newVersionAt = state.version === this.version ? null : (this.newVersionAt ?? performance.now());
     if (wasMasked !== undefined && wasMasked !== state.is_masked) {
       // Another picture of the same estate: nothing of the other one may stay, not for a second.
+      this.era++;
       model.forget();
       this.draw("topology", true);
       this.line.open();
+      this.ask("topology");
+      this.ask("traffic");
     }
     const asked = state.reload_asked_ms;
     if (asked !== null && asked > Math.max(this.loaded_ms, this.reloadAsked_ms ?? 0)) {
