@@ -150,6 +150,9 @@ test("what takes too long to draw is drawn every second or fourth second, until 
   const pace = new Pace();
   assert.equal(pace.mayDraw(0), true);
   pace.drew(0, 51);
+  assert.equal(pace.mayDraw(1000), true, "one slow one alone is the first, or a neighbour's work");
+  pace.drew(0, 51);
+  pace.drew(0, 51);
   assert.deepEqual([pace.every_s, pace.mayDraw(1900), pace.mayDraw(2000)], [2, false, true]);
   for (let at = 1; at < 9; at++) pace.drew(at, 80);
   assert.equal(pace.every_s, 4);
