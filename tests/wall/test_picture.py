@@ -245,9 +245,9 @@ def test_what_happened_of_late_is_told_in_one_line_each(valkey: Valkey) -> None:
 
 def test_hostile_names_are_shown_for_what_they_are_and_cut(valkey: Valkey) -> None:
     on_the_map()
-    make_alarm(117, title="a\u202eb\x00" + "x" * 5000, owner="\u200b", sentence="s", facts={})
+    make_alarm(117, title="a\u202eb\x07" + "x" * 5000, owner="\u200b", sentence="s", facts={})
     (alarm,) = made()["alarms"]
-    assert alarm["title"].startswith("a⟨U+202E⟩b⟨U+0000⟩xxx")
+    assert alarm["title"].startswith("a⟨U+202E⟩b⟨U+0007⟩xxx")
     assert len(alarm["title"]) == 160
     assert alarm["owner"] == "⟨U+200B⟩"
 
