@@ -47,7 +47,7 @@ def run() -> Iterator[Result]:
 
 def _measured() -> Iterator[Result]:
     import orjson
-    from django.db import connection, reset_queries
+    from django.db import connection, reset_queries, transaction
     from django.utils import timezone
 
     from tests.domain.estates import numbered
@@ -92,8 +92,9 @@ def _measured() -> Iterator[Result]:
     first_s = time.process_time() - begun
     for turn in range(1, PICTURES + 1):
         if turn == PICTURES // 2:
-            make_alarm(2_000, collector_key=collectors[0].key)
-            record_event(HealthEvent(alarm=2_000, deed="raised"), subscription_ids=None)
+            with transaction.atomic():
+                make_alarm(2_000, collector_key=collectors[0].key)
+                record_event(HealthEvent(alarm=2_000, deed="raised"), subscription_ids=None)
         reset_queries()
         begun = time.process_time()
         picture = pictures.make(now=now + timedelta(seconds=EVERY_S * turn), heard=Heard.of(frame), wanted=wanted)
