@@ -235,7 +235,7 @@ def test_frames_move_the_figures(opened: Any) -> None:
         place = len(stand.snapshot["series"]) - len(ids) + ids.index(own)
         stand.rates([3.21e9 if at == place else 1e8 for at in range(len(stand.snapshot["series"]))])
         expect(page.get_by_test_id("one-rate")).to_have_text("3.21")
-        assert "measured" not in text(page, ".one__sources .part-head__of")[0], "all that send to it are"
+        assert ", " not in text(page, ".one__sources .part-head__of")[0], "all that send to it are measured"
 
 
 def test_sources_are_the_largest_of_how_many(opened: Any) -> None:

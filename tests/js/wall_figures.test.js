@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Rates } from "../../static/js/live/rates.js";
 import { Traffic } from "../../static/js/topology/store/traffic.js";
 import {
-  barOf, collectorNow, dropWords, innerLimit, loudAlarms, OVERRUN, rateLine, restWords, ROW_UNITS, rowsFor, shareParts, sourceTable, stateWords, toneNow, trendScale,
+  barOf, collectorNow, dropWords, innerLimit, loudAlarms, OVERRUN, rateLine, restWords, ROW_UNITS, rowsFor, shareParts, sourceTable, stateWords, toneNow, trendScale, unreadWords,
 } from "../../static/js/wall/store/figures.js";
 
 const NOW = 1_795_489_928_000;
@@ -102,6 +102,7 @@ test("three alarms are large, the loud rest is counted, the silenced ones are no
   const found = loudAlarms({ alarms: [...loud, ...back], more_alarms: 4 }, 3);
   assert.deepEqual([found.large.map((one) => one.number), found.more, found.acknowledged], [[1, 2, 3], 2, 1]);
   assert.equal(loudAlarms({ alarms: loud, more_alarms: 4 }, 3).more, 6, "beyond a list that ends loud it goes on loud");
+  assert.deepEqual(loudAlarms({ alarms: null, more_alarms: null }, 3), { large: [], more: 0, acknowledged: 0 }, "never read");
   assert.deepEqual(loudAlarms({ alarms: [], more_alarms: 0 }, 3), { large: [], more: 0, acknowledged: 0 });
 });
 
@@ -130,19 +131,24 @@ test("a trend stands beside its capacity only where that says something", () => 
 });
 
 test("sources are the largest of how many, and say why there are none", () => {
-  const source = (nic, bits_per_s, more = {}) => ({ nic, vnet: "spoke", collector: "ilb-weu-01", bits_per_s, packets_per_s: 1, measured_ms: NOW, ...more });
+  const source = (nic, bits_per_s, more = {}) => ({ nic, vnet: "spoke", collector: "ilb-weu-01", bits_per_s, packets_per_s: 1, measured_ms: NOW, collector_key: "c", ...more });
   const picture = {
     at_ms: NOW - 2000, totals: { bits_per_s: 10 * GBIT, packets_per_s: 1e6, known: 496, of: 500, mirrors: 500, nics: 900, silent: 0 },
-    sources: [source("b", 2 * GBIT), source("a", 3 * GBIT), source("hole", null), source("other", GBIT, { collector: "nic-neu" })],
+    sources: [source("b", 2 * GBIT), source("a", 3 * GBIT), source("hole", null), source("other", GBIT, { collector: "nic-neu", collector_key: "n" })],
   };
   const asked = { unit: "bits", most: 3, as_of_ms: NOW };
   const all = sourceTable({ picture, traffic: traffic() }, null, asked);
   assert.deepEqual(all.rows.map((one) => [one.name, one.where, one.rate]), [["a", "spoke → ilb-weu-01", 3 * GBIT], ["b", "spoke → ilb-weu-01", 2 * GBIT], ["other", "spoke → nic-neu", GBIT]]);
-  assert.equal(all.words, "3 of 500 mirrors · 60 % of 10.0 Gb/s · 2 s old");
+  assert.equal(all.words, "3 of 500 mirrors · 60 % of 10.0 Gb/s measured · 0 s old");
   assert.deepEqual(sourceTable({ picture, traffic: traffic() }, collector(), asked).rows.map((one) => one.name), ["a", "b", "hole"]);
+  const own = { ...picture, sources_of: { c: [source("own", 5)] } };
+  assert.deepEqual(sourceTable({ picture: own, traffic: traffic() }, collector(), asked).rows.map((one) => one.name), ["own"], "its own largest, where the picture tells them");
   const none = (more, one = null) => sourceTable({ picture: { ...picture, sources: [], ...more }, traffic: traffic() }, one, asked).none;
   assert.equal(none({ totals: { ...picture.totals, mirrors: 0 } }), "No traffic is mirrored yet.");
   assert.equal(none({}), "Not known: of 500 mirrors none is measured now.");
+  assert.equal(none({ sources: null, unread: { sources: { why: "No live numbers have come yet.", since_ms: null } } }), "Not known: No live numbers have come yet.");
+  assert.equal(none({ sources: null, totals: { ...picture.totals, mirrors: null } }), "Not known: the mirrors could not be read.");
+  assert.equal(none({}, collector({ has_sources: false, origin: "Azure Monitor" })), "Not available here: Azure Monitor does not count each source by itself.");
   assert.equal(none({}, collector({ state: "silent" })), "Not known: this collector does not report.");
 });
 
@@ -161,10 +167,16 @@ test("of a collector all sources of its frames are told, in which unit one likes
   told.placeOf = new Map([[21, 0], [22, 1], [23, 2], [5, 3]]);
   const picture = { at_ms: NOW, sources: [], totals: {} };
   const of = (unit) => sourceTable({ picture, traffic: told }, collector(), { unit, most: 1, as_of_ms: NOW + 1000 });
-  assert.deepEqual(of("bits"), { title: "Largest sources of ilb-weu-01", words: "1 of 3, 2 measured · 75 % of 4.00 b/s · 1 s old", rows: [{ name: "web-02", where: "spoke-web", rate: 3, measured_ms: NOW }], none: "" });
+  assert.deepEqual(of("bits"), { title: "Largest sources of ilb-weu-01", words: "1 of 3, 2 measured · 75 % of 4.00 b/s measured · 1 s old", rows: [{ name: "web-02", where: "spoke-web", rate: 3, measured_ms: NOW }], none: "" });
   assert.deepEqual(of("packets").rows[0].name, "web-01");
   rates.take({ seq: 2, series_revision: 1, unix_s: NOW / 1000 + 1, bits: new Float32Array(4).fill(NaN), packets: new Float32Array(4).fill(NaN) });
-  assert.equal(of("bits").none, "Not known: no rate of a source has come yet.");
-  told.factsOf = new Map([[5, { has_sources: false }]]);
-  assert.equal(of("bits").none, "Not available here: agent does not count each source by itself.");
+  assert.equal(of("bits").none, "Not known: of 3 mirrors none is measured now.");
+});
+
+test("a part that could not be read says of when it is", () => {
+  const say = (unread) => unreadWords({ unread }, ["inventory", "judging"], () => "03:06");
+  assert.equal(say(undefined), "");
+  assert.equal(say({ events: { why: "Redis does not answer.", since_ms: 1 } }), "", "not one of those that are asked for");
+  assert.equal(say({ judging: { why: "The database does not answer.", since_ms: 1 } }), "◌ as of 03:06: The database does not answer.");
+  assert.equal(say({ inventory: { why: "The database does not answer.", since_ms: null } }), "◌ not read: The database does not answer.");
 });

@@ -1,7 +1,7 @@
 // @ts-check
 /** Collectors by load: a row each with state, bar to 130 % of the capacity, the last 15 minutes and a share of what. Rows are made once; their height follows the room. */
 
-import { barOf, collectorNow, innerLimit, rateLine, restWords, rowsFor, shareParts, stateWords, toneNow } from "../store/figures.js";
+import { barOf, collectorNow, innerLimit, rateLine, restWords, rowsFor, shareParts, stateWords, toneNow, unreadWords } from "../store/figures.js";
 import { el, mark, put, Rows, show } from "./dom.js";
 import { drawTrend } from "./trend.js";
 
@@ -51,7 +51,8 @@ export class Loads {
     this.host = host;
     host.classList.add("loads");
     const head = el("h2", "part-head", "Collectors by load");
-    head.append(el("span", "part-head__of", "last 15 min"));
+    this.of = el("span", "part-head__of");
+    head.append(this.of);
     this.list = el("ul", "loads__rows");
     this.rest = el("p", "loads__rest");
     this.none = el("p", "loads__none");
@@ -76,18 +77,22 @@ export class Loads {
     const picture = model.picture;
     if (!picture) return;
     this.unit = unit;
-    const { collectors } = picture;
-    const count = Math.max(picture.collector_counts.total ?? 0, collectors.length);
+    const collectors = picture.collectors ?? [];
+    const counts = picture.collector_counts ?? {};
+    const count = Math.max(counts.total ?? 0, collectors.length);
+    const old = unreadWords(picture, ["inventory", "judging", "live"], (ms) => model.momentOf(ms));
+    mark(this.host, "old", old ? "yes" : "no");
+    put(this.of, old || "last 15 min");
     const { tier, shown } = rowsFor(count, this.units);
     mark(this.host, "tier", tier);
     const some = collectors.slice(0, shown);
     this.shown = some.length;
     this.rows.set(some.map((collector) => ({ collector, model })));
-    const rest = restWords({ ...picture.collector_counts, total: count }, some);
+    const rest = restWords({ ...counts, total: count }, some);
     put(this.rest, rest);
     show(this.rest, rest !== "");
     show(this.none, count === 0);
-    put(this.none, count === 0 ? "No collector is known yet. A collector is the NIC or internal load balancer that a TAP sends to." : "");
+    put(this.none, count > 0 ? "" : picture.collectors ? "No collector is known yet. A collector is the NIC or internal load balancer that a TAP sends to." : "Not known: the collectors could not be read.");
   }
 
   /** @param {Parts} parts @param {Collector} collector @param {WallModel} model @param {HTMLElement} element */
@@ -107,7 +112,7 @@ export class Loads {
     if (collector.spark === parts.spark && look === parts.drawn) return;
     parts.spark = collector.spark;
     parts.drawn = look;
-    show(parts.trend, collector.spark.length > 1);
-    drawTrend(parts.trend, { values: collector.spark, limit: innerLimit(collector) }, this.u);
+    show(parts.trend, collector.spark !== null && collector.spark.length > 1);
+    drawTrend(parts.trend, { values: collector.spark ?? [], limit: innerLimit(collector) }, this.u);
   }
 }

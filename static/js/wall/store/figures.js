@@ -10,7 +10,7 @@ import { LIVE_STATES } from "../../topology/store/states.js";
 import { OUTER_BITS } from "../../topology/store/traffic.js";
 import { ageWords, rateWords, roundWords, shareWords } from "../../topology/store/units.js";
 import { isStale, staleSince } from "./trust.js";
-import { collectorWords } from "./words.js";
+import { collectorWords, count } from "./words.js";
 
 /** @typedef {import("./types.js").Collector} Collector */
 /** @typedef {import("./types.js").Picture} Picture */
@@ -71,7 +71,7 @@ function lastOf(collector, traffic) {
   if (found) return { bits_per_s: found.bits_per_s, at_ms: collector.measured_ms ?? found.unix_s * 1000 };
   const at_ms = collector.measured_ms ?? collector.heard_ms;
   if (at_ms === null) return null;
-  const bits_per_s = collector.bits_per_s ?? collector.spark.findLast((one) => one !== null) ?? null;
+  const bits_per_s = collector.bits_per_s ?? collector.spark?.findLast((one) => one !== null) ?? null;
   return bits_per_s === null ? null : { bits_per_s, at_ms };
 }
 
@@ -98,7 +98,7 @@ export function stateWords(collector, now, now_ms) {
   if (now.isStale) words[0] = now.since_ms === null ? "no report, never heard" : `no report for ${ageWords((now_ms - now.since_ms) / 1000)}`;
   else if (now.style.key === "dropping" && collector.drops_share) words[0] = `dropping ${dropWords(collector.drops_share)} of packets`;
   else if (now.style.key === "dropping" && collector.drops_per_s) words[0] = `dropping ${rateWords(collector.drops_per_s, "packets")}`;
-  if (!now.isStale && collector.members_missing > 0) words[now.style.key === "degraded" ? 0 : 1] = `${collector.members - collector.members_missing} of ${collector.members} members report`;
+  if (!now.isStale && collector.members_missing) words[now.style.key === "degraded" ? 0 : 1] = `${collector.members - collector.members_missing} of ${collector.members} members report`;
   if (collector.alarm) words.push(collector.alarm);
   return words.join(" · ");
 }
@@ -151,11 +151,12 @@ export function restWords(counts, shown) {
  * @param {Pick<Picture, "alarms" | "more_alarms">} picture @param {number} most
  * @returns {{large: Picture["alarms"], more: number, acknowledged: number}} `more`: as loud, and not shown
  */
-export function loudAlarms({ alarms, more_alarms }, most) {
+export function loudAlarms({ alarms: told, more_alarms }, most) {
+  const alarms = told ?? [];
   const loud = alarms.filter((one) => !one.is_acknowledged && !one.is_muted && one.severity !== "notice");
   // The server puts what is silenced last: beyond a list that ends loud there may be more that is loud.
   const last = alarms.at(-1);
-  const beyond = last && loud.includes(last) ? more_alarms : 0;
+  const beyond = last && loud.includes(last) ? (more_alarms ?? 0) : 0;
   return { large: loud.slice(0, most), more: Math.max(0, loud.length - most) + beyond, acknowledged: alarms.filter((one) => one.is_acknowledged && !one.is_muted).length };
 }
 
@@ -215,44 +216,43 @@ export function sourceTable({ picture, traffic }, collector, { unit, most, as_of
   const title = collector ? `Largest sources of ${collector.name}` : "Largest sources";
   if (!picture) return { title, words: "", rows: [], none: "" };
   if (collector && isStale(collector, as_of_ms)) return { title, words: "", rows: [], none: "Not known: this collector does not report." };
+  const isUncounted = collector?.has_sources === false && collector.bits_per_s !== null;
+  if (isUncounted) return { title, words: "", rows: [], none: `Not available here: ${collector.origin || "what reports"} does not count each source by itself.` };
   const graph = traffic.graph;
-  const isInFrame = collector !== null && collector.id !== null && graph?.collectors.rowOf.has(collector.id);
-  if (!isInFrame) {
-    const rows = sourcesOfPicture(picture, collector, unit).slice(0, most);
-    const whole = unit === "bits" ? picture.totals.bits_per_s : picture.totals.packets_per_s;
-    const words = [collector ? "" : picture.totals.mirrors === null ? "" : `${rows.length} of ${picture.totals.mirrors.toLocaleString("en-GB")} mirrors`, collector ? "" : partWords(rows, whole, unit), `${ageWords((as_of_ms - picture.at_ms) / 1000)} old`];
-    return { title, words: rows.length ? words.filter(Boolean).join(" · ") : "", rows, none: rows.length ? "" : nothingWords(picture, collector) };
+  if (collector !== null && collector.id !== null && graph?.collectors.rowOf.has(collector.id)) {
+    const { items, known: measured, total } = traffic.talkersOf(collector.id, Infinity, unit);
+    const measured_ms = traffic.rates.unix_s * 1000;
+    const whole = items.reduce((sum, one) => sum + one.rate, 0);
+    const rows = items.slice(0, most).map(({ nic, rate }) => ({ ...placeOfNic(graph, nic), rate, measured_ms }));
+    if (rows.length) return { title, words: wordsOf(rows, `${total}${measured === total ? "" : `, ${measured} measured`}`, whole, unit, as_of_ms), rows, none: "" };
+    return { title, words: "", rows, none: total ? `Not known: of ${total} mirrors none is measured now.` : "Nothing is mirrored to this collector." };
   }
-  const { items, known: measured, total } = traffic.talkersOf(/** @type {number} */ (collector.id), Infinity, unit);
-  const whole = items.reduce((sum, one) => sum + one.rate, 0);
-  const measured_ms = traffic.rates.unix_s * 1000;
-  const rows = items.slice(0, most).map(({ nic, rate }) => ({ ...placeOfNic(/** @type {import("../../topology/store/graph.js").Graph} */ (graph), nic), rate, measured_ms }));
-  const words = [`${rows.length} of ${total}${measured === total ? "" : `, ${measured} measured`}`, partWords(rows, whole, unit), `${ageWords((as_of_ms - measured_ms) / 1000)} old`];
-  if (rows.length) return { title, words: words.filter(Boolean).join(" · "), rows, none: "" };
-  if (total === 0) return { title, words: "", rows, none: "Nothing is mirrored to this collector." };
-  const isUncounted = traffic.factsOf.get(/** @type {number} */ (collector.id))?.has_sources === false;
-  return { title, words: `${total} mirrored`, rows, none: isUncounted ? `Not available here: ${collector.origin || "what counts"} does not count each source by itself.` : "Not known: no rate of a source has come yet." };
-}
-
-/** @param {Picture} picture @param {Collector | null} collector @param {Unit} unit @returns {SourceRow[]} the largest first, what is not known last */
-function sourcesOfPicture(picture, collector, unit) {
-  return picture.sources
-    .filter((one) => collector === null || one.collector === collector.name || one.collector === collector.key)
+  const all = collector === null ? (picture.sources ?? []) : (picture.sources_of?.[collector.key] ?? (picture.sources ?? []).filter((one) => one.collector_key === collector.key));
+  const rows = all
     .map((one) => ({ name: one.nic, where: collector ? one.vnet : `${one.vnet} → ${one.collector}`, rate: unit === "bits" ? one.bits_per_s : one.packets_per_s, measured_ms: one.measured_ms }))
-    .sort((a, b) => (b.rate ?? -1) - (a.rate ?? -1));
+    .sort((a, b) => (b.rate ?? -1) - (a.rate ?? -1))
+    .slice(0, most);
+  const { totals } = picture;
+  const mirrors = collector ? collector.mirrors : totals.mirrors;
+  const whole = collector ? null : unit === "bits" ? totals.bits_per_s : totals.packets_per_s;
+  if (rows.length) return { title, words: wordsOf(rows, mirrors === null ? "" : count(mirrors, "mirror"), whole, unit, as_of_ms), rows, none: "" };
+  const why = picture.unread?.sources?.why;
+  return { title, words: "", rows, none: mirrors === 0 ? "No traffic is mirrored yet." : `Not known: ${why ?? (mirrors === null ? "the mirrors could not be read." : `of ${count(mirrors, "mirror")} none is measured now.`)}` };
 }
 
-/** @param {Picture} picture @param {Collector | null} collector */
-function nothingWords({ totals }, collector) {
-  if (totals.mirrors === 0) return "No traffic is mirrored yet.";
-  if (collector) return "Not known: no rate of a source of this collector has come yet.";
-  return totals.mirrors === null ? "Not known: the inventory could not be read." : `Not known: of ${totals.mirrors.toLocaleString("en-GB")} mirrors none is measured now.`;
+/**
+ * @param {readonly SourceRow[]} rows at least one @param {string} ofHowMany @param {number | null} whole @param {Unit} unit @param {number} as_of_ms
+ * @returns {string} "30 of 500 mirrors · 39 % of 38.4 Gb/s measured · 1 s old"
+ */
+function wordsOf(rows, ofHowMany, whole, unit, as_of_ms) {
+  const newest = Math.max(...rows.map((one) => one.measured_ms ?? 0));
+  return [ofHowMany ? `${rows.length} of ${ofHowMany}` : "", partWords(rows, whole, unit), newest ? `${ageWords((as_of_ms - newest) / 1000)} old` : ""].filter(Boolean).join(" · ");
 }
 
-/** @param {readonly SourceRow[]} rows @param {number | null} whole @param {Unit} unit @returns {string} "61 % of 38.4 Gb/s" */
+/** @param {readonly SourceRow[]} rows @param {number | null} whole @param {Unit} unit @returns {string} "61 % of 38.4 Gb/s measured" */
 function partWords(rows, whole, unit) {
   const sum = rows.reduce((before, one) => before + (one.rate ?? 0), 0);
-  return whole ? `${shareWords(Math.min(1, sum / whole))} of ${rateWords(whole, unit)}` : "";
+  return whole ? `${shareWords(Math.min(1, sum / whole))} of ${rateWords(whole, unit)} measured` : "";
 }
 
 /** @param {import("../../topology/store/graph.js").Graph} graph @param {number} nic @returns {{name: string, where: string}} */
@@ -261,4 +261,17 @@ function placeOfNic({ nics, subnets, vnets }, nic) {
   const subnet = subnets.rowOf.get(nics.numbers.subnet?.[row] ?? -1) ?? -1;
   const vnet = vnets.rowOf.get(subnets.numbers.vnet?.[subnet] ?? -1) ?? -1;
   return { name: nics.texts.name?.[row] ?? "a NIC that is gone", where: vnets.texts.name?.[vnet] ?? "" };
+}
+
+/**
+ * Parts that could not be read and are therefore as they were.
+ *
+ * @param {Picture} picture @param {readonly ("inventory" | "judging" | "live" | "sparks" | "sources")[]} names @param {(ms: number) => string} momentOf
+ * @returns {string} "◌ as of 03:06: Redis does not answer.", "" when all of them are of now
+ */
+export function unreadWords(picture, names, momentOf) {
+  const name = names.find((one) => picture.unread?.[one]);
+  const part = name && picture.unread?.[name];
+  if (!part) return "";
+  return part.since_ms === null ? `◌ not read: ${part.why}` : `◌ as of ${momentOf(part.since_ms)}: ${part.why}`;
 }

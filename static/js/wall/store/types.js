@@ -47,12 +47,14 @@
  * @property {number | null} share of the capacity, 1 = full
  * @property {boolean} is_estimate
  * @property {number} members
- * @property {number} members_missing
- * @property {number} mirrors
- * @property {(number | null)[]} spark bits/s, oldest first; [] when it is not kept for this one
+ * @property {number | null} members_missing
+ * @property {number | null} mirrors
+ * @property {(number | null)[] | null} spark bits/s, oldest first; null when it is not kept for this one
+ * @property {boolean} [has_sources] whether it counts each source by itself
  * @property {number} spark_step_s
  *
- * @typedef {{nic: string, vnet: string, collector: string, bits_per_s: number | null, packets_per_s: number | null, measured_ms: number | null}} Source
+ * @typedef {{nic: string, vnet: string, collector: string, collector_key?: string, bits_per_s: number | null, packets_per_s: number | null, measured_ms: number | null}} Source
+ * @typedef {{why: string, since_ms: number | null}} Unread  a part that could not be read: it is as it was at `since_ms`
  * @typedef {{at_ms: number, kind: "alarm" | "cleared" | "change" | "sync" | "deed", severity: Severity, words: string}} Happening
  * @typedef {{kind: "picture", at_ms: number,
  *   counts: {alarms: number, untaken: number, notices: number, muted: number, muted_next_ends_ms: number | null},

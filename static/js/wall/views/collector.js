@@ -123,11 +123,13 @@ export class CollectorView {
     const { picture } = model;
     if (!picture) return;
     const key = this.view?.options.collector ?? "";
-    const collector = picture.collectors.find((one) => one.key === key) ?? null;
+    const all = picture.collectors ?? [];
+    // Visitors are not told which one the view is about: they see the one that comes first.
+    const collector = (model.state?.is_masked && !key ? all[0] : all.find((one) => one.key === key)) ?? null;
     show(this.body, collector !== null);
     show(this.none, collector === null);
     if (!collector) {
-      put(this.none, key ? "This screen is not told of this view's collector: it is gone, or it is beyond the 40 that a picture holds." : "This view names no collector. Choose one for it at the desk.");
+      put(this.none, key ? "This screen is not told of this view's collector: it is gone, or it could not be read." : "This view names no collector. Choose one for it at the desk.");
       return;
     }
     const as_of = asOf(model);
@@ -154,7 +156,7 @@ export class CollectorView {
   /** @param {Collector} collector */
   #drawAlarm(collector) {
     const { model } = this;
-    const alarm = model.picture?.alarms.find((one) => one.spoken === collector.alarm) ?? model.picture?.alarms.find((one) => one.collector === collector.key && !one.is_muted) ?? null;
+    const alarm = model.picture?.alarms?.find((one) => one.spoken === collector.alarm) ?? model.picture?.alarms?.find((one) => one.collector === collector.key && !one.is_muted) ?? null;
     mark(this.host, "alarmed", String(alarm !== null));
     show(this.alarm, alarm !== null);
     put(this.sentence, alarm ? "" : collector.words);
@@ -190,11 +192,11 @@ export class CollectorView {
   /** @param {Collector} collector @param {Now} now */
   #drawFacts(collector, now) {
     const drops = now.isStale || collector.drops_per_s === null ? "not known" : collector.drops_per_s === 0 ? "none" : `${rateWords(collector.drops_per_s, "packets")}${collector.drops_share === null ? "" : `, ${dropWords(collector.drops_share)} of packets`}`;
-    const reporting = collector.members - collector.members_missing;
+    const reporting = collector.members - (collector.members_missing ?? 0);
     this.factRows.set([
       { label: "Drops", words: drops, tone: drops === "none" || drops === "not known" ? "" : "bad" },
-      { label: "Members", words: now.isStale ? `${count(collector.members, "member")}, none reports` : collector.state === "none" ? count(collector.members, "member") : `${reporting} of ${collector.members} report`, tone: collector.members_missing && !now.isStale ? "warn" : "" },
-      { label: "Mirrors", words: collector.mirrors.toLocaleString("en-GB"), tone: "" },
+      { label: "Members", words: now.isStale ? `${count(collector.members, "member")}, none reports` : collector.members_missing === null ? count(collector.members, "member") : `${reporting} of ${collector.members} report`, tone: collector.members_missing && !now.isStale ? "warn" : "" },
+      { label: "Mirrors", words: collector.mirrors?.toLocaleString("en-GB") ?? "not known", tone: "" },
       { label: "Counted by", words: collector.origin ? `${collector.origin}${collector.interval_s === null ? "" : `, every ${Math.round(collector.interval_s)} s`}` : "nobody yet", tone: "" },
     ]);
   }
@@ -202,15 +204,16 @@ export class CollectorView {
   /** @param {Collector} collector @param {string} tone */
   #drawTrend(collector, tone) {
     const now = this.model.picture?.at_ms ?? this.model.now();
-    const span = (collector.spark.length - 1) * collector.spark_step_s * 1000;
+    const spark = collector.spark ?? [];
+    const span = (spark.length - 1) * collector.spark_step_s * 1000;
     const look = `${tone} ${this.model.state?.display.theme ?? ""} ${this.u}`;
     if (collector.spark === this.drawn && look === this.look) return;
     this.drawn = collector.spark;
     this.look = look;
     const limit = innerLimit(collector);
-    const scale = drawTrend(this.trend, { values: collector.spark, limit }, this.u);
+    const scale = drawTrend(this.trend, { values: spark, limit }, this.u);
     const isDrawn = scale.knownCount > 1;
-    put(this.noTrend, isDrawn ? "" : collector.spark.length ? "Nothing is known of the last 15 minutes." : "The last 15 minutes are not kept for this collector here.");
+    put(this.noTrend, isDrawn ? "" : spark.length ? "Nothing is known of the last 15 minutes." : "The last 15 minutes are not kept for this collector here.");
     for (const axis of [this.top, this.limit, this.from, this.until]) show(axis, isDrawn);
     if (!isDrawn) return;
     put(this.top, `${rateWords(scale.top, "bits")}`);

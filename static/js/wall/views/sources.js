@@ -48,7 +48,7 @@ export class SourcesView {
     if (!picture) return;
     const unit = this.view?.options.unit ?? "bits";
     const key = this.view?.options.collector;
-    const collector = key === undefined ? null : (picture.collectors.find((one) => one.key === key) ?? undefined);
+    const collector = key === undefined ? null : (picture.collectors ?? []).find((one) => one.key === key);
     const table = collector === undefined ? { title: "Largest sources", words: "", rows: [], none: "The collector of this view is not among those that this screen is told of." } : sourceTable(this.model, collector, { unit, most: this.most, as_of_ms: asOf(this.model) });
     put(this.title, table.title);
     put(this.words, table.words);
