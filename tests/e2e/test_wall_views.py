@@ -205,7 +205,7 @@ def test_rows_are_made_once_and_their_number_is_bounded(opened: Any) -> None:
 
 
 def test_one_collector_in_full(opened: Any) -> None:
-    with standing(COLLECTOR, alarmed()) as stand:
+    with standing(COLLECTOR, alarmed(sources_of={"ilb-collector-uks": wall_picture()["sources"]})) as stand:
         page = opened(stand)
         expect(page.get_by_test_id("one-rate")).to_have_text("11.6")
         expect(page.get_by_test_id("one-alarm")).to_contain_text("A-117 ilb-collector-uks drops packets")

@@ -68,6 +68,7 @@ export class Loads {
   /** Reads how much room there is. Once after every change of the layout, never while nothing changed. @param {number} u px of one unit of the wall */
   measure(u) {
     this.u = u;
+    if (!this.list.clientHeight) return;
     this.units = (this.list.clientHeight + (this.rest.hidden ? 0 : this.rest.offsetHeight)) / u;
     for (const { parts } of this.rows.made) parts.drawn = "";
   }
@@ -92,6 +93,7 @@ export class Loads {
     put(this.rest, rest);
     show(this.rest, rest !== "");
     show(this.none, count === 0);
+    show(this.list, count > 0);
     put(this.none, count > 0 ? "" : picture.collectors ? "No collector is known yet. A collector is the NIC or internal load balancer that a TAP sends to." : "Not known: the collectors could not be read.");
   }
 
