@@ -2,6 +2,7 @@
 /** Collectors by load: a row each with state, bar to 130 % of the capacity, the last 15 minutes and a share of what. Rows are made once; their height follows the room. */
 
 import { barOf, collectorNow, innerLimit, rateLine, restWords, rowsFor, shareParts, stateWords, toneNow, unreadWords } from "../store/figures.js";
+import { isRead } from "../store/picture.js";
 import { el, mark, put, Rows, show } from "./dom.js";
 import { drawTrend } from "./trend.js";
 
@@ -94,7 +95,7 @@ export class Loads {
     show(this.rest, rest !== "");
     show(this.none, count === 0);
     show(this.list, count > 0);
-    put(this.none, count > 0 ? "" : picture.collectors ? "No collector is known yet. A collector is the NIC or internal load balancer that a TAP sends to." : "Not known: the collectors could not be read.");
+    put(this.none, count > 0 ? "" : isRead(picture, "inventory") ? "No collector is known yet. A collector is the NIC or internal load balancer that a TAP sends to." : "Not known: the collectors could not be read.");
   }
 
   /** @param {Parts} parts @param {Collector} collector @param {WallModel} model @param {HTMLElement} element */
