@@ -23,6 +23,7 @@ from vtapweb.domain.arm_id import arm_key
 
 SLUGS = ("subscriptions", "vnets", "subnets", "nics", "peerings", "virtual-machines", "load-balancers", "taps", "tap-configurations")
 NAMED = ("contoso-prod", "contoso-spokes", "fabrikam-lab")
+MEASURED = ("/collectors", "/alarms", "/handover", "/coverage", "/evidence")
 DETAILS = 6  # detail pages opened of each kind
 ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(/\d+)?|([0-9A-F]{2}-){5}[0-9A-F]{2}", re.IGNORECASE)
 
@@ -123,7 +124,7 @@ def person_make(page: Page, name: str, role: str, subscription_id: str) -> str:
 
 def look_around(page: Page) -> None:
     """Every page of the rail and every table, as a person opens them; ends on the map."""
-    for address in (*(f"/table/{slug}" for slug in SLUGS), "/feed", "/syncs", "/connect", "/partners", "/find?q=10.", "/find?q=o"):
+    for address in (*(f"/table/{slug}" for slug in SLUGS), "/feed", "/syncs", "/connect", "/partners", "/find?q=10.", "/find?q=o", *MEASURED):
         page.goto(address)
         expect(page.locator("header h1")).not_to_be_empty()
     page.goto("/")
@@ -142,6 +143,15 @@ def ask_everything(page: Page, nodes: Iterable[int]) -> None:
             assert get(f"/{slug}/{item['key']}").ok
     for address in ("/feed", "/feed?action=removed", "/syncs", "/connect/identity", "/partners"):
         assert get(address, headers=part).ok, address
+    for address in ("/collectors?part", "/alarms", "/handover?hours=12", "/coverage?by=subnet", "/coverage.csv?what=share", "/evidence.csv"):
+        assert get(address, headers=part).ok, address
+    for kind in ("collectors", "alarms", "coverage", "evidence"):
+        assert get(f"/api/v1/{kind}").ok, kind
+    for item in get("/api/v1/collectors").json()["items"]:
+        for address in (f"/collectors/{item['key']}", f"/api/v1/collectors/{item['key']}"):
+            assert get(address).ok, address
+    for item in get("/api/v1/alarms").json()["items"][:DETAILS]:
+        assert get(f"/alarms/A-{item['number']}").ok, item
     for run in get("/api/v1/syncs?limit=4").json()["items"]:
         assert get(f"/syncs/{run['id']}").ok
     for term in ("o", "10.", "uks", "0"):
