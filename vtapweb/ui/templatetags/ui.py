@@ -6,7 +6,7 @@ from functools import cache
 from django import template
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.storage import Storage, storages
 from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
@@ -24,10 +24,16 @@ def module_names() -> tuple[str, ...]:
     return tuple(sorted(path for path in paths if path.startswith("js/") and path.endswith(".js")))
 
 
+@cache
+def _import_map(storage: Storage, static_url: str) -> str:
+    """The map's text, made once a process: its hundred addresses would be a good part of a page's time.."""
+    imports = {f"{static_url}{name}": storage.url(name) for name in module_names()}
+    imports |= {bare: storage.url(name) for bare, name in VENDOR.items()}
+    return json.dumps({"imports": imports}, separators=(",", ":")).translate(_ESCAPES)
+
+
 @register.simple_tag
 def import_map() -> SafeString:
     """JSON that sends each module's plain address (what a relative import resolves to) to its hashed one, and bare vendor names to theirs."""
-    imports = {f"{settings.STATIC_URL}{name}": staticfiles_storage.url(name) for name in module_names()}
-    imports |= {bare: staticfiles_storage.url(name) for bare, name in VENDOR.items()}
-    text = json.dumps({"imports": imports}, separators=(",", ":")).translate(_ESCAPES)
+    text = _import_map(storages["staticfiles"], settings.STATIC_URL)
     return mark_safe(text)  # noqa: S308 - our own file names, escaped
