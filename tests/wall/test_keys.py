@@ -72,20 +72,22 @@ def test_a_new_cookie_counts_as_used_by_whatever_is_asked_with_it() -> None:
         assert is_in(cookie(browser))
 
 
-def test_lost_answers_lock_nobody_out_and_make_no_rows_without_end() -> None:
+@pytest.mark.parametrize("pages", [60, pytest.param(400, marks=pytest.mark.long)])
+def test_lost_answers_lock_nobody_out_and_make_no_rows_without_end(pages: int) -> None:
     with time_machine.travel(timezone.now(), tick=False) as clock:
         browser = let_in(make_display())
         old = cookie(browser)
-        for _ in range(400):
+        for _ in range(pages):
             clock.shift(timedelta(hours=20))
             assert with_cookie(old).get("/wall").status_code == 200  # the new cookie never arrives
         assert DisplayKey.objects.filter(kind="cookie").count() <= keys.MOST_UNUSED_COOKIES + 1
 
 
-def test_a_display_that_is_on_for_two_years_keeps_its_way_in() -> None:
+@pytest.mark.parametrize("days", [60, pytest.param(730, marks=pytest.mark.long)])
+def test_a_display_that_is_on_for_long_keeps_its_way_in(days: int) -> None:
     with time_machine.travel(timezone.now(), tick=False) as clock:
         browser = let_in(make_display())
-        for _ in range(730):
+        for _ in range(days):
             clock.shift(timedelta(days=1, minutes=3))  # the daily gentle reload
             assert browser.get("/wall").status_code == 200
             assert browser.get("/wall/state").status_code == 200
