@@ -68,6 +68,8 @@ def run_static_checks() -> int:
 
 
 def main(arguments: list[str]) -> int:
+    # Where it is set, each of a run's hundred processes would compile the whole product anew, and pytest rewrite all tests four times.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     named = [argument for argument in arguments if argument in GROUPS]
     chosen = [argument for argument in arguments if argument not in GROUPS]
     if chosen:

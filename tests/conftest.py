@@ -1,5 +1,6 @@
 """What every test has: a closed network, the choice of database, and a summary that names what was left out."""
 
+import gc
 import sqlite3
 from collections.abc import Iterator
 
@@ -68,6 +69,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("e2e", "stack", "full_run")])
     items[:] = kept
     config.stash[LEFT_OUT] = left_out
+
+
+def pytest_collection_finish() -> None:
+    """What collecting made stays to the end: the garbage collector need not look through it again and again."""
+    gc.freeze()
 
 
 LEFT_OUT = pytest.StashKey[dict[str, list[pytest.Item]]]()
