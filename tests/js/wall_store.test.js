@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Clock, momentWords, timeWords, zoneWords } from "../../static/js/wall/store/clock.js";
 import { Pace } from "../../static/js/wall/store/pace.js";
 import { isRead, unreadWords, wholePicture } from "../../static/js/wall/store/picture.js";
-import { isQuiet, isStuck, reloadDue } from "../../static/js/wall/store/reload.js";
+import { agoMs, isQuiet, isStuck, reloadDue } from "../../static/js/wall/store/reload.js";
 import { waitBefore } from "../../static/js/wall/store/retry.js";
 import { Sleep } from "../../static/js/wall/store/sleep.js";
 import { isRunOut, lightAt, slotAt, viewDue } from "../../static/js/wall/store/slots.js";
@@ -177,6 +177,11 @@ test("a stage without an alarm says no more than is known", () => {
   assert.equal(said(picture({ judging: { evaluated_ms: null, blind_since_ms: NOW - 5 * MINUTE, blind_reason: "no numbers arrive" } })).words, "No numbers arrive. No alarm was open then; a new one would not be seen.");
   assert.equal(said(picture({ totals: { mirrors: 0 } })).title, "Nothing is mirrored yet.");
   assert.equal(said(picture(), "live", 99).title, "A-99 is not open any more.");
+});
+
+test("what a clock timed that was put back since is long ago", () => {
+  assert.deepEqual([agoMs(NOW, NOW), agoMs(NOW, NOW + 5000), agoMs(NOW, NOW - 6 * 3600_000)], [0, 5000, Infinity]);
+  assert.equal(isStuck({ isVisible: true, drawn_ago_ms: 31_000, reloaded_ago_ms: agoMs(NOW, NOW - 1) }), true);
 });
 
 test("totals say of what; a broken collector never stands beside one that says that all is well", () => {

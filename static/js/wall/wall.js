@@ -17,7 +17,7 @@ import { hooksOf } from "./hooks.js";
 import { WallMap } from "./map/wall_map.js";
 import { WallModel } from "./model.js";
 import { Pace } from "./store/pace.js";
-import { isStuck, reloadDue } from "./store/reload.js";
+import { agoMs, isStuck, reloadDue } from "./store/reload.js";
 import { wholePicture } from "./store/picture.js";
 import { Sleep } from "./store/sleep.js";
 import { isRunOut, lightAt, viewDue } from "./store/slots.js";
@@ -33,6 +33,7 @@ import { WallLine } from "./wire/line.js";
 
 const STATE_AGAIN_MS = 5 * 60_000;
 const TRAFFIC_AGAIN_MS = 10_000;
+const FAILED_AGAIN_MS = 5000;
 const REPORT_MS = 5000;
 const BROKEN_VIEW_AGAIN_MS = 60_000;
 const PAIR_AGAIN_MS = 2 * 60_000;
@@ -77,7 +78,9 @@ export class WallPage {
     this.isReloading = false;
     this.asking = { state: false, topology: false, traffic: false };
     this.wanted = { state: false, topology: false, traffic: false };
+    /** mono ms of the last answer, or of the last time that there was none. */
     this.askedAt = { state: 0, topology: 0, traffic: 0 };
+    this.failed = { state: false, topology: false, traffic: false };
     /** @type {Record<"state" | "topology" | "traffic", number>} timers */
     this.timers = { state: 0, topology: 0, traffic: 0 };
     this.seq = 0;
@@ -285,13 +288,14 @@ export class WallPage {
         if (era !== this.era) this.wanted.traffic = true;
         else if (!this.isRevoked) this.model.traffic.setFacts(facts);
       }
-      this.askedAt[what] = performance.now();
+      this.failed[what] = false;
     } catch (error) {
       if (error instanceof Refused && error.status === 410) this.revoke();
       else if (error instanceof Refused && error.status === 401) void this.reload("unpaired");
       // No answer: the cover tells of a server that is away, and the question is asked again.
-      this.askedAt[what] = 0;
+      this.failed[what] = true;
     } finally {
+      this.askedAt[what] = performance.now();
       this.asking[what] = false;
     }
     if (this.wanted[what]) this.ask(what, 250);
@@ -462,10 +466,11 @@ export class WallPage {
     const now = model.now();
     this.head.tick();
     this.draw("second");
-    if (model.state && isRunOut(model.state.slots, now) && at - this.askedAt.state > 5000) this.ask("state");
-    else if (at - this.askedAt.state > STATE_AGAIN_MS && model.line.phase === "open") this.ask("state");
-    if (at - this.askedAt.traffic > TRAFFIC_AGAIN_MS && model.line.phase === "open") this.ask("traffic");
-    if (!model.graph && model.line.phase === "open" && this.askedAt.topology === 0 && !this.asking.topology) this.ask("topology", 1000);
+    const isOpen = model.line.phase === "open";
+    const isStateDue = (model.state && isRunOut(model.state.slots, now)) || (isOpen && this.failed.state);
+    if (at - this.askedAt.state > (isStateDue ? FAILED_AGAIN_MS : isOpen ? STATE_AGAIN_MS : Infinity)) this.ask("state");
+    if (isOpen && at - this.askedAt.traffic > TRAFFIC_AGAIN_MS) this.ask("traffic");
+    if (isOpen && this.failed.topology && at - this.askedAt.topology > FAILED_AGAIN_MS) this.ask("topology");
     this.light(now);
     if (at - this.reportedAt >= REPORT_MS) this.report(at);
     this.lookAfter(at, now);
@@ -502,7 +507,7 @@ export class WallPage {
     const { model } = this;
     const reloaded = this.reloaded();
     const drawn_ago_ms = at - this.drawnAt;
-    if (isStuck({ isVisible: !document.hidden, drawn_ago_ms, reloaded_ago_ms: reloaded?.why === "stuck" ? Date.now() - reloaded.at_ms : null })) {
+    if (isStuck({ isVisible: !document.hidden, drawn_ago_ms, reloaded_ago_ms: reloaded?.why === "stuck" ? agoMs(reloaded.at_ms, Date.now()) : null })) {
       void this.reload("stuck");
       return;
     }
@@ -512,7 +517,7 @@ export class WallPage {
       next_reload_ms: model.state.next_reload_ms, loaded_ms: this.loaded_ms, now_ms,
     });
     // Read anew and still another version: two servers take turns, and the page would go on and on.
-    if (why === "version" && reloaded?.why === "version" && Date.now() - reloaded.at_ms < VERSION_AGAIN_MS) return;
+    if (why === "version" && reloaded?.why === "version" && agoMs(reloaded.at_ms, Date.now()) < VERSION_AGAIN_MS) return;
     if (why) void this.reload(why);
   }
 
@@ -533,8 +538,7 @@ export class WallPage {
   async reload(why) {
     if (this.isReloading) return;
     const before = this.reloaded();
-    const ago_ms = before ? Date.now() - before.at_ms : Infinity;
-    if (why !== "asked" && ago_ms >= 0 && ago_ms < 20_000) return; // one that did not help is not tried at once again
+    if (why !== "asked" && before && agoMs(before.at_ms, Date.now()) < 20_000) return; // one that did not help is not tried at once again
     this.isReloading = true;
     try {
       const answer = await fetch("/wall", { credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(10_000) });

@@ -31,6 +31,16 @@ export function reloadDue({ version, serverVersion, sinceNew_ms, spread, picture
   return "";
 }
 
+/**
+ * How long ago something was that the machine's own clock timed. It may have been put back since; then nobody knows, and it counts as long ago: a page
+ * that waited for such a clock to come round would never look after itself again.
+ *
+ * @param {number} at_ms @param {number} now_ms @returns {number} ms, Infinity when the clock was put back
+ */
+export function agoMs(at_ms, now_ms) {
+  return now_ms >= at_ms ? now_ms - at_ms : Infinity;
+}
+
 /** @param {{isVisible: boolean, drawn_ago_ms: number, reloaded_ago_ms: number | null}} seen `reloaded_ago_ms`: since the last reload for this reason, null: never @returns {boolean} */
 export function isStuck({ isVisible, drawn_ago_ms, reloaded_ago_ms }) {
   return isVisible && drawn_ago_ms > STUCK_MS && (reloaded_ago_ms === null || reloaded_ago_ms > STUCK_AGAIN_MS);
