@@ -1,4 +1,7 @@
-"""`bin/bench [NAME …]`: runs the modules of this folder, each in a process of its own, and prints one JSON object a line."""
+"""`bin/bench [NAME …]`: runs the modules of this folder, each in a process of its own, and prints one JSON object a line.
+
+A name may be written with hyphens: `bin/bench wall-soak`.
+"""
 
 import importlib
 import json
@@ -23,6 +26,7 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["--in-this-process"]:
         return run_here(arguments[1])
     known = names()
+    arguments = [name.replace("-", "_") for name in arguments]
     unknown = [name for name in arguments if name not in known]
     if unknown:
         print(f"bin/bench: no benchmark {', '.join(unknown)}. There are: {', '.join(known) or 'none yet'}.", file=sys.stderr)

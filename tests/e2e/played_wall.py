@@ -79,7 +79,9 @@ class World:
     def is_steady(self, at_ms: int) -> bool:
         """For half a minute at least everything has been as it should be, so the screen must be right."""
         return all(
-            self.is_up(one) and self.is_measured(one) and not self.is_silent(one) for one in range(at_ms - 30_000, at_ms + 1, 1000) if one >= self.start_ms
+            self.is_up(one) and self.is_measured(one) and not self.is_silent(one)
+            for one in range(at_ms - 30_000, at_ms + 1, 1000)
+            if one >= self.start_ms
         )
 
     def scene(self, at_ms: int) -> str:
@@ -112,7 +114,10 @@ class World:
             one |= {name: told[name] for name in ("id", "name", "bits_per_s", "wire_bits_per_s", "packets_per_s", "share", "spark")}
             one |= {"key": columns["key"][place], "heard_ms": at_ms, "measured_ms": at_ms}
         is_measured = self.is_measured(at_ms)
-        found |= {"at_ms": at_ms, "meter": {"state": "live" if is_measured else "stopped", "since_ms": None if is_measured else at_ms, "at_ms": at_ms}}
+        found |= {
+            "at_ms": at_ms,
+            "meter": {"state": "live" if is_measured else "stopped", "since_ms": None if is_measured else at_ms, "at_ms": at_ms},
+        }
         found["totals"] |= {"bits_per_s": first + second}
         found["inventory"] = {"synced_ms": at_ms - 42_000, "state": "live", "words": "Inventory synced"}
         found["judging"] |= {"evaluated_ms": at_ms - 800}
@@ -150,7 +155,7 @@ class World:
     def state(self, at_ms: int) -> dict[str, Any]:
         now = at_ms // 1000
         second, scene = self.second(at_ms), self.scene(at_ms)
-        due = [
+        due: list[dict[str, Any]] = [
             {"from_ms": one.from_s * 1000, "until_ms": one.until_s * 1000, "view": one.view, "why": "playlist", "by": ""}
             for one in slots(PLAYLIST, now=now, until=now + HOUR_S, zone=ZONE)
         ]
