@@ -22,6 +22,7 @@ from vtapweb.wall.door import Seat, seats_of
 
 LOOK_AGAIN_S = 20.0
 LOOKS = 10  # in that time: each looks at those whose turn has come, and at all displays
+ASKED = float("inf")  # due: what is asked about him now is on its way
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +82,7 @@ class Door:
         self._displays.discard(guest)
 
     def look_at(self, guest: Guest) -> None:
-        """Look at him at once: what he may see has changed."""
+        """Look at him at once: what he may see has changed. What was asked about him before counts no more."""
         if guest in self._due_at:
             self._due_at[guest] = 0.0
             self._wake.set()
@@ -98,13 +99,19 @@ class Door:
             due = [guest for guest, at in self._due_at.items() if at <= now]
             if not due:
                 continue
+            self._due_at |= dict.fromkeys(due, ASKED)
             try:
                 who = await who_are([guest.scope for guest in due])
             except DatabaseError as problem:  # cannot be asked now: ask again, nobody is signed out by an outage
                 log.warning("live.viewers_unknown", problem=str(problem))
+                self._due_at |= {guest: now for guest in due if guest in self._due_at}
+                continue
+            except Exception:  # nobody would be looked at any more: whoever was revoked would stay
+                log.exception("live.look_failed")
+                self._due_at |= {guest: now for guest in due if guest in self._due_at}
                 continue
             for guest, one in zip(due, who, strict=True):
-                if guest in self._due_at:
+                if self._due_at.get(guest) == ASKED:
                     self._due_at[guest] = self._next_time(guest)
                     guest.seen(one)
 

@@ -6,7 +6,7 @@ Pure: no socket, no clock. A client that does not read in time loses its queue a
 import asyncio
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from vtapweb.domain.scope import Scope
@@ -71,16 +71,17 @@ class Mailbox:
         if self._latest:
             self.wake.set()
 
-    def take(self) -> list[str | bytes]:
-        """Everything that waits and may go."""
-        taken: list[str | bytes] = [*self._queue]
+    def take(self) -> Iterator[str | bytes]:
+        """Everything that waits and may go, one after the other. Of what is latest-wins the newest is taken when its turn comes, and nothing that was
+        dropped meanwhile: the one before may be on its way for long."""
+        events, places = [*self._queue], [*self._latest]
         self._queue.clear()
-        if self._held is None:
-            taken += self._latest.values()
-            self._latest.clear()
         self._octets = 0
         self.wake.clear()
-        return taken
+        yield from events
+        for place in places:
+            if self._held is None and (one := self._latest.pop(place, None)) is not None:
+                yield one
 
     @property
     def is_idle(self) -> bool:

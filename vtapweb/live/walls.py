@@ -131,7 +131,7 @@ def _key_of(client: Client) -> Key | None:
 
 @database_sync_to_async
 def _made(pictures: Mapping[Scope, Pictures], keys: Collection[Key], frames: Mapping[Scope, bytes | None]) -> dict[Key, tuple[str, bytes]]:
-    """{key: the message, and what it says without the moment}; one picture a scope."""
+    """{key: the message, and what it says without the moment}; one picture a scope, none of a scope whose picture cannot be made."""
     found: dict[Key, tuple[str, bytes]] = {}
     for scope, maker in pictures.items():
         frame = frames[scope]
@@ -140,11 +140,14 @@ def _made(pictures: Mapping[Scope, Pictures], keys: Collection[Key], frames: Map
         except DatabaseError as problem:
             log.warning("live.wanted_unknown", problem=str(problem))
             wanted = []
-        picture = maker.make(now=timezone.now(), heard=Heard.of(frame) if frame else None, wanted=wanted)
-        for key in keys:
-            if key.scope == scope:
-                document: dict[str, Any] = masked_picture(picture, maker.node_of) if key.is_masked else told(picture)
-                found[key] = (orjson.dumps(document).decode(), orjson.dumps({**document, "at_ms": 0}))
+        try:
+            picture = maker.make(now=timezone.now(), heard=Heard.of(frame) if frame else None, wanted=wanted)
+            for key in keys:
+                if key.scope == scope:
+                    document: dict[str, Any] = masked_picture(picture, maker.node_of) if key.is_masked else told(picture)
+                    found[key] = (orjson.dumps(document).decode(), orjson.dumps({**document, "at_ms": 0}))
+        except Exception:  # a mistake of ours: the displays of this scope see that nothing comes, those of the others go on
+            log.exception("live.picture_failed", subscriptions=len(scope.subscription_ids or ()))
     return found
 
 
