@@ -20,6 +20,7 @@ from vtapweb.events.types import HealthEvent
 from vtapweb.inventory.models import SubscriptionSync, SyncRun, TapConfiguration, VirtualNetworkTap
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.topology.actions import topology_refresh
+from vtapweb.traffic import keys
 from vtapweb.traffic.models import Alarm, AlarmEvent
 from vtapweb.traffic.store import store
 from vtapweb.wall.picture import Heard, Pictures, told
@@ -86,6 +87,21 @@ def test_what_was_known_before_redis_went_away_stays_and_grows_old(valkey: Valke
     assert soon["meter"] == {"state": "unknown", "since_ms": NOW_MS, "at_ms": NOW_MS}
     later = pictures.make(now=NOW + timedelta(seconds=20))
     assert later["collectors"][0] | {"bits_per_s": None, "heard_ms": NOW_MS, "state": "stale"} == later["collectors"][0]
+
+
+def test_what_another_release_wrote_is_not_known_and_hides_nothing_else(valkey: Valkey) -> None:
+    theirs = make_estate(subscription_id=OTHER).tap.destination_key
+    key = on_the_map().tap.destination_key
+    reports(key, 2e9)
+    meter_runs()
+    store().hset(keys.NOW, theirs, b"what is this")
+    picture = made()
+    assert {one["key"]: one["bits_per_s"] for one in picture["collectors"]} == {key: 2e9, theirs: None}
+    assert "live" not in picture["unread"]
+    store().set(keys.METER, b"and this")
+    picture = made()
+    assert picture["meter"]["state"] == "unknown"
+    assert picture["unread"]["live"] == {"why": "Another release wrote what Redis holds.", "since_ms": None}
 
 
 def test_a_database_that_is_away_is_named_and_takes_nothing_away(valkey: Valkey) -> None:

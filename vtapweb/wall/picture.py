@@ -14,6 +14,7 @@ from datetime import datetime
 from heapq import nlargest, nsmallest
 from typing import Any, Final, Generic, TypeVar, cast
 
+import msgspec
 import redis
 import structlog
 from django.db import DatabaseError
@@ -40,6 +41,7 @@ JUDGED_S: Final = 5.0
 HAPPENED_S: Final = 60.0
 
 NO_REDIS: Final = "Redis does not answer."
+NOT_UNDERSTOOD: Final = "Another release wrote what Redis holds."
 NO_DATABASE: Final = "The database does not answer."
 NO_FRAME: Final = "No live numbers have come yet."
 OTHER_FRAME: Final = "The live numbers are of another list than the map; this ends by itself."
@@ -98,6 +100,9 @@ class Part(Generic[T]):
             except _AWAY as problem:
                 log.warning("wall.part_unread", problem=str(problem))
                 self.problem = NO_REDIS
+            except msgspec.DecodeError as problem:
+                log.warning("wall.part_unread", problem=str(problem))
+                self.problem = NOT_UNDERSTOOD
             else:
                 self._mark, self._read_at, self.problem = mark, now, ""
         return self.value
@@ -203,11 +208,17 @@ class Pictures:
 
 
 def _live(keys: Iterable[str]) -> Live:
-    """Two calls of Redis. Raises redis.RedisError and NoStoreError."""
+    """Two calls of Redis; a collector of which another release wrote is left out. Raises redis.RedisError, NoStoreError and msgspec.DecodeError."""
     client, wanted = store(), sorted(keys)
     packed = cast("list[bytes | None]", client.hmget(NOW, wanted)) if wanted else []
     meter = cast("bytes | None", client.get(METER))
-    found = {key: decode_collector(one) for key, one in zip(wanted, packed, strict=True) if one is not None}
+    found = {}
+    for key, one in zip(wanted, packed, strict=True):
+        try:
+            if one is not None:
+                found[key] = decode_collector(one)
+        except msgspec.DecodeError as problem:
+            log.warning("wall.collector_not_understood", key=key, problem=str(problem))
     return Live(found, decode_meter(meter).at_ms if meter else None)
 
 
