@@ -116,6 +116,21 @@ def test_a_limited_operator_makes_what_he_may_see_himself() -> None:
     assert [[one.name for one in views_of(who.scope)] for who in (limited, other)] == [[*builtin, "Mine"], builtin]
 
 
+def test_a_display_gets_nothing_that_its_operator_may_not_use_and_keeps_what_it_has() -> None:
+    room, limited = Room(), make_viewer("limited", subscription_ids=[MINE])
+    display = actions.display_create(name="mine", acting_user=limited)
+    for name, theirs in (("group", room.group), ("view", room.view), ("incident_view", room.view), ("playlist", room.playlist)):
+        for write in (
+            lambda fields: actions.display_change(display=display, fields=fields, acting_user=limited),
+            lambda fields: actions.display_create(name="x", fields=fields, acting_user=limited),
+        ):
+            with pytest.raises(ProblemError, match="404"):
+                write({name: theirs})
+        actions.display_change(display=display, fields={name: theirs}, acting_user=room.operator)
+        kept = actions.display_change(display=display, fields={name: theirs, "place": name}, acting_user=limited)
+        assert (getattr(kept, name), kept.place) == (theirs, name)
+
+
 def test_what_is_used_is_not_deleted_and_what_is_built_in_stays() -> None:
     room = Room()
     with pytest.raises(ValidationError, match="still used by Rounds"):

@@ -104,19 +104,20 @@ def test_a_push_onto_a_playlist_ends_in_step_with_the_others() -> None:
 
 def test_visitors_are_told_no_names() -> None:
     operator = make_viewer()
-    group = group_create(name="NOC", acting_user=operator)
+    group = group_create(name="Room of lb-secret-02", acting_user=operator)
     view = view_create(name="lb-secret-01", kind=ViewKind.COLLECTOR, options={"collector": KEY}, acting_user=operator)
-    display = make_display("NOC-1", group=group)
+    display = make_display("Screen of lb-secret-03", group=group, place="beside lb-secret-04")
     display_push(display=display, view=view, seconds=600, acting_user=operator)
     browser = let_in(display)
     before = browser.get("/wall/state")
-    assert b"lb-secret-01" in before.content
+    for number in (b"1", b"2", b"3", b"4"):
+        assert b"lb-secret-0" + number in before.content
     assert KEY.encode() in before.content
     assert not before.json()["is_masked"]
     scene_switch(group=group, scene=Scene.VISITORS, acting_user=operator)
     after = browser.get("/wall/state")
     assert after.json()["is_masked"]
-    for secret in ("lb-secret-01", KEY, "operator"):
+    for secret in ("lb-secret", KEY, "operator"):
         assert secret.encode() not in after.content
     assert due(after.json()) == [("pushed", "collector"), ("fixed", "overview")]
 

@@ -56,9 +56,8 @@ def state_of(display: Display, *, now: datetime) -> dict[str, Any]:
     if display.role == DisplayRole.STAGE:  # a new alarm is shown on it whatever is due
         shown.add(builtin[ViewKind.ALARMS].pk)
     return {
-        "display": {
-            "id": display.pk, "name": display.name, "place": display.place, "role": display.role, "theme": display.theme, "scale": display.scale,
-            "group": None if display.group is None else {"id": display.group.pk, "name": display.group.name}, "time_zone": zone.key,
+        "display": _named(display, is_masked) | {
+            "id": display.pk, "role": display.role, "theme": display.theme, "scale": display.scale, "time_zone": zone.key,
         },
         "scene": display.scene.value,
         "is_masked": is_masked,
@@ -72,6 +71,14 @@ def state_of(display: Display, *, now: datetime) -> dict[str, Any]:
         "reload_asked_ms": None if display.reload_asked_at is None else _ms(display.reload_asked_at),
         "next_reload_ms": _ms(next_reload(display.pk, now, zone)),
     }  # fmt: skip
+
+
+def _named(display: Display, is_masked: bool) -> dict[str, Any]:
+    """Its name, its place and its room's: people wrote them, so visitors are told its number."""
+    group = display.group
+    if is_masked:
+        return {"name": f"Display {display.pk}", "place": "", "group": None if group is None else {"id": group.pk, "name": "this room"}}
+    return {"name": display.name, "place": display.place, "group": None if group is None else {"id": group.pk, "name": group.name}}
 
 
 def next_reload(pk: int, now: datetime, zone: ZoneInfo) -> datetime:

@@ -14,7 +14,7 @@ from vtapweb.access.viewer import Viewer
 from vtapweb.domain.scope import Scope
 from vtapweb.wall import keys
 from vtapweb.wall.actions.checking import may_change, named, part_of, say, zone_named
-from vtapweb.wall.models import Display, DisplayRole, WallView
+from vtapweb.wall.models import Display, DisplayRole, Scoped, WallView
 
 IDENTIFY_FOR = timedelta(seconds=15)
 LONGEST_PUSH_S = 24 * 3600
@@ -52,7 +52,7 @@ def display_create(
     )
     if fields and fields.get("group") is not None and "role" not in fields:
         display.role = DisplayRole.PICTURE
-    _set(display, fields or {})
+    _set(display, fields or {}, acting_user)
     detail = {"subscriptions": "all" if display.has_all_subscriptions else display.subscription_ids}
     audit_record(action="wall.display_created", acting_user=acting_user, actor=actor, target=display.name, detail=detail, request=request)
     say("state", display=display)
@@ -68,7 +68,7 @@ def display_change(
     before = {key: getattr(display, key) for key in fields}
     if name is not None:
         before["name"], display.name = display.name, named(name)
-    _set(display, fields)
+    _set(display, fields, acting_user)
     changed = {key: [_plain(old), _plain(getattr(display, key))] for key, old in before.items() if old != getattr(display, key)}
     if changed:
         audit_record(action="wall.display_changed", acting_user=acting_user, target=display.name, detail=changed, request=request)
@@ -162,10 +162,13 @@ def _check_alive(display: Display) -> None:
         raise ValidationError(f"{display.name} was revoked; make a new display.")
 
 
-def _set(display: Display, fields: Mapping[str, Any]) -> None:
+def _set(display: Display, fields: Mapping[str, Any], acting_user: Viewer | None) -> None:
+    """What a display has already may stay, whosever it is; what it gets must be for who acts to use."""
     if unknown := fields.keys() - SETTABLE:
         raise ValueError(f"Not for a form to set: {sorted(unknown)}")
     for key, value in fields.items():
+        if acting_user is not None and isinstance(value, Scoped) and value != getattr(display, key):
+            may_change(value, acting_user=acting_user)
         setattr(display, key, value)
     zone_named(display.time_zone)
     if display.role == DisplayRole.STAGE and display.group is not None:  # there is one stage in a room
