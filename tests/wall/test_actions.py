@@ -153,6 +153,34 @@ def test_what_is_used_is_not_deleted_and_what_is_built_in_stays() -> None:
             refused()
 
 
+def test_a_view_goes_where_only_a_revoked_display_has_it_and_who_shows_it_is_told() -> None:
+    room = Room()
+    view = actions.view_create(name="Edge", kind=ViewKind.MAP, options={}, acting_user=room.operator)
+    old = make_display("old", view=view, incident_view=view)
+    with pytest.raises(ValidationError, match="still used by old"):
+        actions.view_delete(view=view, acting_user=room.operator)
+    actions.display_revoke(display=old, acting_user=room.operator)
+    actions.display_push(display=room.display, view=view, seconds=60, acting_user=room.operator)
+    told = OutboxEvent.objects.filter(kind="wall", payload__display=room.display.pk).count()
+    actions.view_delete(view=view, acting_user=room.operator)
+    assert OutboxEvent.objects.filter(kind="wall", payload__display=room.display.pk).count() == told + 1
+
+
+def test_who_uses_something_is_named_to_those_who_may_know_of_it() -> None:
+    room, limited = Room(), make_viewer("limited", subscription_ids=[MINE])
+    view = actions.view_create(name="Mine", kind=ViewKind.MAP, options={}, acting_user=limited)
+    playlist = actions.playlist_save(playlist=None, name="Round", entries=[{"view": view, "seconds": 5}], acting_user=limited)
+    for name in ("secret-1", "secret-2"):
+        make_display(name, view=view, playlist=playlist)
+    actions.display_create(name="mine", fields={"playlist": playlist}, acting_user=limited)
+    with pytest.raises(ValidationError, match=r"Mine is still used by Round, 2 of others\."):
+        actions.view_delete(view=view, acting_user=limited)
+    with pytest.raises(ValidationError, match=r"Round is still played by mine, 2 of others\."):
+        actions.playlist_delete(playlist=playlist, acting_user=limited)
+    with pytest.raises(ValidationError, match="played by mine, secret-1, secret-2"):
+        actions.playlist_delete(playlist=playlist, acting_user=room.operator)
+
+
 @pytest.mark.parametrize(
     "entry",
     [

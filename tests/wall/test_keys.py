@@ -94,6 +94,12 @@ def test_a_display_that_is_on_for_long_keeps_its_way_in(days: int) -> None:
         assert DisplayKey.objects.count() <= 4
 
 
+def test_who_only_looks_whether_there_is_something_does_not_spend_an_address() -> None:
+    token = display_address(display=make_display(), acting_user=make_viewer())
+    assert Client().head(f"/wall/{token}").status_code == 405
+    assert Client().get(f"/wall/{token}").status_code == 302
+
+
 def test_an_address_ends_after_a_week_and_when_a_newer_one_is_made() -> None:
     display = make_display()
     with time_machine.travel(timezone.now(), tick=False) as clock:

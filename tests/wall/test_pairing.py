@@ -41,7 +41,7 @@ def test_a_typed_code_makes_the_screen_the_display() -> None:
     assert screen.get("/wall/state").json()["display"]["id"] == display.pk
     assert screen.get("/wall/pairing").json() == {"state": "paired"}
     entry = AuditEntry.objects.get(action="wall.display_paired")
-    assert (entry.actor, entry.target) == ("operator", "NOC-1")
+    assert (entry.actor, entry.target, entry.detail) == ("operator", "NOC-1", {"screen": "127.0.0.1"})
     assert code not in str(list(Pairing.objects.values()))
 
 

@@ -269,18 +269,19 @@ def display_pair(request: ViewerRequest) -> HttpResponse:
     form = _display_form(request, None, kind=PairForm, known=known, initial=initial) if may_act else None
     if request.method == "POST" and isinstance(form, PairForm) and form.is_valid():
         code, found = form.cleaned_data["code"], form.known.get(form.cleaned_data["display"])
-        paired: list[Display] = []
+        paired: list[tuple[Display, str]] = []
 
         def pair() -> None:
             pairing_check(code=code, acting_user=request.viewer, request=request)
             with transaction.atomic():
                 one = found or display_create(acting_user=request.viewer, request=request, **_values(form))
-                pairing_accept(code=code, display=one, acting_user=request.viewer, request=request)
-            paired.append(one)
+                address = pairing_accept(code=code, display=one, acting_user=request.viewer, request=request)
+            paired.append((one, address))
 
         if _kept(form, pair):
-            messages.success(request, f"Paired: the screen becomes {paired[0].name} within two seconds.")
-            return redirect("display", paired[0].pk)
+            [(one, address)] = paired
+            messages.success(request, f"Paired: the screen at {address} becomes {one.name} within two seconds. Is it another one? Revoke it.")
+            return redirect("display", one.pk)
     return _new_page(request, form, is_pairing=True)
 
 

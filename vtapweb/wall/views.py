@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from vtapweb.wall import keys
 from vtapweb.wall.actions import pairing_collect, pairing_start, pairing_waiting
@@ -44,7 +44,7 @@ def wall(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_safe
+@require_GET  # whoever looks with HEAD whether there is something must not spend it
 def enter(request: HttpRequest, token: str) -> HttpResponse:
     """`/wall/<token>`: the address becomes a cookie, once. Who has a live cookie of that display already just goes on."""
     now = timezone.now()

@@ -90,8 +90,9 @@ def pairing_check(*, code: str, acting_user: Viewer, request: HttpRequest | None
         raise ValidationError(NO_SUCH_CODE, code="code")
 
 
-def pairing_accept(*, code: str, display: Display, acting_user: Viewer, request: HttpRequest | None = None) -> None:
-    """The screen that shows this code is the display; it notices within two seconds. Raises ValidationError for a code that no screen shows,
+def pairing_accept(*, code: str, display: Display, acting_user: Viewer, request: HttpRequest | None = None) -> str:
+    """The screen that shows this code is the display; it notices within two seconds. Returns the screen's address, which the audit record holds too:
+    the code may have been shown by somebody else's browser. Raises ValidationError for a code that no screen shows,
     ProblemError 429 after ten wrong ones in ten minutes, and as every write."""
     may_change(display, acting_user=acting_user)
     if display.revoked_at is not None:
@@ -101,9 +102,11 @@ def pairing_accept(*, code: str, display: Display, acting_user: Viewer, request:
     with transaction.atomic():
         rows = Pairing.objects.filter(code_digest=code_digest(code), ended_at__gt=now, paired_at=None)
         if rows.update(display=display, paired_at=now):
-            audit_record(action="wall.display_paired", acting_user=acting_user, target=display.name, request=request)
+            address = Pairing.objects.filter(code_digest=code_digest(code)).values_list("address", flat=True).first() or "an unknown address"
+            detail = {"screen": address}
+            audit_record(action="wall.display_paired", acting_user=acting_user, target=display.name, detail=detail, request=request)
             say("state", display=display)
-            return
+            return address
         audit_record(action="wall.pairing_refused", acting_user=acting_user, target=display.name, request=request)
     raise ValidationError(NO_SUCH_CODE, code="code")
 

@@ -1,6 +1,6 @@
 """Views and playlists saved, changed, deleted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,6 +13,7 @@ from vtapweb.access.viewer import Viewer
 from vtapweb.wall.actions.checking import may_change, named, part_of, say
 from vtapweb.wall.models import Display, Playlist, PlaylistEntry, ViewKind, WallView
 from vtapweb.wall.options import options_checked
+from vtapweb.wall.selectors import is_covered
 
 MOST_ENTRIES = 60
 
@@ -45,11 +46,16 @@ def view_delete(*, view: WallView, acting_user: Viewer, request: HttpRequest | N
     """Raises ValidationError while a display or a playlist names it, and for a built-in one."""
     may_change(view, acting_user=acting_user)
     _not_builtin(view)
+    shown_on = list(Display.objects.filter(pushed_view=view, revoked_at=None))
+    for name in ("view", "incident_view"):  # what was revoked shows nothing any more
+        Display.objects.filter(**{name: view}).exclude(revoked_at=None).update(**{name: None})
     try:
         WallView.objects.filter(pk=view.pk).delete()
     except ProtectedError as problem:
-        users = sorted({str(one.playlist if isinstance(one, PlaylistEntry) else one) for one in problem.protected_objects})
-        raise ValidationError(f"{view.name} is still used by {', '.join(users)}.") from problem
+        users = {one.playlist if isinstance(one, PlaylistEntry) else one for one in problem.protected_objects}
+        raise ValidationError(f"{view.name} is still used by {_names(users, acting_user)}.") from problem
+    for display in shown_on:
+        say("state", display=display)
     audit_record(action="wall.view_deleted", acting_user=acting_user, target=view.name, request=request)
 
 
@@ -84,11 +90,18 @@ def playlist_delete(*, playlist: Playlist, acting_user: Viewer, request: HttpReq
     """Raises ValidationError while a display that is not revoked plays it; revoked ones forget it."""
     may_change(playlist, acting_user=acting_user)
     players = Display.objects.filter(playlist=playlist)
-    if names := sorted(one.name for one in players if one.revoked_at is None):
-        raise ValidationError(f"{playlist.name} is still played by {', '.join(names)}.")
+    if playing := [one for one in players if one.revoked_at is None]:
+        raise ValidationError(f"{playlist.name} is still played by {_names(playing, acting_user)}.")
     players.update(playlist=None)
     Playlist.objects.filter(pk=playlist.pk).delete()
     audit_record(action="wall.playlist_deleted", acting_user=acting_user, target=playlist.name, request=request)
+
+
+def _names(users: Collection[Any], viewer: Viewer) -> str:
+    """Names of displays and playlists, as far as somebody may know of them."""
+    names = [str(one) for one in users if is_covered(one, viewer.scope)]
+    hidden = sum(not is_covered(one, viewer.scope) for one in users)
+    return ", ".join(sorted(names) + ([f"{hidden} of others"] if hidden else []))
 
 
 def _not_builtin(view: WallView) -> None:
