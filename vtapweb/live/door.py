@@ -30,7 +30,9 @@ log = structlog.get_logger(__name__)
 class Guest(Protocol):
     """Somebody with an open socket."""
 
-    scope: Any  # what ASGI tells of the connection, credentials included
+    @property
+    def scope(self) -> Any:
+        """What ASGI tells of the connection, credentials included."""
 
     def seen(self, who: Viewer | Seat | None) -> None:
         """Who he is now; None: nobody any more. Must not wait."""
