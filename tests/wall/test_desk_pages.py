@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -42,7 +42,8 @@ def page(client: Client, address: str, status: int = 200, *, is_htmx: bool = Fal
 def report(**fields: object) -> Report:
     now_ms = int(time.time() * 1000)
     told: dict[str, object] = {
-        "at_ms": now_ms, "version": "dev", "frames_per_s": 1.0, "drawn_ms": now_ms, "heap_octets": 42 * 2**20, "size": (1920, 1080),
+        "at_ms": now_ms, "version": "dev", "frames_per_s": 1.0, "drawn_ms": 12.5, "drawn_ago_ms": 400.0, "heap_octets": 42 * 2**20,
+        "size": (1920, 1080),
     }  # fmt: skip
     return Report.model_validate(told | fields)
 
@@ -54,12 +55,12 @@ def test_the_list_says_who_is_on_and_how_each_is(valkey: Valkey) -> None:
     let_in(on)
     let_in(off)
     now_ms = int(time.time() * 1000)
-    reports_keep({on.pk: report(errors=2, last_error="TypeError: x", version="0ld"), off.pk: report(at_ms=now_ms - 60_000)})
+    reports_keep({on.pk: report(errors=2, last_error="TypeError: x", version="0ld"), off.pk: report(at_ms=now_ms - 60_000, drawn_ago_ms=3_600_000.0)})
     shown = page(client, "/displays")
     rows = dict(zip(("NOC-1", "NOC-2", "NOC-3"), shown.split('data-test="display"')[1:], strict=True))
     for name, words in (
         ("NOC-1", ("</span>on</span>", "Leeds, room 4", "Overview", "its own view", "1.0/s", "42 MiB", 'title="TypeError: x"', "0ld", "badge--warn")),
-        ("NOC-2", ("</span>off</span>", 'class="is-stale"')),
+        ("NOC-2", ("</span>off</span>", 'class="is-stale"', f'datetime="{datetime.fromtimestamp(now_ms // 1000 - 3660, UTC):%Y-%m-%dT%H:%M}')),
         ("NOC-3", ("not let in yet",)),
     ):
         for word in words:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from vtapweb.domain.playlist import Entry
@@ -108,7 +108,10 @@ class DisplayLine:
 
     @property
     def drawn_at(self) -> datetime | None:
-        return None if self.report is None or self.report.drawn_ms is None else _moment(self.report.drawn_ms)
+        """When its page was last drawn, by our clock: a screen says how long ago that was."""
+        if self.report is None or self.report.drawn_ago_ms is None:
+            return None
+        return self.report.at - timedelta(milliseconds=self.report.drawn_ago_ms)
 
     @property
     def frames(self) -> str:
@@ -187,7 +190,3 @@ def on_words(lines: Sequence[DisplayLine]) -> str:
     counts = {name: sum(line.state_name == name for line in lines) for name in ("on", "off", "waiting", "unknown")}
     words = {"on": "on", "off": "off", "waiting": "not let in yet", "unknown": "not known"}
     return ", ".join(f"{count:,} {words[name]}" for name, count in counts.items() if count) or "none"
-
-
-def _moment(at_ms: float) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)

@@ -18,6 +18,7 @@ REPORT: Final = "vtapweb:wall:report:"  # + the display's number
 KEPT_S = 24 * 3600
 ON_WITHIN = timedelta(seconds=15)
 MOST_MS = 2**53
+MOST_AGO_MS = 10 * 366 * 24 * 3600 * 1000
 
 
 class Report(BaseModel):
@@ -30,7 +31,7 @@ class Report(BaseModel):
     version: Annotated[str, Field(max_length=64)] = ""
     frames_per_s: Annotated[float, Field(ge=0, le=1000)] | None = None
     drawn_ms: Annotated[float, Field(ge=0, le=MOST_MS)] | None = None
-    drawn_ago_ms: Annotated[float, Field(ge=0, le=MOST_MS)] | None = None
+    drawn_ago_ms: Annotated[float, Field(ge=0, le=MOST_AGO_MS)] | None = None
     heap_octets: Annotated[int, Field(ge=0, le=MOST_MS)] | None = None
     errors: Annotated[int, Field(ge=0, le=10**9)] = 0
     last_error: Annotated[str, Field(max_length=300)] = ""
