@@ -4,6 +4,8 @@ import { Clock, momentWords, timeWords, zoneWords } from "../../static/js/wall/s
 import { Pace } from "../../static/js/wall/store/pace.js";
 import { isRead, unreadWords, wholePicture } from "../../static/js/wall/store/picture.js";
 import { agoMs, isQuiet, isStuck, reloadDue } from "../../static/js/wall/store/reload.js";
+import { stateWords } from "../../static/js/topology/draw/cards.js";
+import { WallModel } from "../../static/js/wall/model.js";
 import { waitBefore } from "../../static/js/wall/store/retry.js";
 import { Sleep } from "../../static/js/wall/store/sleep.js";
 import { isRunOut, lightAt, slotAt, viewDue } from "../../static/js/wall/store/slots.js";
@@ -129,11 +131,21 @@ test("a page is read anew for a new version or the day, never while people look 
   const fresh = picture({ alarms: [alarm({ changed_ms: NOW - 59_000 })] });
   assert.deepEqual([due({ picture: fresh }), isQuiet(fresh, NOW), isQuiet(fresh, NOW + 2000), isQuiet(null, NOW)], ["", false, true, true]);
   assert.equal(isQuiet(picture({ alarms: [alarm({ changed_ms: NOW, is_muted: true })] }), NOW), true);
+  assert.deepEqual([due({ picture: fresh, sinceNew_ms: 23 * 60 * MINUTE }), due({ picture: fresh, sinceNew_ms: 24 * 60 * MINUTE })], ["", "version"], "alarms that never stop coming hold it up for a day");
 });
 
 test("a page that hangs is read anew once in ten minutes, and only while somebody could see it", () => {
   const stuck = (isVisible, drawn_ago_ms, reloaded_ago_ms) => isStuck({ isVisible, drawn_ago_ms, reloaded_ago_ms });
   assert.deepEqual([stuck(true, 31_000, null), stuck(true, 29_000, null), stuck(false, 31_000, null), stuck(true, 31_000, 9 * MINUTE), stuck(true, 31_000, 11 * MINUTE)], [true, false, false, false, true]);
+});
+
+test("the map on a wall says moments in the zone of its display, whatever the machine's own is", () => {
+  const model = new WallModel({ mono: () => 0, wall: () => NOW });
+  const card = { style: { key: "stale", words: "not reporting" }, facts: { arrived_ms: NOW }, share: NaN };
+  model.state = { display: { time_zone: "Asia/Kolkata" } };
+  assert.equal(stateWords(card, model.traffic.timeOf), "no report since 08:42:08");
+  model.state = { display: { time_zone: "America/New_York" } };
+  assert.equal(stateWords(card, model.traffic.timeOf), "no report since 22:12:08");
 });
 
 test("a machine that slept is noticed by either of its clocks", () => {

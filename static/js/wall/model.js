@@ -20,6 +20,7 @@ export class WallModel {
     this.clock = new Clock(clocks);
     this.rates = new Rates(clocks);
     this.traffic = new Traffic(this.rates);
+    this.traffic.timeOf = (ms) => this.timeOf(ms);
     /** @type {State | null} */
     this.state = null;
     /** @type {Picture | null} the newest one; stays when the line is lost */

@@ -118,7 +118,7 @@ function paintLarge(pen, row, box, card) {
     line(`${count(mirrors[row], "mirror")}${members[row] ? ` · ${count(members[row], "member")}` : ""}`, box.y + 69, palette.ink, right - left);
   }
   font(pen, 12, 11, 600);
-  const words = stateWords(card, false);
+  const words = stateWords(card, pen.traffic.timeOf, false);
   line(`${style.glyph} ${words}`, box.y + 92, isQuiet(card) ? palette.ink2 : palette[style.color], right - left);
   font(pen, 12, 11, 400);
   const last = card.isMeasured ? lastLine(pen, row, card) : "";
@@ -173,10 +173,13 @@ function isQuiet({ style }) {
   return ["ok", "none"].includes(style.key);
 }
 
-/** @param {Card} card @param {boolean} [isShareTold] not where a gauge stands beside it @returns {string} the state with what makes it concrete */
-export function stateWords({ style, facts, share }, isShareTold = true) {
+/**
+ * @param {Card} card @param {(ms: number) => string} timeOf @param {boolean} [isShareTold] not where a gauge stands beside it
+ * @returns {string} the state with what makes it concrete
+ */
+export function stateWords({ style, facts, share }, timeOf, isShareTold = true) {
   const words = [style.words];
-  if (isMute(style.key) && facts?.arrived_ms) words[0] = `no report since ${new Date(facts.arrived_ms).toLocaleTimeString("sv-SE")}`;
+  if (isMute(style.key) && facts?.arrived_ms) words[0] = `no report since ${timeOf(facts.arrived_ms)}`;
   if (style.key === "dropping" && facts?.drops_per_s) words[0] = `dropping ${rateWords(facts.drops_per_s, "packets")}`;
   else if (facts?.drops_per_s) words.push(`${rateWords(facts.drops_per_s, "packets")} dropped`);
   if (isShareTold && Number.isFinite(share) && ["near", "over"].includes(style.key)) words.push(shareWords(share));

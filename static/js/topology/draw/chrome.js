@@ -97,7 +97,7 @@ function cardWords(traffic, row) {
   const capacity = card.facts?.capacity_bits_per_s;
   const share = Number.isFinite(card.share) && capacity ? `, ${shareWords(card.share)} of ${roundWords(capacity)}` : capacity ? "" : ", capacity unknown";
   const rate = Number.isFinite(card.rate) && !isMute(card.style.key) ? [`${card.facts?.is_estimate ? "about " : ""}${rateWords(card.rate, traffic.unit)}${share}${traffic.isStopped ? ", stopped" : ""}`] : [];
-  return [...rate, `${card.style.glyph} ${stateWords(card)}`, ...(card.facts?.words ? [card.facts.words] : [])];
+  return [...rate, `${card.style.glyph} ${stateWords(card, traffic.timeOf)}`, ...(card.facts?.words ? [card.facts.words] : [])];
 }
 
 /** @param {Graph} graph @param {Pipe} pipe @param {Traffic} traffic @param {number[]} [rows] of its mirrors @returns {{title: string, facts: string[]}} */

@@ -69,7 +69,7 @@ export class LivePanel {
     fill.dataset.liveColor = card.style.color;
     const state = /** @type {HTMLElement} */ (part(".map-live__state"));
     state.dataset.liveColor = card.style.color;
-    put(state, `${card.style.glyph} ${stateWords(card)}`);
+    put(state, `${card.style.glyph} ${stateWords(card, traffic.timeOf)}`);
     put(part(".map-live__words"), [card.facts?.words, this.#source(card)].filter(Boolean).join(" "));
     const spark = /** @type {HTMLCanvasElement} */ (part("canvas"));
     const hasSpark = this.#spark(spark, graph.collectors.texts.key[row]);

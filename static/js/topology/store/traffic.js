@@ -57,6 +57,8 @@ export class Traffic {
   /** @param {Rates} rates */
   constructor(rates) {
     this.rates = rates;
+    /** How a moment (unix ms) is said on the map: in the browser's own zone, unless the page has another one. @type {(ms: number) => string} */
+    this.timeOf = (ms) => new Date(ms).toLocaleTimeString("sv-SE");
     /** @type {Unit} */
     this.unit = "bits";
     /** @type {Graph | null} */

@@ -11,6 +11,8 @@ export const SPREAD_MS = 5 * 60_000;
 export const STUCK_MS = 30_000;
 /** A page that hangs again right after it was read anew is left alone for so long. */
 export const STUCK_AGAIN_MS = 10 * 60_000;
+/** Where alarms never stop coming, a new version waits no longer than this. */
+export const LONGEST_MS = 24 * 3600_000;
 
 /** @param {Picture | null} picture @param {number} now_ms @returns {boolean} nothing has happened lately that people stand before the screen for */
 export function isQuiet(picture, now_ms) {
@@ -25,7 +27,8 @@ export function isQuiet(picture, now_ms) {
  * @returns {"" | "version" | "daily"} why it is time, "" when it is not
  */
 export function reloadDue({ version, serverVersion, sinceNew_ms, spread, picture, next_reload_ms, loaded_ms, now_ms }) {
-  if (!isQuiet(picture, now_ms)) return "";
+  const isOverdue = sinceNew_ms !== null && sinceNew_ms >= LONGEST_MS;
+  if (!isOverdue && !isQuiet(picture, now_ms)) return "";
   if (version && serverVersion && version !== serverVersion && sinceNew_ms !== null && sinceNew_ms >= spread * SPREAD_MS) return "version";
   if (next_reload_ms !== null && next_reload_ms > loaded_ms && now_ms >= next_reload_ms) return "daily";
   return "";
