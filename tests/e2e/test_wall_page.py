@@ -138,6 +138,29 @@ def test_visitors_see_nothing_of_the_picture_before(new_page: Any, stand: WallSt
     assert problems == []
 
 
+def test_no_name_stays_in_the_page_of_visitors_and_none_comes_late(new_page: Any, stand: WallStand) -> None:
+    names = ("ilb-collector-uks", "nic-packetlog", "m.ortiz", "vm-collector-01")
+    long_ago = START_MS - 30 * MINUTE_MS
+    stand.picture, stand.state = alarmed(alarm(opened_ms=long_ago), TAKEN | {"opened_ms": long_ago}), wall_state(slots=[slot(4)])
+    page = new_page(viewport=HD)
+    problems = open_wall(page, stand)
+    stand.state = wall_state(slots=[slot(1)])  # the alarms stay behind it, hidden
+    stand.deed("state")
+    until(page, "vtap.wall.view().kind === 'overview'")
+    assert all(name in page.content() for name in names[:3])
+    stand.picture = wall_picture(collectors=[], events=[])
+    stand.state = wall_state(slots=[slot(1, "scene")], scene="visitors", is_masked=True)
+    stand.deed("state")
+    expect(page.get_by_test_id("scene")).to_contain_text("names are hidden")
+    until(page, "vtap.wall.picture()?.collectors.length === 0")
+    stand.tell({**alarmed(), "at_ms": stand.now_ms, "is_masked": False})
+    stand.show(wall_picture(collectors=[], events=[], counts={"alarms": 0, "untaken": 0, "notices": 0, "muted": 3, "muted_next_ends_ms": None}))
+    expect(page.get_by_test_id("muted")).to_have_text("muted 3")
+    assert page.evaluate("vtap.wall.picture().alarms.length") == 0
+    assert [name for name in names if name in page.content()] == []
+    assert problems == []
+
+
 def test_a_screen_says_its_name_and_dims_and_reports(new_page: Any, stand: WallStand) -> None:
     stand.state = wall_state(
         slots=[slot(4)],

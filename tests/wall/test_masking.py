@@ -37,10 +37,11 @@ def test_no_answer_names_anything_of_the_estate(valkey: Valkey) -> None:
     secrets = secrets_of(estate)
     display = make_display()
     browser = let_in(display)
-    open_ones = [browser.get(path).content for path in ("/wall/topology", "/wall/traffic")]
-    for told_openly in open_ones:  # the same search finds names where they are told
-        with pytest.raises(AssertionError):
-            names_nothing(told_openly, secrets)
+    for path in ("/wall/topology", "/wall/traffic"):
+        told_openly = browser.get(path)
+        assert told_openly["Wall-Masked"] == "no"
+        with pytest.raises(AssertionError):  # the same search finds names where they are told
+            names_nothing(told_openly.content, secrets)
     visitors(display)
     for path in ("/wall", "/wall/state", "/wall/topology", "/wall/traffic", "/wall/qr/118"):
         answer = browser.get(path)
@@ -48,6 +49,7 @@ def test_no_answer_names_anything_of_the_estate(valkey: Valkey) -> None:
         for name, value in answer.headers.items():
             names_nothing(f"{name}: {value}".encode(), secrets)
         assert answer.status_code == (404 if path == "/wall/qr/118" else 200)
+        assert answer.get("Wall-Masked") == (None if path in {"/wall", "/wall/state"} else "yes")
     squeezed = browser.get("/wall/topology", headers={"Accept-Encoding": "gzip"})
     names_nothing(gzip.decompress(squeezed.content), secrets)
 
@@ -77,6 +79,7 @@ def test_no_picture_names_anything_of_the_estate(valkey: Valkey) -> None:
         assert masked["collectors"][0][name] == picture["collectors"][0][name]
     assert masked["totals"] == picture["totals"]
     assert set(masked) == set(told(picture))  # the page finds every part in both
+    assert (masked["is_masked"], told(picture)["is_masked"]) == (True, False)
     for part in ("collectors", "alarms", "events", "sources"):
         assert set(masked[part][0]) == set(told(picture)[part][0])
 

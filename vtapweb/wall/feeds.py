@@ -27,6 +27,7 @@ from vtapweb.wall.models import Display, Scene
 from vtapweb.wall.qr import qr_svg
 
 TRAFFIC_KEPT_S: Final = 8
+MASKED: Final = "Wall-Masked"  # yes, no: so that a page takes no names that were on their way when visitors came
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
 Feed = Callable[..., HttpResponse]
@@ -42,7 +43,9 @@ def for_display(feed: Feed) -> Feed:
             return JsonResponse({"state": "unpaired"}, status=401, headers=NO_STORE)
         if found.display.revoked_at is not None:
             return JsonResponse({"state": "revoked"}, status=410, headers=NO_STORE)
-        return feed(request, display=found.display, **given)
+        response = feed(request, display=found.display, **given)
+        response.headers[MASKED] = "yes" if is_masked(found.display) else "no"
+        return response
 
     return answered
 

@@ -50,6 +50,7 @@ def masked_picture(picture: Mapping[str, Any], node_of: Mapping[str, int]) -> di
     alarms, collectors, events = picture["alarms"], picture["collectors"], picture["events"]
     inventory, judging = picture["inventory"], picture["judging"]
     return {name: picture[name] for name in _WHOLE} | {
+        "is_masked": True,
         "alarms": None if alarms is None else [_alarm(one, node_of) for one in alarms],
         "collectors": None if collectors is None else [_collector(one) for one in collectors],
         "sources": _sources(picture["sources"]),

@@ -373,4 +373,4 @@ class _Sources:
 def told(picture: Mapping[str, Any]) -> dict[str, Any]:
     """What is sent to whoever may see names."""
     events = picture["events"]
-    return {**picture, "events": events and [{name: value for name, value in one.items() if name != "plain"} for one in events]}
+    return {**picture, "is_masked": False, "events": events and [{name: value for name, value in one.items() if name != "plain"} for one in events]}

@@ -87,6 +87,8 @@ export class WallPage {
     this.sleep = new Sleep();
     /** Grows when what is told of the estate is told in other words: an answer to a question of before is not taken. */
     this.era = 0;
+    /** Something with names was taken since the page was cleared. */
+    this.hasNames = false;
     this.reportedAt = 0;
     this.isRevoked = false;
     this.line = new WallLine("/ws/live?as=display", {
@@ -128,7 +130,10 @@ export class WallPage {
     const { model } = this;
     model.heardAt = performance.now();
     if (typeof message.seq === "number") {
-      if (this.seq && message.seq > this.seq + 1) this.ask("topology");
+      if (this.seq && message.seq > this.seq + 1) {
+        this.ask("state"); // what was said to this display may be among what was missed
+        this.ask("topology");
+      }
       this.seq = message.seq;
     }
     switch (message.kind) {
@@ -138,7 +143,7 @@ export class WallPage {
         break;
       case "picture":
         this.figures.pictures++;
-        this.handlePicture(wholePicture(message));
+        if (this.mayTake(message.is_masked === false)) this.handlePicture(wholePicture(message));
         break;
       case "rates":
         model.isStopped = true;
@@ -155,6 +160,16 @@ export class WallPage {
         else this.ask("state");
         break;
     }
+  }
+
+  /** Nothing with names is taken while visitors are there, however late it comes. @param {boolean} hasNames */
+  mayTake(hasNames) {
+    if (hasNames && this.model.state?.is_masked) {
+      this.ask("state", 1000); // unless they have gone
+      return false;
+    }
+    this.hasNames ||= hasNames;
+    return true;
   }
 
   /** @param {import("./store/types.js").Picture} picture */
@@ -215,20 +230,32 @@ export class WallPage {
     this.isRevoked = true;
     for (const timer of Object.values(this.timers)) clearTimeout(timer);
     if (this.line.phase !== "revoked") this.line.end("revoked");
-    for (const one of this.made.values()) one.view?.destroy();
-    this.made.clear();
+    this.clear();
     this.model.map?.destroy();
     this.model.map = null;
-    this.host.replaceChildren();
-    this.shown = null;
     this.model.line = { phase: "revoked", lost_ms: null, retry_ms: null, attempt: 0 };
-    this.model.forget();
     this.model.state = null;
     this.head.update();
     this.foot.update();
     this.strip.update(null);
     this.cover.update(this.version);
     setTimeout(() => void this.pairAgain(), PAIR_AGAIN_MS);
+  }
+
+  /** Nothing of the estate stays, neither in the model nor in what was drawn of it and is hidden now. */
+  clear() {
+    for (const one of this.made.values()) one.view?.destroy();
+    this.made.clear();
+    this.host.replaceChildren();
+    this.shown = null;
+    this.hasNames = false;
+    this.model.forget();
+    this.model.map?.update("topology");
+    for (const id of ["wall-head", "wall-foot", "wall-strip"]) part(id).replaceChildren();
+    this.head = new Head(part("wall-head"), this.model);
+    this.foot = new Foot(part("wall-foot"), this.model);
+    this.strip = new Strip(part("wall-strip"), this.model);
+    this.cover.forget();
   }
 
   /** A revoked screen waits for its next pairing by itself. The first answer takes its cookie away, the next one is a code. */
@@ -280,13 +307,13 @@ export class WallPage {
         const state = await askState();
         if (!this.isRevoked) this.takeState(state, performance.now() - began);
       } else if (what === "topology") {
-        const snapshot = await askTopology();
-        if (era !== this.era) this.wanted.topology = true;
-        else if (!this.isRevoked && snapshot.revision !== this.model.graph?.revision) this.takeSnapshot(snapshot);
+        const { told, hasNames } = await askTopology();
+        if (era !== this.era || !this.mayTake(hasNames)) this.wanted.topology = true;
+        else if (!this.isRevoked && told.revision !== this.model.graph?.revision) this.takeSnapshot(told);
       } else {
-        const facts = await askTraffic();
-        if (era !== this.era) this.wanted.traffic = true;
-        else if (!this.isRevoked) this.model.traffic.setFacts(facts);
+        const { told, hasNames } = await askTraffic();
+        if (era !== this.era || !this.mayTake(hasNames)) this.wanted.traffic = true;
+        else if (!this.isRevoked) this.model.traffic.setFacts(told);
       }
       this.failed[what] = false;
     } catch (error) {
@@ -311,10 +338,10 @@ export class WallPage {
     if (!this.loaded_ms) this.loaded_ms = model.now();
     if (!this.version) this.version = state.version;
     this.newVersionAt = state.version === this.version ? null : (this.newVersionAt ?? performance.now());
-    if (wasMasked !== undefined && wasMasked !== state.is_masked) {
+    if (wasMasked === undefined ? state.is_masked && this.hasNames : wasMasked !== state.is_masked) {
       // Another picture of the same estate: nothing of the other one may stay, not for a second.
       this.era++;
-      model.forget();
+      this.clear();
       this.draw("topology", true);
       this.line.open();
       this.ask("topology");

@@ -26,6 +26,11 @@ export class Cover {
     this.identifyPlace = part("wall-identify-place");
   }
 
+  /** No name stays, shown or not. */
+  forget() {
+    for (const element of [this.identifyName, this.identifyPlace, this.fullTitle, this.fullWords]) put(element, "");
+  }
+
   /** @param {string} version of the page */
   update(version) {
     const { model } = this;

@@ -24,12 +24,20 @@ export async function askState() {
   return (await get("/wall/state")).json();
 }
 
-/** @returns {Promise<import("../../topology/store/types.js").Snapshot>} */
-export async function askTopology() {
-  return (await get("/wall/topology")).json();
+/** @template Told @typedef {{told: Told, hasNames: boolean}} Answer  `hasNames`: the server says that nothing was hidden in it */
+
+/** @returns {Promise<Answer<import("../../topology/store/types.js").Snapshot>>} */
+export function askTopology() {
+  return ofTheEstate("/wall/topology");
 }
 
-/** @returns {Promise<import("../../topology/store/traffic.js").Facts>} */
-export async function askTraffic() {
-  return (await get("/wall/traffic")).json();
+/** @returns {Promise<Answer<import("../../topology/store/traffic.js").Facts>>} */
+export function askTraffic() {
+  return ofTheEstate("/wall/traffic");
+}
+
+/** @param {string} url @returns {Promise<Answer<any>>} */
+async function ofTheEstate(url) {
+  const answer = await get(url);
+  return { told: await answer.json(), hasNames: answer.headers.get("Wall-Masked") === "no" };
 }
