@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rates } from "../../static/js/live/rates.js";
 import { Traffic } from "../../static/js/topology/store/traffic.js";
-import {
+import { mapShare,
   barOf, collectorNow, dropWords, innerLimit, loudAlarms, OVERRUN, rateLine, restWords, ROW_UNITS, rowsFor, shareParts, sourceTable, stateWords, toneNow, trendScale, unreadWords,
 } from "../../static/js/wall/store/figures.js";
 
@@ -179,4 +179,13 @@ test("a part that could not be read says of when it is", () => {
   assert.equal(say({ events: { why: "Redis does not answer.", since_ms: 1 } }), "", "not one of those that are asked for");
   assert.equal(say({ judging: { why: "The database does not answer.", since_ms: 1 } }), "◌ as of 03:06: The database does not answer.");
   assert.equal(say({ inventory: { why: "The database does not answer.", since_ms: null } }), "◌ not read: The database does not answer.");
+});
+
+test("a map leaves room on a tall screen, and none on a wide one", () => {
+  const estate = { w: 1800, h: 900 };
+  assert.equal(mapShare(estate, { w: 1840, h: 880 }), 100);
+  assert.equal(mapShare(estate, { w: 1000, h: 1500 }), 40);
+  assert.equal(mapShare({ w: 1800, h: 890 }, { w: 1000, h: 1500 }), 40, "a little less changes nothing");
+  assert.equal(mapShare({ w: 4000, h: 400 }, { w: 1000, h: 1500 }), 35);
+  assert.equal(mapShare({ w: 0, h: 0 }, { w: 1000, h: 1500 }), 100);
 });

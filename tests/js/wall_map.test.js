@@ -7,7 +7,8 @@ import { routesOf } from "../../static/js/topology/store/routes.js";
 import { Traffic } from "../../static/js/topology/store/traffic.js";
 import { fit, overlaps } from "../../static/js/topology/store/view.js";
 import { boxOfSaved, CALM_MS, DESK, follow, holds, LONGEST_WAIT_MS, SLACK, viewOf, WAIT_MS } from "../../static/js/wall/store/holding.js";
-import { isBroken, marksOf, MOST_NAMED, placeMarks, shortName, SIZES } from "../../static/js/wall/store/marks.js";
+import { isBroken, marksOf, MOST_NAMED, placeMarks, SIZES } from "../../static/js/wall/store/marks.js";
+import { shortName, shortNames } from "../../static/js/wall/store/words.js";
 import { Pace } from "../../static/js/wall/store/pace.js";
 
 const size = { w: 1067, h: 600 };
@@ -178,4 +179,5 @@ test("of very many the worst are named, the others keep a ring; what is out of t
 test("a long name keeps both ends", () => {
   assert.equal(shortName("ilb-weu-01"), "ilb-weu-01");
   assert.equal(shortName("ilb-collector-westeurope-production-007"), "ilb-collector-wes…tion-007");
+  assert.equal(shortNames("ilb-collector-westeurope-production-007 drops packets"), "ilb-collector-westeur…tion-007 drops packets");
 });

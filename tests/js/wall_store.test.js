@@ -10,7 +10,7 @@ import { waitBefore } from "../../static/js/wall/store/retry.js";
 import { Sleep } from "../../static/js/wall/store/sleep.js";
 import { isRunOut, lightAt, slotAt, viewDue } from "../../static/js/wall/store/slots.js";
 import { feedOf, isStale, staleSince, trustedMs } from "../../static/js/wall/store/trust.js";
-import { collectorWords, knownWords, mutedWords, ownerWords, quietWords, retryWords } from "../../static/js/wall/store/words.js";
+import { collectorWords, hopWords, knownWords, mutedWords, ownerWords, quietWords, retryWords } from "../../static/js/wall/store/words.js";
 
 const NOW = Date.UTC(2026, 10, 24, 3, 12, 8);
 const MINUTE = 60_000;
@@ -214,4 +214,10 @@ test("who has an alarm, what is muted, when it is tried again", () => {
   assert.equal(mutedWords({ muted: 3, muted_next_ends_ms: NOW + 108 * MINUTE }, momentOf), "muted 3 · next ends 05:00");
   assert.equal(mutedWords({ muted: 0, muted_next_ends_ms: null }, momentOf), "muted 0");
   assert.deepEqual([retryWords(3200), retryWords(-5)], ["next try in 4 s", "trying now"]);
+});
+
+test("the first broken hop has its name, or for visitors a sentence", () => {
+  assert.equal(hopWords({ kind: "member", name: "vm-01", words: "its interface is full" }), "vm-01: its interface is full");
+  assert.equal(hopWords({ kind: "agent", name: "", words: "An agent does not report." }), "An agent does not report");
+  assert.equal(hopWords({ kind: "peering", name: "", words: "" }), "peering");
 });

@@ -52,7 +52,21 @@ export function paintRegionName(pen, row) {
   const x = Math.max(box.x + (isAbove ? 2 : 20 * pen.view.k + 4), 14);
   const y = isAbove ? box.y - 4 : Math.max(box.y + head / 2 + size * 0.36, 22);
   if (!isAbove && y > box.y + head) return;
-  ctx.fillText(shorten(ctx, graph.regions.texts.name[row], box.x + box.w - x - 4), x, y);
+  // Above the boxes a name may go on to where the next region begins.
+  const room = isAbove ? rightOfRegion(pen, row) : box.x + box.w;
+  ctx.fillText(shorten(ctx, graph.regions.texts.name[row], room - x - 4), x, y);
+}
+
+/** @param {NamePen} pen @param {number} row @returns {number} px: the left side of the next region in the same line, else of the picture's end */
+function rightOfRegion({ graph, view, size }, row) {
+  const { regions } = graph;
+  const own = boxAt(regions, row);
+  let right = Infinity;
+  for (let other = 0; other < regions.size; other++) {
+    const box = boxAt(regions, other);
+    if (other !== row && box.x > own.x && box.y - own.h * 0.1 < own.y && box.y + box.h > own.y) right = Math.min(right, box.x);
+  }
+  return right === Infinity ? size.w : boxToScreen(view, size, { x: right, y: own.y, w: 0, h: 0 }).x - 6;
 }
 
 /** @param {NamePen} pen @param {number} row */

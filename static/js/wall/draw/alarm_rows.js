@@ -2,7 +2,7 @@
 /** The alarms beside the one on the stage; what does not fit is counted. Those that somebody has taken step back. */
 
 import { isUntaken } from "../store/slots.js";
-import { agoWords, count, ownerWords, severityLook } from "../store/words.js";
+import { agoWords, count, ownerWords, severityLook, shortNames } from "../store/words.js";
 import { el, fitRows, mark, put, Rows, show } from "./dom.js";
 
 /** @typedef {import("../store/types.js").Alarm} Alarm */
@@ -32,7 +32,7 @@ export class AlarmRows {
         mark(element, "tone", isUntaken(alarm) ? look.tone : "back");
         put(parts.glyph, alarm.is_muted ? "◌" : look.glyph);
         put(parts.number, alarm.spoken);
-        put(parts.title, alarm.title || alarm.sentence);
+        put(parts.title, shortNames(alarm.title || alarm.sentence));
         put(parts.words, `${agoWords(alarm.opened_ms, model.now())} · ${ownerWords(alarm, (ms) => model.momentOf(ms))}`);
       },
     );

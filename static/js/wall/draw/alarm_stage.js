@@ -2,7 +2,7 @@
 /** One alarm in full: number, title, sentence, age, who has it, the first broken hop, what it explains, and the way to it for a phone. */
 
 import { isUntaken } from "../store/slots.js";
-import { agoWords, count, ownerWords, severityLook } from "../store/words.js";
+import { agoWords, count, hopWords, ownerWords, severityLook } from "../store/words.js";
 import { el, mark, put, show } from "./dom.js";
 import { Moments } from "./moments.js";
 
@@ -67,7 +67,7 @@ export class AlarmStage {
     put(this.owner.words, ownerWords(alarm, (ms) => model.momentOf(ms)));
     mark(this.owner.words, "untaken", String(isUntaken(alarm)));
     const hop = alarm.broken_hop;
-    tell(this.hop, hop ? `${hop.name}${hop.words ? `: ${hop.words}` : ""}${hop.since_ms === null ? "" : `, for ${agoWords(hop.since_ms, now)}`}` : "");
+    tell(this.hop, hop ? `${hopWords(hop)}${hop.since_ms === null ? "" : `, for ${agoWords(hop.since_ms, now)}`}` : "");
     tell(this.children, alarm.child_count ? `${count(alarm.child_count, "more alarm")} that this one explains` : "");
     this.before.set(alarm.happened_before.slice(0, MOST_BEFORE));
     show(this.beforeTitle, alarm.happened_before.length > 0);

@@ -2,7 +2,7 @@
 /** The foot of the wall: what is muted, always, and what happened lately. What does not fit comes in turn; nothing runs. */
 
 import { isRead, unreadWords } from "../store/picture.js";
-import { agoWords, mutedWords, severityLook } from "../store/words.js";
+import { agoWords, mutedWords, severityLook, shortNames } from "../store/words.js";
 import { el, mark, put, Rows, show } from "./dom.js";
 
 /** @typedef {import("../model.js").WallModel} WallModel */
@@ -40,7 +40,7 @@ export class Foot {
         put(parts.glyph, isBroken ? look.glyph : event.kind === "cleared" ? "○" : "·");
         mark(element, "tone", isBroken ? look.tone : "quiet");
         put(parts.time, model.minuteOf(event.at_ms));
-        put(parts.words, event.words);
+        put(parts.words, shortNames(event.words));
       },
     );
   }

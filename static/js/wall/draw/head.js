@@ -57,9 +57,9 @@ export class Head {
     if (!state) return;
     const now = this.model.now();
     put(this.name, state.display.name);
-    put(this.place, [state.display.place, state.display.group?.name].filter(Boolean).join(" · "));
+    put(this.place, [state.display.place, state.display.group?.name, state.scene === "visitors" ? "names are hidden" : ""].filter(Boolean).join(" · "));
     show(this.demo, state.is_demo);
-    put(this.scene, state.scene === "visitors" ? "Visitors: names are hidden" : state.scene === "incident" ? "Incident" : "");
+    put(this.scene, state.scene === "visitors" ? "Visitors" : state.scene === "incident" ? "Incident" : "");
     show(this.scene, state.scene !== "normal");
     mark(this.scene, "tone", state.scene === "incident" ? "bad" : "quiet");
     this.tick();
@@ -88,9 +88,10 @@ export class Head {
     put(this.collectors.words, collectors.words);
     mark(this.collectors.box, "tone", collectors.tone);
     const isJudged = isRead(picture, "judging");
+    const seen = picture.alarms.filter((alarm) => alarm.is_acknowledged && !alarm.is_muted).length;
     put(this.alarms.value, isJudged ? String(counts.alarms) : "—");
     put(this.alarms.unit, counts.alarms === 1 ? "alarm" : "alarms");
-    put(this.alarms.words, !isJudged ? "not known" : [counts.alarms ? (counts.untaken ? `${counts.untaken} not taken` : "all taken") : "none open", counts.notices ? count(counts.notices, "notice") : ""].filter(Boolean).join(" · "));
+    put(this.alarms.words, !isJudged ? "not known" : [counts.alarms ? (counts.untaken ? `${counts.untaken} not taken` : "all taken") : "none open", seen ? `${seen} acknowledged` : "", counts.notices ? count(counts.notices, "notice") : ""].filter(Boolean).join(" · "));
     mark(this.alarms.box, "tone", counts.untaken ? "bad" : "quiet");
     put(this.inventory.value, inventory.synced_ms === null ? "none" : agoWords(inventory.synced_ms, now));
     put(this.inventory.unit, inventory.synced_ms === null ? "read yet" : "old");

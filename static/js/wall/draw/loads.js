@@ -3,6 +3,7 @@
 
 import { barOf, collectorNow, innerLimit, rateLine, restWords, rowsFor, shareParts, stateWords, toneNow, unreadWords } from "../store/figures.js";
 import { isRead } from "../store/picture.js";
+import { shortName } from "../store/words.js";
 import { el, mark, put, Rows, show } from "./dom.js";
 import { drawTrend } from "./trend.js";
 
@@ -10,6 +11,8 @@ import { drawTrend } from "./trend.js";
 /** @typedef {import("../../topology/store/units.js").Unit} Unit */
 /** @typedef {import("../model.js").WallModel} WallModel */
 /** @typedef {{name: HTMLElement, state: HTMLElement, bar: LoadBar, trend: HTMLCanvasElement, share: HTMLElement, of: HTMLElement, rate: HTMLElement, drawn: string, spark: readonly unknown[] | null}} Parts */
+
+const LONGEST_LARGE = 44; // letters of a name where a row has two lines for it
 
 /** The bar of a load with its tick at 100 %. */
 export class LoadBar {
@@ -104,7 +107,7 @@ export class Loads {
     const tone = toneNow(now);
     mark(element, "tone", tone);
     mark(element, "state", now.style.key);
-    put(parts.name, collector.name);
+    put(parts.name, shortName(collector.name, this.host.dataset.tier === "large" ? LONGEST_LARGE : undefined));
     put(parts.state, `${now.style.glyph} ${stateWords(collector, now, asOf(model))}`);
     parts.bar.set(now.share);
     const { figure, of } = shareParts(collector, now);

@@ -2,7 +2,7 @@
 /** What is broken, first and largest: up to three alarms with number, age, sentence, first broken hop and owner; the rest is counted. Nothing when all is well. */
 
 import { loudAlarms, unreadWords } from "../store/figures.js";
-import { agoWords, count, ownerWords, severityLook } from "../store/words.js";
+import { agoWords, count, hopWords, ownerWords, severityLook, shortNames } from "../store/words.js";
 import { el, mark, put, Rows, show } from "./dom.js";
 
 /** @typedef {import("../store/types.js").Alarm} Alarm */
@@ -46,7 +46,7 @@ export class LoudAlarms {
     const words = [];
     if (room && large.length) words.push(`⬢ ${large.map((one) => one.spoken).join(", ")}${more ? ` and ${more} more` : ""}, on the stage of ${room.name}`);
     else if (more) words.push(`and ${count(more, "more alarm")}`);
-    if (large.length && acknowledged) words.push(`${acknowledged} acknowledged`);
+    if (words.length && acknowledged) words.push(`${acknowledged} acknowledged`);
     const old = unreadWords(picture, ["judging"], (ms) => model.momentOf(ms));
     if (old) words.push(`alarms ${old}`);
     put(this.more, words.join(" · "));
@@ -67,11 +67,11 @@ function fill(parts, alarm, model, element) {
   put(parts.age, `open for ${agoWords(alarm.opened_ms, now)}`);
   // Visitors are told no names, so that nobody took it would be no truth either.
   put(parts.owner, model.state?.is_masked ? "" : ownerWords(alarm, (ms) => model.momentOf(ms)));
-  put(parts.title, alarm.title || alarm.sentence);
+  put(parts.title, shortNames(alarm.title || alarm.sentence));
   put(parts.sentence, alarm.title ? alarm.sentence : "");
   const hop = alarm.broken_hop;
   const words = [];
-  if (hop) words.push(`First broken: ${[hop.name || hop.kind, hop.words].filter(Boolean).join(", ")}${hop.since_ms === null ? "" : `, since ${model.momentOf(hop.since_ms)}`}`);
+  if (hop) words.push(`First broken: ${hopWords(hop, ", ")}${hop.since_ms === null ? "" : `, since ${model.momentOf(hop.since_ms)}`}`);
   if (alarm.child_count > 0) words.push(`explains ${count(alarm.child_count, "more alarm")}`);
   put(parts.hop, words.join(" · "));
 }

@@ -14,8 +14,9 @@ import { Stage } from "../../topology/draw/stage.js";
 import { levelOf, overlaps, toScreen } from "../../topology/store/view.js";
 import { el, mark as tell, put, show } from "../draw/dom.js";
 import { boxOfSaved, follow, viewOf } from "../store/holding.js";
-import { isBroken, marksOf, placeMarks, shortName } from "../store/marks.js";
+import { isBroken, marksOf, placeMarks } from "../store/marks.js";
 import { Pace } from "../store/pace.js";
+import { shortName } from "../store/words.js";
 
 /** @typedef {import("../../topology/store/graph.js").Graph} Graph */
 /** @typedef {import("../../topology/store/types.js").Box} Box */
@@ -41,6 +42,7 @@ const MARGIN = 0.01;
 /** px of the stage that stay free around what is shown; a region's name stands above its box far away. */
 const PAD = 8;
 const NAMES_ABOVE = 14;
+const HALF_FIGURE = 42;
 const K_MOST = 1.25;
 /** More newcomers than these come at once, without fading in. */
 const MOST_FADING = 40;
@@ -204,6 +206,18 @@ export class WallMap {
     return { question: "all", box: all, kMax: K_MOST };
   }
 
+  /** The box with what stands far away in place of cards: a figure, wider than the card. @param {Box} box world @param {number} k @returns {Box} */
+  withFigures(box, k) {
+    const { collectors } = /** @type {Graph} */ (this.graph);
+    let [left, right] = [box.x, box.x + box.w];
+    for (let row = 0; row < collectors.size; row++) {
+      const { x, w } = boxAt(collectors, row);
+      left = Math.min(left, x + w / 2 - HALF_FIGURE / k);
+      right = Math.max(right, x + w / 2 + HALF_FIGURE / k);
+    }
+    return { ...box, x: left, w: right - left };
+  }
+
   /** A node with what belongs to it: of a collector the VNets that send to it. @param {number} id @returns {Box | null} */
   boxAround(id) {
     const graph = /** @type {Graph} */ (this.graph);
@@ -228,7 +242,9 @@ export class WallMap {
     const wanted = this.wanted();
     /** @type {Wish} */
     let wish = { ...wanted, size: stage.size, pad: PAD, top: 0 };
-    if (areRegionNamesAbove(graph, viewOf(wish).k)) wish = { ...wish, top: NAMES_ABOVE };
+    const { k } = viewOf(wish);
+    if (areRegionNamesAbove(graph, k)) wish = { ...wish, top: NAMES_ABOVE };
+    if (wanted.question === "all" && levelOf(k) === 0 && graph.collectors.size <= MOST_QUIET) wish = { ...wish, box: this.withFigures(wish.box, k) };
     const step = follow(this.held, wish, performance.now());
     this.held = step.held;
     if (!step.isMove) return;

@@ -31,6 +31,10 @@ import { collectorWords, count } from "./words.js";
 
 /** A source that tells so often is as old as the newest frame. */
 const LIVE_INTERVAL_S = 5;
+/** Of a view's height: a map is drawn with some room around it, has at least so much, and with more than that nothing else has room. */
+const ROOM_ROUND = 1.12;
+const LEAST_SHARE = 35;
+const MOST_SHARED = 75;
 /** Load is drawn so far: what is above 100 % is seen as overrun. */
 export const OVERRUN = 1.3;
 /** States in which a collector asks for somebody. */
@@ -176,6 +180,18 @@ export function rowsFor(count, units) {
   if (each >= ROW_UNITS.roomy) return { tier: "roomy", shown: count };
   const fit = Math.max(1, Math.floor(units / ROW_UNITS.tight));
   return { tier: "tight", shown: count <= fit ? count : Math.max(1, Math.floor((units - 36) / ROW_UNITS.tight)) };
+}
+
+/**
+ * How much of a view's height the map of an estate can fill, in steps of 5 %, so that a VNet more does not move everything.
+ *
+ * @param {{w: number, h: number}} box of the estate @param {{w: number, h: number}} view both px
+ * @returns {number} 100: nothing else has room beside it
+ */
+export function mapShare(box, view) {
+  if (!box.w || !box.h || !view.w || !view.h) return 100;
+  const needed = Math.ceil((20 * (view.w * (box.h / box.w)) * ROOM_ROUND) / view.h) * 5;
+  return needed > MOST_SHARED ? 100 : Math.max(needed, LEAST_SHARE);
 }
 
 /**

@@ -11,6 +11,7 @@ import { placeLabels } from "../../topology/store/labels.js";
 import { count, isMute, peeringState, SILENT } from "../../topology/store/states.js";
 import { ageWords, rateWords, roundWords, shareWords } from "../../topology/store/units.js";
 import { boxToScreen, overlaps } from "../../topology/store/view.js";
+import { shortName } from "./words.js";
 
 /** @typedef {import("../../topology/store/graph.js").Graph} Graph */
 /** @typedef {import("../../topology/store/types.js").Box} Box */
@@ -48,7 +49,6 @@ export const SIZES = Object.freeze({
 /** So many are named on a map that fills a screen; the rest keep their rings. */
 export const MOST_NAMED = 8;
 export const MOST_MARKS = 40;
-const LONGEST_NAME = 26;
 /** A card at least so wide on the screen gets a frame; a smaller one is covered by a disc. */
 const FRAME_FROM_UNITS = 130;
 const EDGE_UNITS = 6;
@@ -234,10 +234,4 @@ function placesOf({ mark, size, ring, isFrame }, area, unit, measure) {
     [ring.x + ring.w + gap, ring.y - h], [ring.x + ring.w + gap, ring.y + ring.h], [ring.x - w - gap, ring.y - h], [ring.x - w - gap, ring.y + ring.h],
   ];
   return spots.map(([left = 0, top = 0]) => ({ x: Math.min(Math.max(left, 0), area.w - w), y: Math.min(Math.max(top, 0), area.h - h), w, h }));
-}
-
-/** @param {string} name @returns {string} both ends stay: names of a series differ at the end */
-export function shortName(name) {
-  const letters = [...name];
-  return letters.length <= LONGEST_NAME ? name : `${letters.slice(0, LONGEST_NAME - 9).join("")}…${letters.slice(-8).join("")}`;
 }

@@ -22,6 +22,20 @@ export function severityLook(severity) {
   return SEVERITIES[severity] ?? { glyph: "·", tone: "quiet" };
 }
 
+const LONGEST_NAME = 26;
+const KEPT_AT_END = 8;
+
+/** @param {string} name @param {number} [most] letters @returns {string} both ends stay: names of a series differ at the end */
+export function shortName(name, most = LONGEST_NAME) {
+  const letters = [...name];
+  return letters.length <= most ? name : `${letters.slice(0, most - KEPT_AT_END - 1).join("")}…${letters.slice(-KEPT_AT_END).join("")}`;
+}
+
+/** A sentence with names in it: what is long is shortened, so that what happened stays in sight. @param {string} sentence @param {number} [most] letters of a word @returns {string} */
+export function shortNames(sentence, most = LONGEST_NAME + 4) {
+  return sentence.replace(/\S+/gu, (word) => shortName(word, most));
+}
+
 /** @param {number} n @param {string} one @param {string} [many] */
 export function count(n, one, many = `${one}s`) {
   return `${n.toLocaleString("en-GB")} ${n === 1 ? one : many}`;
@@ -64,6 +78,12 @@ export function ownerWords(alarm, momentOf) {
   const muted = alarm.is_muted ? `muted${alarm.muted_until_ms === null ? "" : ` until ${momentOf(alarm.muted_until_ms)}`}` : "";
   const taken = alarm.is_taken ? `${alarm.owner || "somebody"} has it` : alarm.is_acknowledged ? "seen, nobody has taken it" : "nobody has taken it";
   return muted ? (alarm.is_taken ? `${muted}, ${taken}` : muted) : taken;
+}
+
+/** @param {{kind: string, name: string, words: string}} hop @param {string} [between] @returns {string} "vm-01: its interface is full"; visitors are told no name, but a sentence */
+export function hopWords({ kind, name, words }, between = ": ") {
+  const told = words.replace(/\.$/u, "");
+  return name || !told ? [name || kind, told].filter(Boolean).join(between) : told;
 }
 
 /** @param {number} wait_ms @returns {string} "next try in 4 s", "trying now" */

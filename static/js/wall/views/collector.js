@@ -7,7 +7,7 @@ import { asOf, LoadBar } from "../draw/loads.js";
 import { SourceRows } from "../draw/source_rows.js";
 import { drawTrend } from "../draw/trend.js";
 import { collectorNow, dropWords, innerLimit, rateLine, shareParts, sourceTable, stateWords, toneNow } from "../store/figures.js";
-import { agoWords, count, ownerWords, severityLook } from "../store/words.js";
+import { agoWords, count, ownerWords, severityLook, shortName, shortNames } from "../store/words.js";
 import { unitOf } from "./overview.js";
 
 /** @typedef {import("../store/types.js").View} View */
@@ -16,6 +16,7 @@ import { unitOf } from "./overview.js";
 /** @typedef {import("../store/figures.js").Now} Now */
 /** @typedef {import("../model.js").WallModel} WallModel */
 
+const LONGEST_NAME = 44; // letters: two lines beside the sources
 const ROW_UNITS = 56;
 const MOST_SOURCES = 14;
 
@@ -137,7 +138,7 @@ export class CollectorView {
     const tone = toneNow(now);
     mark(this.host, "tone", tone);
     mark(this.host, "state", now.style.key);
-    put(this.name, collector.name);
+    put(this.name, shortName(collector.name, LONGEST_NAME));
     const since = now.since_ms === null ? "" : ` · since ${model.momentOf(now.since_ms)}`;
     put(this.state, `${now.style.glyph} ${stateWords(collector, now, as_of)}${since}`);
     this.#drawAlarm(collector);
@@ -166,8 +167,8 @@ export class CollectorView {
     mark(this.alarm, "tone", look.tone);
     const isMasked = model.state?.is_masked ?? false;
     put(this.alarmNumber, `${look.glyph} ${alarm.spoken} `);
-    put(this.alarmTitle, alarm.title || alarm.sentence);
-    put(this.alarmWords, [alarm.title ? alarm.sentence : "", `open for ${agoWords(alarm.opened_ms, model.now())}`, isMasked ? "" : ownerWords(alarm, (ms) => model.momentOf(ms))].filter(Boolean).join(" · "));
+    put(this.alarmTitle, shortNames(alarm.title || alarm.sentence));
+    put(this.alarmWords, [`open for ${agoWords(alarm.opened_ms, model.now())}`, isMasked ? "" : ownerWords(alarm, (ms) => model.momentOf(ms)), alarm.title ? alarm.sentence : ""].filter(Boolean).join(" · "));
   }
 
   /** @param {Collector} collector @param {Now} now */
