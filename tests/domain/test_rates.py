@@ -1,11 +1,12 @@
 """The rules of rates, R1 to R14, each by its name; and what holds for any readings in any order."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtapweb.domain.rates import Flow, Interval, MemberRates, Outcome, increase, inner_octets, longest_gap_s, wire_octets
+from vtapweb.domain.rates import Flow, Interval, MemberRates, Outcome, Room, increase, inner_octets, longest_gap_s, wire_octets
 
 ARRIVED_MS = 1_800_000_000_000
 Sources = list[tuple[str, int, int, int]]
@@ -252,6 +253,113 @@ def test_directions_are_counted_from_the_first_list_on() -> None:
     lists = [[(A, 27, "aa", 100, 0), (A, 27, "bb", 50, 0)], None, [(A, 27, "aa", 130, 0), (A, 27, "bb", 50, 0), (A, 28, "aa", 5, 0)]]
     rates, _ = played(*(replace(doc(seq, 1_000 * seq, a=seq), directions=one) for seq, one in enumerate(lists, 1)))
     assert rates.direction_totals == {(A, "aa"): 35, (A, "bb"): 0}
+
+
+def listed(seq: int, *, is_full: bool = True, directions: list[tuple[str, int, str, int, int]] | None = None, **packets: int) -> Doc:
+    """Packets by source, cumulative; `s4` is 10.0.1.4. The total counts them all."""
+    sources = [(f"10.0.1.{name[1:]}", 27, count, 1_036 * count) for name, count in packets.items()]
+    total = sum(packets.values())
+    return replace(doc(seq, 1_000 * seq, is_full=is_full), sources=sources, packets=total, l3_bytes=1_036 * total, directions=directions)
+
+
+def told(rates: MemberRates) -> dict[str, float | None]:
+    return {f"s{one.address.rpartition('.')[2]}": one.packets_per_s for one in rates.by_key.values()}
+
+
+def test_beyond_the_room_totals_are_right_and_the_others_are_no_sources() -> None:
+    rates = MemberRates(Room(2))
+    rates.take(listed(1, s4=0, s5=0, s6=1_000))
+    assert (rates.beyond_count, rates.has_untold) == (1, True)
+    rates.take(listed(2, s4=10, s5=20, s6=1_030, s7=5))
+    assert (interval(rates).packets, interval(rates).unattributed, told(rates)) == (1_065 - 1_000, 35, {"s4": 10.0, "s5": 20.0})
+    assert (rates.beyond_count, len(rates.flows), agrees(rates)) == (2, 2, True)
+    rates.take(listed(3, is_full=False, s4=11))
+    assert (rates.beyond_count, rates.has_untold) == (2, True), "a partial reading says nothing of those that it does not list"
+
+
+def test_what_the_agent_says_is_attributed_is_not_where_there_is_no_room() -> None:
+    rates = MemberRates(Room(1))
+    for seq in (1, 2):
+        rates.take(replace(listed(seq, s4=10 * seq, s5=90 * seq), unattributed=(0, 0)))
+    assert interval(rates).unattributed == 90
+
+
+def test_who_gets_room_later_begins_with_a_baseline_and_draws_no_spike() -> None:
+    rates = MemberRates(Room(2))
+    for seq in (1, 2):
+        rates.take(listed(seq, s4=seq, s5=seq, s6=1_000 * seq))
+    rates.take(listed(3, s5=3, s6=3_000))
+    assert told(rates) == {"s5": 1.0}, "a place is free when its source is gone (R8)"
+    rates.take(listed(4, s5=4, s6=4_000))
+    assert told(rates) == {"s5": 1.0, "s6": None}
+    assert [one.address for one in interval(rates).adopted] == ["10.0.1.6"]
+    assert (rates.beyond_count, rates.has_untold, agrees(rates)) == (0, False, True)
+    rates.take(listed(5, s5=5, s6=5_000))
+    assert (told(rates), flow(rates, "10.0.1.6").total, interval(rates).unattributed) == ({"s5": 1.0, "s6": 1_000.0}, 1_000, 0)
+    rates.take(listed(6, s6=6_000))
+    rates.take(listed(7, s6=7_000, s8=8))
+    assert told(rates) == {"s6": 1_000.0, "s8": 8.0}, "all were told: this one is new (R7)"
+
+
+def test_holes_and_boots_go_on_beyond_the_room() -> None:
+    rates = MemberRates(Room(1))
+    docs = [listed(1, s4=1, s5=1), listed(2, s4=2, s5=2), replace(listed(3, s5=30), mono_ms=30_000), replace(listed(4, s5=31), mono_ms=31_000)]
+    outcomes = [rates.take(one) for one in docs]
+    assert outcomes == [Outcome.BASELINE, Outcome.RATE, Outcome.HOLE, Outcome.RATE]
+    assert told(rates) == {"s5": None}
+    assert rates.take(replace(listed(1, s5=5, s6=6), boot="c")) is Outcome.BASELINE
+    assert (told(rates), rates.beyond_count) == ({"s5": None}, 1)
+
+
+def test_made_up_sources_take_no_more_than_the_room() -> None:
+    rates = MemberRates(Room(50))
+    for seq in range(1, 101):
+        packets: dict[str, Any] = {f"s{(70 * seq + number) % 251}": seq for number in range(70)}
+        rates.take(listed(seq, **packets))
+        assert len(rates.flows) == len(rates.flow_bits) == len(rates.flow_packets) <= 50
+        assert len(rates.by_key) + rates.free_count == len(rates.flows)
+        assert agrees(rates)
+
+
+def test_rooms_are_given_back_and_each_has_a_least() -> None:
+    whole = Room(4)
+    one, other = MemberRates(Room(3, least=1, whole=whole)), MemberRates(Room(3, least=2, whole=whole))
+    one.take(listed(1, s4=0, s5=0, s6=0, s7=0))
+    other.take(listed(1, s4=0, s5=0, s6=0))
+    assert (len(one.by_key), len(other.by_key), whole.taken) == (3, 2, 5), "the least is there whatever others have taken"
+    one.take(listed(2, s5=1, s6=1))
+    assert (one.free_count, whole.taken) == (1, 5)
+    assert (one.pack(), whole.taken, one.free_count) == ([1, 2], 4, 0)
+    one.take(listed(3, s5=3, s6=1))
+    assert (told(one), agrees(one)) == ({"s5": 2.0, "s6": 0.0}, True)
+    one.leave()
+    other.forget_sources()
+    assert (other.pack(), whole.taken) == ([], 0)
+    other.take(listed(2, s4=7_000))
+    assert (told(other), other.has_untold) == ({"s4": None}, False), "it was forgotten: no spike"
+
+
+def test_a_place_that_another_source_got_is_told() -> None:
+    rates, _ = played(listed(1, s4=0, s5=0), listed(2, s5=0), listed(3, s5=0, s6=4))
+    assert (rates.reused, flow(rates, "10.0.1.6").index, told(rates)) == ([0], 0, {"s5": 0.0, "s6": 4.0})
+    rates.take(listed(4, s5=0, s6=4))
+    assert rates.reused == []
+
+
+def test_directions_take_no_more_than_sources_do() -> None:
+    def rows(*numbers: int, packets: int) -> list[tuple[str, int, str, int, int]]:
+        return [(f"10.0.1.{number}", 27, "aa", packets, 0) for number in numbers]
+
+    rates = MemberRates(Room(1))
+    rates.take(listed(1, directions=rows(4, 5, packets=9), s4=9, s5=9))
+    rates.take(listed(2, directions=rows(4, 5, packets=11), s4=11, s5=11))
+    assert rates.direction_totals == {("10.0.1.4", "aa"): 2}
+    rates.take(listed(3, s5=20))
+    rates.take(listed(4, s5=21))
+    rates.take(listed(5, directions=rows(5, packets=500), s5=22))
+    assert rates.direction_totals == {("10.0.1.5", "aa"): 0}, "a baseline"
+    rates.take(listed(6, directions=[("10.0.1.5", 27, f"a{number}", 1, 0) for number in range(9)], s5=23))
+    assert rates.direction_totals == {}, "nothing is said of directions where somebody makes them up"
 
 
 def test_a_source_without_numbers_per_source_has_none() -> None:

@@ -20,9 +20,11 @@ from vtapweb.traffic import pages
 from vtapweb.traffic.models import Alarm, CollectorAssignment
 from vtapweb.traffic.samples import Origin
 from vtapweb.traffic.store import store
-from vtapweb.traffic.words import rate_words, share_words
+from vtapweb.traffic.words import beyond_words, rate_words, share_words
 
 pytestmark = pytest.mark.django_db
+
+SLOW_S = 60.0  # an interval with which what was played is not stale before a busy machine has drawn the page
 
 
 def signed_in(client: Client, role: Role = Role.VIEWER, *subscription_ids: str) -> Client:
@@ -39,7 +41,8 @@ def page(client: Client, path: str, status: int = 200) -> str:
 def play(pool: Pool, *, is_slow: bool = False) -> None:
     now_ms = int(time.time() * 1000)
     members = [
-        member_now(member=f"m-{nic.name}", nic_key=nic.key, arrived_ms=now_ms, measured_ms=now_ms, inner_bits_per_s=4e6) for nic in pool.members
+        member_now(member=f"m-{nic.name}", nic_key=nic.key, interval_s=SLOW_S, arrived_ms=now_ms, measured_ms=now_ms, inner_bits_per_s=4e6)
+        for nic in pool.members
     ]
     if is_slow:
         members = [member_now(origin=Origin.AZURE_MONITOR, interval_s=60.0, lag_s=95.0, arrived_ms=now_ms, measured_ms=now_ms - 95_000)]
@@ -101,6 +104,25 @@ def test_a_collector_with_its_members_sources_and_alarms(client: Client, valkey:
     assert "tool-0-nic" in part
     assert "<html" not in part
     assert 'id="collector-below" hx-swap-oob="true"' in part
+
+
+def test_sources_that_are_not_told_apart_are_counted(client: Client, valkey: Valkey) -> None:
+    signed_in(client)
+    pool = make_pool()
+    play(pool)
+    path = f"/collectors/{pool.key}"
+    assert 'data-test="beyond"' not in page(client, path)
+    now_ms = int(time.time() * 1000)
+    members = [
+        member_now(member=f"m-{number}", interval_s=SLOW_S, arrived_ms=now_ms, measured_ms=now_ms, sources_beyond=600, sources_kept=10_000)
+        for number in range(2)
+    ]
+    tell_collector(store(), pool.key, *members, at_ms=now_ms, sources=[source_now("", first_ms=now_ms, last_ms=now_ms, address="10.9.9.9")])
+    words = "1,200 sources beyond 20,000 are not told apart; totals include them."
+    assert words in page(client, path)
+    assert words in page(client, f"{path}?part")
+    assert client.get(f"/api/v1/collectors/{pool.key}").json()["sources_note"] == words
+    assert beyond_words(1, 3) == "1 source beyond 3 is not told apart; totals include it."
 
 
 def test_what_cannot_be_seen_is_said(client: Client, valkey: Valkey) -> None:

@@ -108,6 +108,17 @@ def test_h03_a_source_that_never_sent(stage: Stage) -> None:
     assert "not a packet has come from it" in alarm.sentence
 
 
+def test_h03_and_h11_where_not_all_sources_are_told_apart(stage: Stage) -> None:
+    stage.sources[stage.key].pop(0)
+    (member,) = stage.collectors[stage.key].members
+    untold = msgspec.structs.replace(member, sources_beyond=7, sources_kept=20_000, unattributed_share_60s=0.2)
+    stage.set_collector(members=[untold])
+    stage.pass_s(400)
+    alarm = stage.only_alarm()
+    assert alarm.rule_ids == ["H11"], "who is not listed may be among those beyond: not silent"
+    assert alarm.sentence.endswith("counted for no source. 7 sources beyond 20,000 are not told apart; totals include them.")
+
+
 def test_h04_then_h03_are_one_alarm(stage: Stage) -> None:
     stage.set_source(0, packets_per_s=0.0, packets_per_s_60s=0.0)
     stage.pass_s(10)

@@ -16,9 +16,11 @@ R13 wall clocks more than 5 min apart: a notice only
 R14 the bits shown are inner bits: 8 × (outer IPv4 octets - 36 × packets); wire bits, with the outer Ethernet header, stand beside them
 
 Beyond these: what is lost between two partial readings makes the sources they do not list unknown until a full one comes, never zero; a reading
-of the boot before comes late and is dropped; a smallest delay that no reading reaches any more (a clock was set forward) is forgotten.
+of the boot before comes late and is dropped; a smallest delay that no reading reaches any more (a clock was set forward) is forgotten. Where there is
+no room for a source it is untold: the totals have it, and when there is room its first reading is a baseline.
 """
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -38,7 +40,7 @@ _LATE_IN_A_ROW: Final = 5
 _OLD_IN_A_ROW: Final = 5
 _FORMER_BOOT_MS: Final = 60_000
 _UNKNOWN: Final = float("nan")
-_PLACE_FREE_MS: Final = 1_200_000  # a place is another flow's when no window reaches back to the one before
+_DIRECTIONS_A_SOURCE: Final = 4  # the NIC's own address and the other side's, as a rule; with more of them nothing is said of directions
 
 
 class Reading(Protocol):
@@ -90,6 +92,32 @@ class Outcome(StrEnum):
     PARTIAL = "partial"  # of a boot without a baseline, and not full: cannot be one
 
 
+class Room:
+    """How many places for sources may be taken: `most`, and beyond `least` only what `whole`, which is shared with others, has left."""
+
+    __slots__ = ("_least", "_most", "_whole", "taken")
+
+    def __init__(self, most: int, *, least: int = 0, whole: "Room | None" = None) -> None:
+        self._most, self._least, self._whole = most, least, whole
+        self.taken = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.taken >= self._most or (self._whole is not None and self.taken >= self._least and self._whole.is_full)
+
+    def take(self) -> bool:
+        """One place; whether there was one."""
+        if self.is_full:
+            return False
+        self.give_back(-1)
+        return True
+
+    def give_back(self, count: int) -> None:
+        self.taken -= count
+        if self._whole is not None:
+            self._whole.give_back(count)
+
+
 class Flow:
     """One source of one member: outer address and VNI. Rates are those of the last interval; None where that is not known."""
 
@@ -101,7 +129,7 @@ class Flow:
     def __init__(self, address: str, vni: int, index: int) -> None:
         self.address = address
         self.vni = vni
-        self.index = index  # its place in MemberRates.flows; another one's some time after it has gone
+        self.index = index  # its place in MemberRates.flows; another one's after it has gone
         self.packets = self.octets = 0  # as last read
         self.grown = self.grown_octets = 0  # in the interval `stamp`
         self.stamp = -1
@@ -116,7 +144,7 @@ class Flow:
 class Interval:
     """What lies between two readings. Times in ms of server time (R12); increases, None where the source cannot say."""
 
-    __slots__ = ("changed", "dt_ms", "ended_ms", "gone", "host", "l3_octets", "packets", "started_ms", "unattributed")
+    __slots__ = ("adopted", "changed", "dt_ms", "ended_ms", "gone", "host", "l3_octets", "packets", "started_ms", "unattributed")
 
     def __init__(self) -> None:
         self.started_ms = self.ended_ms = 0
@@ -126,6 +154,7 @@ class Interval:
         self.unattributed: int | None = None  # packets that the total counts and no source has
         self.host: dict[str, int] = {}
         self.changed: list[Flow] = []
+        self.adopted: list[Flow] = []  # there is room for these now; what they sent in this interval is not known
         self.gone: list[Flow] = []
 
 
@@ -157,15 +186,23 @@ def longest_gap_s(interval_s: float) -> float:
 
 
 class MemberRates:
-    """The counters of one machine, reading after reading. What it counts about its own input only ever grows."""
+    """The counters of one machine, reading after reading. What it counts about its own input only ever grows.
+
+    Each place in `flows`, free ones too, is one of `room`: `pack` and `leave` give them back.
+    """
 
     __slots__ = (
-        "_delays", "_direction_values", "_former", "_free", "_mono_ms", "_offset_ms", "_old_in_a_row", "_order", "_pending", "_seq", "_torn",
-        "_values", "boot", "boot_count", "by_key", "direction_totals", "duplicate_count", "flow_bits", "flow_packets", "flows", "has_sources",
-        "interval", "is_skewed", "late_count", "lost_count", "read_count", "reset_count", "stamp",
+        "_delays", "_direction_values", "_former", "_free", "_has_untold_directions", "_mono_ms", "_offset_ms", "_old_in_a_row", "_order",
+        "_pending", "_room", "_seq", "_torn", "_values", "beyond_count", "boot", "boot_count", "by_key", "direction_totals", "duplicate_count",
+        "flow_bits", "flow_packets", "flows", "has_sources", "has_untold", "interval", "is_skewed", "late_count", "lost_count", "read_count",
+        "reset_count", "reused", "stamp",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room | None = None) -> None:
+        self._room = room or Room(sys.maxsize)
+        self.has_untold = False  # whether sources may send that there was no room for
+        self.beyond_count = 0  # how many of them the last full reading listed, or a partial one since
+        self.reused: list[int] = []  # places that the last reading gave to other flows: what was noted of them is not theirs
         self.boot: str | None = None
         self.by_key: dict[tuple[str, int], Flow] = {}
         self.flows: list[Flow | None] = []  # by index; None: a free place
@@ -186,7 +223,8 @@ class MemberRates:
         self._order: list[Flow] = []  # the flows that the last reading listed: the next one nearly always lists them so again
         self._pending: Interval | None = None
         self._former: tuple[str | None, int] = (None, 0)
-        self._free: deque[tuple[int, int]] = deque()  # index, monotonic ms of when it became free
+        self._has_untold_directions = False
+        self._free: list[int] = []
         self._torn = False
         self._old_in_a_row = 0
 
@@ -194,6 +232,7 @@ class MemberRates:
 
     def take(self, reading: Reading) -> Outcome:
         """What the reading is. After RATE, `interval` holds what it tells; after BASELINE and HOLE nothing is known until the next one."""
+        self.reused.clear()
         if reading.boot != self.boot:
             return self._other_boot(reading)
         if reading.seq <= self._seq:
@@ -294,10 +333,10 @@ class MemberRates:
             self._values |= {"packets": reading.packets, "l3_octets": reading.l3_bytes}
         if reading.unattributed is not None:
             self._values["unattributed"] = reading.unattributed[0]
+        self._baseline_of_sources(reading.sources or ())
         self._direction_values = None
         if reading.directions is not None:
             self._absorb_directions(reading.directions)
-        self._baseline_of_sources(reading.sources or ())
         self._unknown()
         self.has_sources = reading.sources is not None
         return Outcome.BASELINE
@@ -306,9 +345,14 @@ class MemberRates:
         listed = {(address, vni) for address, vni, _, _ in sources}
         for key in [key for key in self.by_key if key not in listed]:
             self._remove(key, self.by_key[key])
+        self.beyond_count = 0
         for address, vni, packets, octets in sources:
             flow = self.by_key.get((address, vni)) or self._new_flow(address, vni)
+            if flow is None:
+                self.beyond_count += 1
+                continue
             flow.packets, flow.octets, flow.stamp, flow.torn_ms = packets, octets, -1, None
+        self.has_untold = self.beyond_count > 0
 
     def _forget_growth(self, interval: Interval) -> None:
         """What grew over a hole is not told."""
@@ -338,6 +382,7 @@ class MemberRates:
         return self._offset_ms
 
     def _absorb(self, reading: Reading, interval: Interval, ended_ms: int, dt_ms: int) -> None:
+        was_untold = self.has_untold
         self._absorb_host(reading, interval, dt_ms)
         own = self._absorb_sources(reading, interval, ended_ms, dt_ms)
         if reading.directions is not None:
@@ -345,7 +390,7 @@ class MemberRates:
         if reading.unattributed is not None:
             grown = self._step("unattributed", reading.unattributed[0], reading, dt_ms)
             interval.unattributed = (interval.unattributed or 0) + (grown or 0)
-        elif own is not None and interval.packets is not None and not self._torn:
+        if (reading.unattributed is None or was_untold or self.has_untold) and own is not None and interval.packets is not None and not self._torn:
             interval.unattributed = max(interval.packets - sum(flow.grown for flow in interval.changed), 0)
 
     def _absorb_host(self, reading: Reading, interval: Interval, dt_ms: int) -> None:
@@ -387,11 +432,20 @@ class MemberRates:
             return None
         self.has_sources = True
         stamp, find, changed = self.stamp, self.by_key.get, interval.changed
-        is_first = not changed
+        is_first, was_untold, beyond = not changed, self.has_untold, 0
         expected: Iterable[Flow | None] = self._order if len(self._order) == len(reading.sources) else repeat(None)
         for flow, (address, vni, packets, octets) in zip(expected, reading.sources, strict=False):
             if flow is None or flow.address != address or flow.vni != vni:
-                flow = find((address, vni)) or self._new_flow(address, vni)
+                flow = find((address, vni))
+                if flow is None:
+                    flow = self._new_flow(address, vni)
+                    if flow is None:
+                        beyond += 1
+                        continue
+                    if was_untold:
+                        flow.packets, flow.octets, flow.torn_ms = packets, octets, reading.mono_ms
+                        interval.adopted.append(flow)
+                        continue
             grown = packets - flow.packets
             grown_octets = octets - flow.octets
             if grown < 0 or grown_octets < 0:
@@ -415,9 +469,11 @@ class MemberRates:
                 if not flow.first_ms:
                     flow.first_ms = ended_ms
         self._order = changed if is_first else []
+        self.beyond_count = beyond if reading.is_full else max(beyond, self.beyond_count)
+        self.has_untold = beyond > 0 or (was_untold and not reading.is_full)
         if reading.is_full:
             self._torn = False
-            if len(self.by_key) != len(reading.sources):
+            if len(self.by_key) != len(reading.sources) - beyond:
                 self._remove_gone(reading.sources, interval)
         return len(reading.sources)
 
@@ -429,13 +485,20 @@ class MemberRates:
             self._remove(key, flow)
 
     def _absorb_directions(self, directions: Sequence[tuple[str, int, str, int, int]]) -> None:
-        """Always the whole list: what is not in it is forgotten."""
+        """Always the whole list: what is not in it is forgotten, and so is all of it where there is more than any network sends."""
+        had_untold, self._has_untold_directions = self._has_untold_directions, self.has_untold
+        if self.has_untold:
+            directions = [row for row in directions if (row[0], row[1]) in self.by_key]
+        if len(directions) > _DIRECTIONS_A_SOURCE * len(self.by_key):
+            self._direction_values, self.direction_totals = None, {}
+            return
         before, totals = self._direction_values, self.direction_totals
         values: dict[tuple[str, int, str], int] = {}
         grown_totals: dict[tuple[str, str], int] = {}
         for address, vni, mac, packets, _ in directions:
             values[(address, vni, mac)] = packets
-            grown = increase(before.get((address, vni, mac), 0), packets)[0] if before is not None else 0
+            first = packets if had_untold else 0  # it may have been untold
+            grown = increase(before.get((address, vni, mac), first), packets)[0] if before is not None else 0
             key = (address, mac)
             grown_totals[key] = grown_totals.get(key, totals.get(key, 0)) + grown
         self._direction_values, self.direction_totals = values, grown_totals
@@ -459,16 +522,19 @@ class MemberRates:
 
     # -- the places of the sources
 
-    def _new_flow(self, address: str, vni: int) -> Flow:
-        is_reused = bool(self._free) and abs(self._mono_ms - self._free[0][1]) > _PLACE_FREE_MS
-        flow = Flow(address, vni, self._free.popleft()[0] if is_reused else len(self.flows))
-        if is_reused:
+    def _new_flow(self, address: str, vni: int) -> Flow | None:
+        """None where there is no room."""
+        if self._free:
+            flow = Flow(address, vni, self._free.pop())
             self.flows[flow.index] = flow
-            self.flow_bits[flow.index] = self.flow_packets[flow.index] = _UNKNOWN
-        else:
+            self.reused.append(flow.index)
+        elif self._room.take():
+            flow = Flow(address, vni, len(self.flows))
             self.flows.append(flow)
             self.flow_bits.append(_UNKNOWN)
             self.flow_packets.append(_UNKNOWN)
+        else:
+            return None
         self.by_key[(address, vni)] = flow
         return flow
 
@@ -477,4 +543,33 @@ class MemberRates:
         self.flows[flow.index] = None
         self.flow_bits[flow.index] = self.flow_packets[flow.index] = _UNKNOWN
         self._order = []
-        self._free.append((flow.index, self._mono_ms))
+        self._free.append(flow.index)
+
+    @property
+    def free_count(self) -> int:
+        """Places that no flow has."""
+        return len(self._free)
+
+    def pack(self) -> list[int]:
+        """Gives the free places back. Returns the former index of each flow by its new one."""
+        before = [flow.index for flow in self.flows if flow is not None]
+        self.flows = [self.flows[index] for index in before]
+        self.flow_bits, self.flow_packets = [self.flow_bits[index] for index in before], [self.flow_packets[index] for index in before]
+        for index, flow in enumerate(self.flows):
+            if flow is not None:
+                flow.index = index
+        self._room.give_back(len(self._free))
+        self._free, self.reused = [], []
+        return before
+
+    def forget_sources(self) -> None:
+        """They are untold until the next readings list them: the room is needed for others."""
+        for key, flow in list(self.by_key.items()):
+            self._remove(key, flow)
+        self._direction_values, self.direction_totals = None, {}
+        self.has_untold = True
+
+    def leave(self) -> None:
+        """Gives all places back; nothing is read after that."""
+        self._room.give_back(len(self.flows))
+        self.flows, self._free, self.by_key, self._order = [], [], {}, []

@@ -9,7 +9,7 @@ from typing import Any
 
 from vtapweb.domain.causes import SILENT_RULES, Cause, Hop, HopState, Subject
 from vtapweb.domain.health import CollectorState
-from vtapweb.traffic.words import rate_words
+from vtapweb.traffic.words import beyond_words, rate_words
 from vtapweb.web.text import plural, span
 
 COUNTERS = {
@@ -116,6 +116,9 @@ def sentence(subject: str, facts: Mapping[str, Any], *, now: datetime) -> str:
             return f"{collector}: dropping. {capital(lost)}{f', by {where}' if where else ''}; what it shows is too little."
         case "H10":
             return f"{name} of {collector}: {share(facts['share'])} of the packets meet no open port. Does the tool run?"
+        case "H11" if facts.get("beyond"):
+            untold = beyond_words(facts["beyond"], facts["told_apart"])
+            return f"{name} of {collector}: {share(facts['share'])} of the packets are counted for no source. {untold}"
         case "H11":
             return f"{name} of {collector}: {share(facts['share'])} of the packets are counted for no source. Its set of sources may be full."
         case "H12":

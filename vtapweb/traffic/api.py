@@ -293,7 +293,7 @@ def _shown(request: HttpRequest, key: str) -> Shown:
 def collectors_get(request: HttpRequest, key: str) -> HttpResponse:
     one = _shown(request, key)
     sources = sources_shown(viewer_of(request).scope, one)
-    note = "" if sources is not None else NOT_HERE if one.now else "nothing reports from this collector"
+    note = one.beyond_words if sources is not None else NOT_HERE if one.now else "nothing reports from this collector"
     shown = None if sources is None else [source_item(source) for source in sources.items]
     asked = [
         {

@@ -1,8 +1,8 @@
 """How often Python looks for cycles of garbage, in the processes through which every sample passes.
 
-Measured (`bin/bench ingest`): a thousand requests that are under way at once, or fifty thousand sources, look like garbage that grows, so all
-objects of the process were walked over every few seconds: a fifth of the CPU, and pauses of 0.2 s. What the process began with is never garbage, and
-what passes through goes by reference counts; cycles come of exceptions and of Django's pages, and may lie for a while.
+A thousand requests that are under way at once, or fifty thousand sources, look like garbage that grows: with Python's own thresholds all objects of
+the process are walked over again and again, and nothing else is done meanwhile. What the process began with is never garbage, and what passes through
+goes by reference counts; cycles come of exceptions and of Django's pages, and may lie for a while.
 """
 
 import gc

@@ -114,6 +114,8 @@ class MemberNow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     version: str = ""
     interface: str = ""
     lacks: str = ""  # why its agent cannot count per source, in its own words
+    sources_beyond: int = 0  # that it lists and that are not told apart, for want of room in the meter: the totals have them
+    sources_kept: int = 0  # that are
 
 
 class CollectorNow(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -22,6 +22,7 @@ from vtapweb.traffic.samples import CollectorNow, MemberNow, Origin, SourceNow, 
 from vtapweb.traffic.selectors.collectors import CollectorFacts, MemberFacts, collector_of, collectors_of
 from vtapweb.traffic.selectors.health import NOBODY, Health, collector_health
 from vtapweb.traffic.store import NoStoreError, store
+from vtapweb.traffic.words import beyond_words
 
 ORIGIN_WORDS: Final = {
     Origin.AGENT: "vtapweb's agent on the collector",
@@ -135,6 +136,17 @@ class Shown:
     def has_sources(self) -> bool:
         """Whether it counts each source; False also while nothing reports."""
         return bool(self.now and self.now.has_sources)
+
+    @property
+    def sources_beyond(self) -> int:
+        """Sources that send there and are not told apart (meter.collector.SOURCES_MOST)."""
+        return sum(one.sources_beyond for one in self.members_now if not is_late(one, self.at))
+
+    @property
+    def beyond_words(self) -> str:
+        """That there are such, in a sentence; "" where there are none."""
+        kept = sum(one.sources_kept for one in self.members_now if not is_late(one, self.at))
+        return beyond_words(self.sources_beyond, kept) if self.sources_beyond else ""
 
     def member_now(self, member: MemberFacts) -> MemberNow | None:
         """What reports from this machine. The only machine there is needs no NIC in its token."""

@@ -49,3 +49,9 @@ def bytes_words(count: int) -> str:
 def share_words(share: float | None) -> str:
     """0.874 → "87 %"; None → "not evaluated"."""
     return "not evaluated" if share is None or share != share else f"{100 * share:.0f} %"
+
+
+def beyond_words(beyond: int, told_apart: int) -> str:
+    """(7, 20_000) → "7 sources beyond 20,000 are not told apart; totals include them."."""
+    sources, are, them = ("source", "is", "it") if beyond == 1 else ("sources", "are", "them")
+    return f"{beyond:,} {sources} beyond {told_apart:,} {are} not told apart; totals include {them}."

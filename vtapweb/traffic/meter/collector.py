@@ -8,7 +8,7 @@ from typing import Final
 import redis
 
 from vtapweb.domain.attribution import UNKNOWN, Attributed, Attribution
-from vtapweb.domain.rates import Flow, MemberRates, Outcome
+from vtapweb.domain.rates import Flow, MemberRates, Outcome, Room
 from vtapweb.traffic.meter.member import Covered, Member, Rates, mean_since
 from vtapweb.traffic.meter.moment import Moment
 from vtapweb.traffic.ring import ROWS, Ring, bits_column, packets_column
@@ -25,6 +25,12 @@ RANK: Final[Mapping[Origin, int]] = dict.fromkeys(Origin, 0) | {Origin.PROMETHEU
 UNKNOWN_PACKETS: Final = 10  # H5: more than these in 60 s
 UNKNOWN_MOST: Final = 256  # addresses without a NIC that have columns of their own: anybody near the collector can make up outer addresses
 OTHERS: Final = "ip:others"  # what the others of them send, together
+# Sources that are kept apart, each once for each member and VNI that it comes with. One takes some 1 kB of the meter, 6 kB with directions (measured
+# with 20,000), and a token could make up 65,535 for each of 64 members. So one collector costs 120 MB and all together 1.2 GB at the very worst.
+SOURCES_MOST: Final = 20_000  # of a collector
+SOURCES_MOST_OF_ALL: Final = 200_000
+SOURCES_LEAST: Final = 200  # of a collector, whatever the others have taken
+SILENT_FOR_ROOM_S: Final = 60.0  # a member that was silent for so long makes room for the others' sources
 
 
 class Source:
@@ -137,9 +143,10 @@ class MirrorPlan:
 class Collector:
     """Everything of one collector that the meter knows. `ring` is where its rows go; `rows` are those that may still be completed."""
 
-    def __init__(self, key: str, ring: Ring) -> None:
+    def __init__(self, key: str, ring: Ring, room_of_all: Room | None = None) -> None:
         self.key = key
         self.ring = ring
+        self.room = Room(SOURCES_MOST, least=SOURCES_LEAST, whole=room_of_all)
         self.members: dict[str, Member] = {}
         self.sources: dict[str, Source] = {}
         self.by_mirror: dict[str, list[Source]] = {}  # by key of the TAP configuration
@@ -157,6 +164,7 @@ class Collector:
         self.own_columns: set[str] = set()  # addresses without a NIC that have columns of their own
         self.unexplained: list[str] = []  # addresses that send more than a few packets, and no TAP configuration explains them (H5)
         self.ambiguous_count = self.unknown_count = 0
+        self.sources_beyond = self.sources_kept = 0  # as its live members list them: not told apart, and told apart
         self.has_all_sources = False  # whether a source that is not listed sends nothing
 
     # -- what comes in
@@ -172,6 +180,8 @@ class Collector:
             for flow in interval.changed if interval else ():
                 if flow.owner is None:
                     self._join(member, flow, attribution, now)
+            for flow in interval.adopted if interval else ():
+                self._join(member, flow, attribution, now)
             self._write(member, covered, now)
             if interval and interval.gone:
                 self._part(interval.gone, covered)
@@ -189,7 +199,7 @@ class Collector:
             return 0
         if not sample.points:
             if RANK[sample.origin]:
-                self.members.pop(sample.member, None)  # nobody asks it any more
+                self._leave(sample.member)  # nobody asks it any more
             return 0
         member = self._member(sample.member, sample.origin, sample.interval_s, now)
         if RANK[sample.origin]:
@@ -206,7 +216,7 @@ class Collector:
         for name in self._fallbacks & self.members.keys():
             other = self.members[name]
             if other is not member and _is_better(member.origin, other.origin) and _is_same(member.nic_key, other.nic_key):
-                del self.members[name]
+                self._leave(name)
         self._fallbacks &= self.members.keys()
 
     def remember(self, known: MemberNow, told_ms: int, now: Moment) -> None:
@@ -224,8 +234,15 @@ class Collector:
     def _member(self, name: str, origin: Origin, interval_s: float, now: Moment) -> Member:
         member = self.members.get(name)
         if member is None:
-            member = self.members[name] = Member(name, origin, interval_s, now)
+            member = self.members[name] = Member(name, origin, interval_s, now, self.room)
         return member
+
+    def _leave(self, name: str) -> None:
+        """That member is gone, if it was there, and its sources with it."""
+        member = self.members.pop(name, None)
+        if member is not None:
+            self._part_from(member)
+            member.rates.leave()
 
     # -- sources
 
@@ -252,12 +269,15 @@ class Collector:
 
     def _rejoin(self, member: Member, attribution: Attribution, now: Moment) -> None:
         """After a baseline or a hole: the member's flows may all be others."""
+        self._part_from(member)
+        for flow in member.rates.by_key.values():
+            self._join(member, flow, attribution, now)
+
+    def _part_from(self, member: Member) -> None:
         self._changed()
         for source in [one for one in self.sources.values() if any(owner is member for owner, _ in one.flows)]:
             source.flows = [(owner, flow) for owner, flow in source.flows if owner is not member]
             self._drop_if_empty(source)
-        for flow in member.rates.by_key.values():
-            self._join(member, flow, attribution, now)
 
     def _part(self, gone: Iterable[Flow], covered: Covered) -> None:
         """Flows that went: one 0 in the ring, then nothing (R8)."""
@@ -402,11 +422,19 @@ class Collector:
         for name, member in list(self.members.items()):
             is_known = bool(member.nic_key) and member.nic_key in self.expected
             if now.mono_ms - member.heard_mono_ms > (FORGET_KNOWN_S if is_known else FORGET_OTHERS_S) * 1000:
-                del self.members[name]
+                self._leave(name)
+        self._make_room(now)
+
+    def _make_room(self, now: Moment) -> None:
+        """Places that nothing has are given back; where there is no room, those of silent members, too."""
+        is_full = self.room.is_full
+        for member in self.members.values():
+            if is_full and member.rates.by_key and member.is_stale and now.mono_ms - member.heard_mono_ms > SILENT_FOR_ROOM_S * 1000:
+                member.forget_sources()
+                self._part_from(member)
+            if member.rates.free_count:
+                member.pack()
                 self._changed()
-                for source in list(self.sources.values()):
-                    source.flows = [(owner, flow) for owner, flow in source.flows if owner is not member]
-                    self._drop_if_empty(source)
 
     def clock_was_set(self, by_ms: int) -> None:
         """No row of before may be completed by a value of after."""
@@ -447,6 +475,8 @@ class Collector:
             if member.rates_now.packets is not None and (found := member.since(60_000))
         ]
         missing = self._missing(live)
+        self.sources_beyond = sum(one.rates.beyond_count for one in live)
+        self.sources_kept = sum(len(one.rates.by_key) for one in live)
         self.has_all_sources = bool(live) and not missing and all(_lists_all(member, one) for member, one in zip(members, told, strict=True))
         return CollectorNow(
             self.key, now.wall_ms, told, _sum_of_all([one.inner_bits for one in sums]), _sum_of_all([one.wire_bits for one in sums]),
@@ -620,4 +650,6 @@ def _sum_of_all(values: Iterable[float | None]) -> float | None:
 
 def _lists_all(member: Member, told: MemberNow) -> bool:
     unattributed = told.unattributed_share_60s or 0.0
-    return not member.is_stale and member.rates.has_sources and member.rates.interval is not None and unattributed <= UNATTRIBUTED_SHARE
+    rates = member.rates
+    is_told = rates.has_sources and not rates.has_untold and rates.interval is not None
+    return is_told and not member.is_stale and unattributed <= UNATTRIBUTED_SHARE

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vtapweb.domain.attribution import Attribution
-from vtapweb.domain.rates import Outcome
+from vtapweb.domain.rates import Outcome, Room
 from vtapweb.traffic.keys import member_field
-from vtapweb.traffic.meter.collector import Collector
+from vtapweb.traffic.meter.collector import SOURCES_MOST_OF_ALL, Collector
 from vtapweb.traffic.meter.moment import Moment
 from vtapweb.traffic.ring import NAN, Ring
 from vtapweb.traffic.samples import CollectorNow, Counters, MeterNow, Points, Table, encode
@@ -56,6 +56,7 @@ class Meter:
         self.collectors: dict[str, Collector] = {}
         self.attribution = Attribution()
         self.counts = Counts()
+        self.room = Room(SOURCES_MOST_OF_ALL)
         self.fence = fence
         self.started_ms = now.wall_ms
         self.is_dropping_rings = False
@@ -102,7 +103,7 @@ class Meter:
     def add(self, key: str, now: Moment) -> Collector:
         """A collector that was not heard before. Raises what `ring_of` raises."""
         self._gone.discard(key)
-        collector = self.collectors[key] = Collector(key, self._ring_of(key))
+        collector = self.collectors[key] = Collector(key, self._ring_of(key), self.room)
         collector.rename(self.attribution, now)
         self._is_table_new = self._is_table_new or key not in self.attribution.collectors
         return collector
@@ -129,7 +130,7 @@ class Meter:
         for collector in self.collectors.values():
             collector.rename(attribution, now)
         self._is_table_new = True
-        self._asked = {(key, address) for key, address in self._asked if key in self.collectors and address in self.collectors[key].sources}
+        self._forget_asked()
 
     def clock_was_set(self, by_ms: int) -> None:
         """The wall clock jumped. What it named before is forgotten; set back, seconds come a second time, so the rings are too."""
@@ -194,7 +195,12 @@ class Meter:
 
     def asked(self, unexplained: list[tuple[str, str]]) -> None:
         """A sync was asked for because of these sources."""
+        self._forget_asked()
         self._asked.update(unexplained)
+
+    def _forget_asked(self) -> None:
+        """What does not send any more: anybody can make up addresses."""
+        self._asked = {(key, address) for key, address in self._asked if key in self.collectors and address in self.collectors[key].sources}
 
     def _tidy(self, now: Moment) -> None:
         for key, collector in list(self.collectors.items()):
@@ -235,6 +241,7 @@ class Meter:
         collectors = self.collectors.values()
         return {
             "sources": sum(len(one.sources) for one in collectors),
+            "sources_beyond": sum(one.sources_beyond for one in collectors),
             "sources_unknown": sum(one.unknown_count for one in collectors),
             "sources_ambiguous": sum(one.ambiguous_count for one in collectors),
             "sources_unexplained": sum(len(one.unexplained) for one in collectors),

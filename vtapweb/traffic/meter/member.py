@@ -4,7 +4,7 @@ from array import array
 from collections import deque
 from typing import Final, NamedTuple
 
-from vtapweb.domain.rates import OUTER_OCTETS, Flow, MemberRates, Outcome, inner_octets, wire_octets
+from vtapweb.domain.rates import OUTER_OCTETS, Flow, MemberRates, Outcome, Room, inner_octets, wire_octets
 from vtapweb.traffic.meter.moment import Moment
 from vtapweb.traffic.meter.window import Marks
 from vtapweb.traffic.samples import SATURATION, Counters, MemberNow, Origin, Point, Points
@@ -60,7 +60,7 @@ NOTHING: Final = Rates()
 class Member:
     """`rates` counts; for a source that tells ready-made rates it stays as it is."""
 
-    def __init__(self, name: str, origin: Origin, interval_s: float, now: Moment) -> None:
+    def __init__(self, name: str, origin: Origin, interval_s: float, now: Moment, room: Room | None = None) -> None:
         self.name = name
         self.nic_key = ""
         self.origin = origin
@@ -71,7 +71,7 @@ class Member:
         self.measured_ms: int | None = None
         self.current = NOTHING
         self.drops: dict[str, float] = {}
-        self.rates = MemberRates()
+        self.rates = MemberRates(room)
         self.is_estimate = False
         self.is_gro = self.has_vxlan_device = False
         self.version = self.interface = self.lacks = ""
@@ -97,6 +97,8 @@ class Member:
     def take_counters(self, sample: Counters, now: Moment) -> tuple[Outcome, Covered | None]:
         """One more reading; with the seconds that it makes known."""
         outcome = self.rates.take(sample)
+        if self.rates.reused:
+            self._forget_places()
         if outcome in {Outcome.DUPLICATE, Outcome.LATE, Outcome.PARTIAL}:
             return outcome, None
         self._heard(sample, now)
@@ -183,6 +185,8 @@ class Member:
             self._mark_flows()
         if rates.direction_totals:
             self._mark_directions()
+        elif self.directions_60s:
+            self._forget_directions()
         lost, read = rates.lost_count, rates.read_count
         self.totals = Totals(
             before.packets + packets, before.wire_octets + wire, before.drops + drops, before.no_ports + no_ports,
@@ -209,6 +213,33 @@ class Member:
         if self.direction_marks.is_due(self.known_ms):
             self.direction_marks.put(self.known_ms, dict(totals))
 
+    def _forget_directions(self) -> None:
+        self.direction_marks.clear()
+        self.directions_60s = {}
+
+    def _forget_places(self) -> None:
+        """Other flows have these places now, and count from 0."""
+        for totals in (*self.flow_marks.values(), *self.long_flow_marks.values()):
+            for index in self.rates.reused:
+                if index < len(totals):
+                    totals[index] = 0.0
+
+    def pack(self) -> None:
+        """Gives the places back that sources left. Flows have other places then."""
+        before = self.rates.pack()
+
+        def packed(totals: "array[float]") -> "array[float]":
+            return array("d", [totals[index] if index < len(totals) else 0.0 for index in before])
+
+        self.flow_marks.replace(packed)
+        self.long_flow_marks.replace(packed)
+        self.minute = self.quarter = None
+
+    def forget_sources(self) -> None:
+        """It has been silent for long, and others need the room."""
+        self.rates.forget_sources()
+        self._forget_directions()
+
     def _count_point(self, point: Point, interval_s: float) -> None:
         dt_ms = max(round(interval_s * 1000), 1)
         octets, packets, drops = point.bytes_per_s or 0.0, point.packets_per_s or 0.0, point.drops_per_s or 0.0
@@ -228,9 +259,9 @@ class Member:
         self.current = NOTHING
         self.drops = {}
         self.measured_ms = None
-        for marks in (self.marks, self.flow_marks, self.long_flow_marks, self.direction_marks):
+        for marks in (self.marks, self.flow_marks, self.long_flow_marks):
             marks.clear()
-        self.directions_60s = {}
+        self._forget_directions()
         self._lost_before, self._read_before = self.rates.lost_count, self.rates.read_count
 
     def clock_was_set(self, by_ms: int) -> None:
@@ -301,7 +332,7 @@ class Member:
             self.name, self.nic_key, self.origin, self.interval_s, self.lag_s, self.arrived_ms, self.measured_ms, rates.inner_bits, rates.wire_bits,
             rates.packets, rates.nic_packets, {} if self.is_stale else self.drops, sum(self._saturated), drop_share, no_ports, unattributed, gaps,
             len(self._boots), self.is_estimate, self.is_gro, self.has_vxlan_device, self.rates.is_skewed, self.version, self.interface,
-            self.lacks,
+            self.lacks, self.rates.beyond_count, len(self.rates.by_key),
         )  # fmt: skip
 
 

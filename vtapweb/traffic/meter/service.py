@@ -35,6 +35,7 @@ STANDBY_S: Final = 1.0
 CLOCK_STEP_MS: Final = 2_000
 ASK_FOR_SYNC_EVERY_S: Final = 300
 REMEMBERED_MS: Final = 86_400_000
+TELL_BEYOND_EVERY_MS: Final = 600_000  # of each collector
 SILENT_MS: Final = 5_000  # nothing read for so long: is the stream still the same one?
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,7 @@ class Service:
         self._renewed_mono_ms = 0
         self._is_behind = False
         self._rings_waiting = 0
+        self._told_beyond_mono_ms: dict[str, int] = {}
         self.meter: Meter | None = None
         self.position = "0-0"
 
@@ -248,10 +250,19 @@ class Service:
                 self._note_position(pipe)
             self._execute(pipe)
         meter.was_told(told)
+        self._tell_beyond(meter, now)
         self._rings_waiting = self._write_rings(waiting, now)
         if told.unexplained and self._client.set(keys.SYNC_ASKED, b"1", nx=True, ex=ASK_FOR_SYNC_EVERY_S):
             meter.asked(told.unexplained)
             self._tables.ask_for_sync()
+
+    def _tell_beyond(self, meter: Meter, now: Moment) -> None:
+        """Logs where sources are not told apart: at once, then now and then."""
+        self._told_beyond_mono_ms = {key: at_ms for key, at_ms in self._told_beyond_mono_ms.items() if now.mono_ms - at_ms < TELL_BEYOND_EVERY_MS}
+        for one in meter.collectors.values():
+            if one.sources_beyond and one.key not in self._told_beyond_mono_ms:
+                self._told_beyond_mono_ms[one.key] = now.mono_ms
+                log.warning("meter.sources_not_told_apart", collector=one.key, beyond=one.sources_beyond, told_apart=one.sources_kept)
 
     def _tell(self, pipe: "redis.client.Pipeline", meter: Meter, told: Told, now: Moment) -> None:
         if meter.is_dropping_rings:

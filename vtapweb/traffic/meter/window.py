@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -25,6 +26,13 @@ class Marks(Generic[T]):
 
     def put(self, known_ms: int, value: T) -> None:
         self._marks.append((known_ms, value))
+
+    def values(self) -> Iterator[T]:
+        return (value for _, value in self._marks)
+
+    def replace(self, by: Callable[[T], T]) -> None:
+        """Each value by what `by` makes of it."""
+        self._marks = deque([(at_ms, by(value)) for at_ms, value in self._marks], maxlen=self._marks.maxlen)
 
     def clear(self) -> None:
         self._marks.clear()

@@ -163,7 +163,7 @@ def _now(collector_keys: Collection[str]) -> dict[str, _Seen] | None:
 
 
 def _blind(collector: CollectorNow, at_ms: float) -> Blind | None:
-    if not collector.has_sources:
+    if not collector.has_sources or any(one.sources_beyond for one in collector.members):
         return Blind.NO_SOURCES
     ages = [((at_ms - one.arrived_ms) / 1000, stale_after_s(one.interval_s, one.lag_s or 0.0)) for one in collector.members]
     return Blind.STALE if all(age_s > limit_s for age_s, limit_s in ages) else None

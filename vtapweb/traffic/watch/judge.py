@@ -303,7 +303,10 @@ class _Turn:
         key = f"{facts.key}:{one.member}"
         rules: dict[str, tuple[Callable[[Level], Verdict], dict[str, Any]]] = {
             "H10": (lambda was: h10_nobody_listens(one.no_ports_share_30s, was=was), {"share": one.no_ports_share_30s}),
-            "H11": (lambda was: h11_unattributed(one.unattributed_share_60s, was=was), {"share": one.unattributed_share_60s}),
+            "H11": (
+                lambda was: h11_unattributed(one.unattributed_share_60s, was=was),
+                {"share": one.unattributed_share_60s, "beyond": one.sources_beyond, "told_apart": one.sources_kept},
+            ),
             "H12": (
                 lambda was: h12_merged(one.nic_packets_per_s, one.packets_per_s, has_vxlan_device=one.has_vxlan_device, was=was),
                 {"interface": one.interface},
@@ -329,8 +332,10 @@ class _Turn:
         for row in rows:
             if row.nic_key and not row.is_ambiguous:
                 of_nic.setdefault(row.nic_key, []).append(row)
+        is_whole = now is not None and not any(one.sources_beyond for one in now.members)  # else one that is not listed may be among those beyond
         for mirror in self.estate.mirrors.get(facts.key, []):
-            self._source(facts, mirror, of_nic.get(mirror.nic_key, []), behind, sees=sees, interval_s=interval_s)
+            of = of_nic.get(mirror.nic_key, [])
+            self._source(facts, mirror, of, behind, sees=sees and (is_whole or bool(of)), interval_s=interval_s)
         mirrored = {mirror.nic_key for mirror in self.estate.mirrors.get(facts.key, [])}
         for row in rows:
             self._address(facts, row, is_explained=bool(row.tap_configuration_key) or (bool(row.nic_key) and row.nic_key in mirrored))
