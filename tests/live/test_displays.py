@@ -20,11 +20,13 @@ from vtapweb.events.types import ChangeEvent, ChangeProgress, HealthEvent, Messa
 from vtapweb.live import consumers, door, hub
 from vtapweb.live import reports as live_reports
 from vtapweb.live.messages import Numbered
+from vtapweb.traffic.store import store
 from vtapweb.wall.actions import display_identify, display_push, display_revoke, group_create, scene_switch
 from vtapweb.wall.builtin import builtin_views
 from vtapweb.wall.door import Seat
 from vtapweb.wall.models import Display, DisplayKey, Scene
-from vtapweb.wall.reports import reports_of
+from vtapweb.wall.reports import REPORT as REPORT_KEY
+from vtapweb.wall.reports import report_of, reports_keep, reports_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -199,6 +201,16 @@ async def test_a_report_of_a_display_reaches_the_list(valkey: Valkey, monkeypatc
         assert list(found) == [display.pk]
         report = found[display.pk]
         assert (report.view, report.size, report.frames_per_s, report.clock_off_s, report.version) == (12, (1920, 1080), 1.0, -3600.5, "abc")
+
+
+def test_a_report_that_another_release_wrote_hides_no_other(valkey: Valkey) -> None:
+    now = datetime.now(UTC)
+    report = report_of(REPORT, now=now)
+    assert report is not None
+    reports_keep({1: report})
+    store().set(f"{REPORT_KEY}2", b"what is this")
+    store().set(f"{REPORT_KEY}3", b"\x81\xa6errors\xff")
+    assert reports_of([1, 2, 3, 4]) == {1: report}
 
 
 def test_without_redis_nobody_knows(settings: Settings) -> None:

@@ -67,7 +67,8 @@ def reports_keep(reports: Mapping[int, Report]) -> None:
 
 
 def reports_of(display_ids: Iterable[int]) -> dict[int, Report] | None:
-    """The newest report of each display that told one within a day, in one trip; None where nobody can tell, for Redis is away."""
+    """The newest report of each display that told one within a day, in one trip; None where nobody can tell, for Redis is away. What another release
+    wrote and cannot be read is left out."""
     wanted = list(display_ids)
     if not wanted:
         return {}
@@ -75,4 +76,12 @@ def reports_of(display_ids: Iterable[int]) -> dict[int, Report] | None:
         found: list[bytes | None] = store().mget([f"{REPORT}{pk}" for pk in wanted])  # type: ignore[assignment]  # nothing is decoded for us
     except (RedisError, NoStoreError, OSError):
         return None
-    return {pk: Report.model_validate(msgspec.msgpack.decode(octets)) for pk, octets in zip(wanted, found, strict=True) if octets is not None}
+    reports = {pk: _read(octets) for pk, octets in zip(wanted, found, strict=True) if octets is not None}
+    return {pk: report for pk, report in reports.items() if report is not None}
+
+
+def _read(octets: bytes) -> Report | None:
+    try:
+        return Report.model_validate(msgspec.msgpack.decode(octets))
+    except (msgspec.DecodeError, ValidationError):
+        return None
