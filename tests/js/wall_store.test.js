@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Clock, momentWords, timeWords, zoneWords } from "../../static/js/wall/store/clock.js";
 import { Pace } from "../../static/js/wall/store/pace.js";
-import { isRead, unreadWords, wholePicture } from "../../static/js/wall/store/picture.js";
+import { agedPicture, isRead, unreadWords, wholePicture } from "../../static/js/wall/store/picture.js";
 import { agoMs, isQuiet, isStuck, reloadDue } from "../../static/js/wall/store/reload.js";
 import { stateWords } from "../../static/js/topology/draw/cards.js";
 import { WallModel } from "../../static/js/wall/model.js";
@@ -146,6 +146,17 @@ test("the map on a wall says moments in the zone of its display, whatever the ma
   assert.equal(stateWords(card, model.traffic.timeOf), "no report since 08:42:08");
   model.state = { display: { time_zone: "America/New_York" } };
   assert.equal(stateWords(card, model.traffic.timeOf), "no report since 22:12:08");
+});
+
+test("what was read some time ago is told as of then, also where frames come and no picture does", () => {
+  const healthy = wholePicture(picture({ at_ms: NOW - 20_000, counts: { alarms: 0, untaken: 0, notices: 0, muted: 0, muted_next_ends_ms: null }, unread: { events: { why: "The database does not answer.", since_ms: NOW - 3 * MINUTE } } }));
+  const old = agedPicture(healthy);
+  assert.deepEqual(old.unread.events, healthy.unread.events);
+  assert.deepEqual(old.unread.judging, { why: "No newer picture comes.", since_ms: NOW - 20_000 });
+  assert.equal(isRead(old, "judging"), true);
+  const quiet = (seen) => quietWords({ picture: seen, feed: "live", wanted: undefined, trusted_ms: NOW, momentOf });
+  assert.equal(quiet(healthy).title, "No alarm is open.");
+  assert.deepEqual(quiet(old), { title: "No alarm was open at 03:11.", words: "No newer picture comes. What happened since is not known." });
 });
 
 test("a machine that slept is noticed by either of its clocks", () => {

@@ -7,6 +7,8 @@ import { stateWords } from "./store/pairing_words.js";
 
 const ASK_MS = 2000;
 const LATER_MS = 15_000;
+/** A network that swallows an answer must not keep the next question from being asked. */
+const LONGEST_MS = 20_000;
 
 /** @typedef {import("./store/pairing_words.js").PairingTold} PairingTold */
 
@@ -32,7 +34,7 @@ export function startPairing(page) {
   const ask = async () => {
     let wait_ms = ASK_MS;
     try {
-      const answer = await fetch("/wall/pairing", { headers: { Accept: "application/json" }, cache: "no-store" });
+      const answer = await fetch("/wall/pairing", { headers: { Accept: "application/json" }, cache: "no-store", signal: AbortSignal.timeout(LONGEST_MS) });
       const told = answer.ok || answer.status === 429 ? /** @type {PairingTold} */ (await answer.json()) : /** @type {PairingTold} */ ({ state: "lost" });
       if (told.state === "paired") {
         location.replace("/wall");

@@ -18,9 +18,10 @@ import { WallMap } from "./map/wall_map.js";
 import { WallModel } from "./model.js";
 import { Pace } from "./store/pace.js";
 import { agoMs, isStuck, reloadDue } from "./store/reload.js";
-import { wholePicture } from "./store/picture.js";
+import { agedPicture, wholePicture } from "./store/picture.js";
 import { Sleep } from "./store/sleep.js";
 import { isRunOut, lightAt, viewDue } from "./store/slots.js";
+import { PICTURE_OLD_MS } from "./store/trust.js";
 import { makeView } from "./views/index.js";
 import { askState, askTopology, askTraffic, Refused } from "./wire/asks.js";
 import { WallLine } from "./wire/line.js";
@@ -87,6 +88,8 @@ export class WallPage {
     this.sleep = new Sleep();
     /** Grows when what is told of the estate is told in other words: an answer to a question of before is not taken. */
     this.era = 0;
+    /** mono ms of the newest picture, or of the greeting after which one should come; Infinity once it was told to be old. */
+    this.pictureAt = performance.now();
     /** Something with names was taken since the page was cleared. */
     this.hasNames = false;
     this.reportedAt = 0;
@@ -131,13 +134,14 @@ export class WallPage {
     model.heardAt = performance.now();
     if (typeof message.seq === "number") {
       if (this.seq && message.seq > this.seq + 1) {
-        this.ask("state"); // what was said to this display may be among what was missed
+        this.ask("state", 2000 * this.spread); // what was said to this display may be among what was missed; others missed it, too
         this.ask("topology");
       }
       this.seq = message.seq;
     }
     switch (message.kind) {
       case "hello":
+        this.pictureAt = performance.now();
         model.clock.atLeast(Date.parse(String(message.server_time)) || 0);
         this.refresh();
         break;
@@ -177,6 +181,7 @@ export class WallPage {
     const { model } = this;
     const before = model.picture;
     model.picture = picture;
+    this.pictureAt = performance.now();
     model.clock.atLeast(picture.at_ms);
     const alarms = (/** @type {typeof picture | null} */ one) => one?.alarms.map((alarm) => `${alarm.number} ${alarm.severity} ${alarm.is_taken} ${alarm.is_acknowledged} ${alarm.is_muted} ${alarm.owner}`).join() ?? "";
     const states = (/** @type {typeof picture | null} */ one) => one?.collectors.map((collector) => `${collector.key} ${collector.state}`).join() ?? "";
@@ -492,6 +497,11 @@ export class WallPage {
     if (this.sleep.isOver(at, Date.now())) this.handleWake();
     const now = model.now();
     this.head.tick();
+    if (model.picture && model.line.phase === "open" && at - this.pictureAt > PICTURE_OLD_MS) {
+      this.pictureAt = Infinity;
+      model.picture = agedPicture(model.picture);
+      this.draw("picture", true);
+    }
     this.draw("second");
     const isOpen = model.line.phase === "open";
     const isStateDue = (model.state && isRunOut(model.state.slots, now)) || (isOpen && this.failed.state);

@@ -37,6 +37,18 @@ export function isRead(picture, part) {
 const PARTS = { judging: "alarms", inventory: "inventory", events: "what happened", live: "rates of collectors", sparks: "curves", sources: "sources" };
 
 /**
+ * A picture after which none has come for long, while the line stands: nothing in it is of now any more.
+ *
+ * @param {Picture} picture @returns {Picture} the same, with every part told as of when it was read
+ */
+export function agedPicture(picture) {
+  /** @type {Picture["unread"]} */
+  const unread = {};
+  for (const part of Object.keys(PARTS)) unread[part] = picture.unread[part] ?? { why: "No newer picture comes.", since_ms: picture.at_ms };
+  return { ...picture, unread };
+}
+
+/**
  * @param {Picture} picture @param {(ms: number) => string} momentOf
  * @returns {string[]} "alarms as of 03:07: Redis does not answer"; what has no numbers for want of a frame is left out, the feed says it
  */

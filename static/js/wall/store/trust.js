@@ -10,6 +10,8 @@
 
 /** Numbers come once a second; without any for so long the whole picture is old. */
 export const FEED_LOST_AFTER_MS = 3000;
+/** Without a newer picture for so long what it tells of alarms and collectors is old, although frames of rates come. */
+export const PICTURE_OLD_MS = 15_000;
 /** A picture comes at least every 5 s, a tick too: without a word for so long the line is dead, whatever the socket says. */
 export const SILENCE_MS = 8000;
 

@@ -104,6 +104,8 @@ export function quietWords({ picture, feed, wanted, trusted_ms, momentOf }) {
   if (!isRead(picture, "judging")) return { title: "Whether anything is broken is not known.", words: sentence(picture.unread.judging?.why || "vtapweb could not read its alarms yet") };
   if (wanted !== undefined) return { title: `A-${wanted} is not open any more.`, words: picture.alarms.length ? "" : "No other alarm is open." };
   if (feed !== "live") return { title: `No alarm was open at ${momentOf(trusted_ms ?? picture.at_ms)}.`, words: "What happened since is not known." };
+  const old = picture.unread.judging;
+  if (old) return { title: `No alarm was open at ${momentOf(old.since_ms ?? picture.at_ms)}.`, words: `${sentence(old.why || "vtapweb could not read its alarms since")} What happened since is not known.` };
   if (judging.blind_since_ms !== null) {
     return { title: `Nothing is judged since ${momentOf(judging.blind_since_ms)}.`, words: `${judging.blind_reason ? `${sentence(judging.blind_reason)} ` : ""}No alarm was open then; a new one would not be seen.` };
   }
