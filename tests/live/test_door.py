@@ -2,13 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.live.sockets import until
 from vtapweb.access.viewer import Viewer
+from vtapweb.domain.scope import Scope
+from vtapweb.live.consumers import LiveConsumer
 from vtapweb.live.door import Door
+from vtapweb.live.hub import Hub
+from vtapweb.live.mailbox import Client
+from vtapweb.live.walls import PICTURE_PLACE
 from vtapweb.wall.door import Seat
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,6 +59,17 @@ async def test_an_answer_that_was_asked_for_before_something_happened_is_not_tak
     screen = Screen(said_meanwhile)
     await looked_at(screen, door)
     assert screen.seen_at == [2]
+
+
+async def test_a_picture_that_waits_does_not_go_when_a_look_finds_visitors() -> None:
+    display = Seat(display_id=1, group_id=2, scope=Scope.everything(), is_masked=False)
+    screen = LiveConsumer()
+    screen.hub, screen.client = Hub(), Client(display.scope, display)
+    screen.client.mailbox.put_latest(PICTURE_PLACE, "with names")
+    screen.seen(display)
+    assert screen.client.mailbox.waiting == 1
+    screen.seen(replace(display, is_masked=True))
+    assert screen.client.mailbox.waiting == 0
 
 
 async def test_a_look_that_fails_is_not_the_last_one() -> None:

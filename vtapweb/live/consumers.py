@@ -125,6 +125,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             text = refetch(self.hub.seq)
             self.client.mailbox.put(text, overflow=text)
         if before != (self.client.seat, False):
+            self.client.mailbox.drop_latest(PICTURE_PLACE)  # what waits was made for what it could see before
             self.hub.walls.welcome(self.client)
 
     def told(self, deed: str) -> None:
