@@ -1,9 +1,16 @@
-"""`bin/pictures`: starts the demo on a free port and a temporary data directory, looks at it in Chromium, and writes docs/pictures/*.png."""
+"""`bin/pictures`: starts the demo on a free port and a temporary data directory, looks at it in Chromium, and writes docs/pictures/*.png.
 
+`bin/pictures --wall [NAME …]` takes the golden pictures of the wall anew, all or those whose names begin so: tests/e2e/golden/pictures/*.png.
+"""
+
+import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import django
 from playwright.sync_api import Page, sync_playwright
 
 from tests.e2e.conftest import FLAGS, found_browser
@@ -32,7 +39,38 @@ def shoot(page: Page, address: str, name: str, theme: str, path: str, is_drawn: 
     return picture
 
 
-def main() -> int:
+def take_wall(wanted: Sequence[str]) -> int:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()
+    from tests.e2e.golden import album
+    from tests.e2e.golden.camera import take
+    from tests.e2e.golden.scenes import scene
+
+    chosen = [shot for shot in album.shots() if shot.name == shot.golden and (not wanted or shot.name.startswith(tuple(wanted)))]
+    album.PICTURES.mkdir(exist_ok=True)
+    words: dict[str, Any] = {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(args=FLAGS, executable_path=found_browser())
+        for shot in chosen:
+            made = scene(shot.view, shot.size, shot.condition, theme=shot.theme)
+            png, words[shot.name] = take(lambda **options: browser.new_context(**options).new_page(), made, shot.screen)
+            for context in browser.contexts:
+                context.close()
+            sys.stdout.write(f"{shot.path.relative_to(ROOT)}: {album.keep(shot, png) / 1000:.0f} kB\n")
+            sys.stdout.flush()
+        if wanted and album.WORDS.exists():
+            words = album.kept_words()["words"] | words
+        album.write_words(int(browser.version.partition(".")[0]), words)
+        browser.close()
+    for path in album.PICTURES.glob("*.png"):
+        if path.stem not in words and not wanted:
+            path.unlink()
+    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    if arguments[:1] == ["--wall"]:
+        return take_wall(arguments[1:])
     too_large = []
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vtapweb-pictures-") as directory, Up(Path(directory) / "data") as up, sync_playwright() as playwright:
@@ -56,4 +94,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
