@@ -26,7 +26,7 @@ def module_names() -> tuple[str, ...]:
 
 @cache
 def _import_map(storage: Storage, static_url: str) -> str:
-    """The map's text, made once a process: its hundred addresses would be a good part of a page's time.."""
+    """The map's text, made once a process: its hundred addresses would be a good part of a page's time."""
     imports = {f"{static_url}{name}": storage.url(name) for name in module_names()}
     imports |= {bare: storage.url(name) for bare, name in VENDOR.items()}
     return json.dumps({"imports": imports}, separators=(",", ":")).translate(_ESCAPES)
