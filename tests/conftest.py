@@ -8,6 +8,7 @@ import django.test
 import pytest
 from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.models.signals import post_migrate
 from hypothesis import HealthCheck, settings
 
 from tests.audit_triggers import audit_triggers_off
@@ -51,6 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if config.getoption("--only-database") and not touches_database(item):
             left_out.setdefault("without a database", []).append(item)
+        elif config.getoption("--only-database") and item.get_closest_marker("one_database") and not is_long_wanted:
+            left_out.setdefault("on SQLite only, see --long", []).append(item)
         elif config.getoption("--only-stack") and not item.get_closest_marker("stack"):
             left_out.setdefault("without processes", []).append(item)
         elif config.getoption("--only-browser") and not item.get_closest_marker("e2e"):
@@ -96,6 +99,12 @@ def pytest_report_header() -> str:
 def _fresh_cache() -> None:
     """No test sees what another one cached; rate limits count there, too."""
     cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_brings_back_no_permissions() -> None:
+    """After each flush Django makes its permissions anew, at several times the flush's own cost; the product has its own (User.has_perm)."""
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -50,6 +50,7 @@ def test_the_table_is_read_whole() -> None:
     assert {"/tokens", "/tokens/1/revoke", "/audit", "/api/v1/audit", "/admin/access/user/", *OPEN} <= set(ALL_PATHS)
 
 
+@pytest.mark.one_database  # a stranger is turned away before anything is asked
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("path", [path for path in ALL_PATHS if path not in OPEN])
 def test_a_stranger_gets_only_the_way_to_the_sign_in(client: Client, path: str, method: str) -> None:

@@ -169,6 +169,7 @@ def test_counts_and_fields_equal_the_servers_own_lists(name: str, page_size: int
             assert state["sent"] == state["stored"] + state["duplicates"] + state["not_understood"], kind
 
 
+@pytest.mark.one_database  # the faults are of reading; what is read is written as in the other drills here
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", SERVERS)
 def test_what_fails_now_and_then_is_read_all_the_same(name: str, fault: str, settings: Settings) -> None:

@@ -58,6 +58,7 @@ def test_every_format_has_a_seed() -> None:
     assert set(SEEDS) == {one.name for one in FORMATS.values()}
 
 
+@pytest.mark.one_database  # what is refused asks for its token, and no more
 @pytest.mark.parametrize("path", FORMATS)
 @pytest.mark.parametrize("documents", [5_000, pytest.param(100_000, marks=pytest.mark.long)])
 async def test_malformed_documents_are_refused_and_counted(valkey: Valkey, documents: int, path: str, caplog: pytest.LogCaptureFixture) -> None:
