@@ -194,7 +194,7 @@ def test_pairing_by_the_code_on_the_screen(valkey: Valkey) -> None:
     view = builtin_views()["overview"]
     wrong = client.post("/displays/pair", FIELDS | {"what": f"view-{view.pk}", "code": "ZZZZZZ"})
     assert wrong.status_code == 400
-    assert "No screen shows this code now" in wrong.content.decode()
+    assert re.search(r'id="id_code".*?No screen shows this code now.*?id="id_name"', wrong.content.decode(), re.DOTALL), "beside the code"
     assert not Display.objects.exists()
     answer = client.post("/displays/pair", FIELDS | {"what": f"view-{view.pk}", "code": code})
     display = Display.objects.get()

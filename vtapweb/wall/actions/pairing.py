@@ -87,7 +87,7 @@ def pairing_check(*, code: str, acting_user: Viewer, request: HttpRequest | None
     _check_limit(acting_user, now)
     if not Pairing.objects.filter(code_digest=code_digest(code), ended_at__gt=now, paired_at=None).exists():
         audit_record(action="wall.pairing_refused", acting_user=acting_user, request=request)
-        raise ValidationError(NO_SUCH_CODE, code="code")
+        raise ValidationError({"code": NO_SUCH_CODE})
 
 
 def pairing_accept(*, code: str, display: Display, acting_user: Viewer, request: HttpRequest | None = None) -> str:
@@ -108,7 +108,7 @@ def pairing_accept(*, code: str, display: Display, acting_user: Viewer, request:
             say("state", display=display)
             return address
         audit_record(action="wall.pairing_refused", acting_user=acting_user, target=display.name, request=request)
-    raise ValidationError(NO_SUCH_CODE, code="code")
+    raise ValidationError({"code": NO_SUCH_CODE})
 
 
 def _check_limit(acting_user: Viewer, now: datetime) -> None:
