@@ -49,12 +49,21 @@ class Wiretap:
         assert not re.search(rb"\r\ncontent-encoding:|permessage-deflate", came, re.IGNORECASE), "something came compressed"
         return html.unescape(came.decode("utf-8", "replace"))
 
+    def forget(self) -> None:
+        """What came until now is not kept."""
+        for one in self._kept:
+            one.clear()
+
     def _accept(self) -> None:
         while not self._is_over:
             try:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(self._target)
             except OSError:
+                continue
+            try:
+                far = socket.create_connection(self._target)
+            except OSError:  # nobody is there: the browser is told so at once
+                near.close()
                 continue
             kept = bytearray()
             self._kept.append(kept)
