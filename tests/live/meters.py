@@ -30,15 +30,15 @@ class Meter:
         with redis.Redis.from_url(self.valkey.url) as client:
             client.set(f"{TABLE}{self.number}", encode(self.table))
 
-    def ticks(self, rates: Mapping[str, float]) -> None:
-        self.seq += 1
+    def ticks(self, rates: Mapping[str, float], *, seconds: int = 1) -> None:
+        """A tick for each of so many seconds, one after the other at once."""
 
         def column(keys: Sequence[str], share: float) -> "array[float]":
             return array("f", [rates.get(key, math.nan) * share for key in keys])
 
         mirrors, collectors = self.table.mirrors, self.table.collectors
-        tick = Tick(
-            self.seq, self.number, UNIX_S + self.seq, column(mirrors, 1), column(mirrors, 0.001), column(collectors, 1), column(collectors, 0.001)
-        )
+        columns = column(mirrors, 1), column(mirrors, 0.001), column(collectors, 1), column(collectors, 0.001)
         with redis.Redis.from_url(self.valkey.url) as client:
-            client.publish(RATES, pack(tick))
+            for _ in range(seconds):
+                self.seq += 1
+                client.publish(RATES, pack(Tick(self.seq, self.number, UNIX_S + self.seq, *columns)))
