@@ -201,7 +201,9 @@ def test_rows_are_made_once_and_their_number_is_bounded(opened: Any) -> None:
         until(page, "vtap.wall.picture().collectors.length === 40")
         expect(page.locator(".louds")).to_be_hidden()
         assert page.evaluate("document.querySelector('.load') === window.firstRow")
-        assert page.evaluate("vtap.wall.stats().elements") == elements
+        row = page.evaluate("1 + document.querySelector('.load').querySelectorAll('*').length")
+        # A busy machine may skip a picture, so that a layout with one row more comes only now; twelve turns that made rows anew would be hundreds.
+        assert page.evaluate("vtap.wall.stats().elements") <= elements + 2 * row
 
 
 def test_one_collector_in_full(opened: Any) -> None:

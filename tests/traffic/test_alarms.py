@@ -94,6 +94,18 @@ def test_nobody_mutes_what_is_about_others() -> None:
     assert Alarm.objects.get().muted_until is None
 
 
+def test_a_collector_is_named_to_those_who_may_read_it(client: Client) -> None:
+    """A source that one may read can be mirrored to a collector that one may not."""
+    collector = "c" * 26
+    CollectorHealth.objects.create(collector_key=collector, subscription_id=OTHER, name="ilb", state="ok", since=timezone.now())
+    alarm = make_alarm()
+    scopes: list[tuple[str, ...]] = [(SUBSCRIPTION,), (SUBSCRIPTION, OTHER)]
+    for one in scopes:
+        client.force_login(person(Role.VIEWER, name=f"viewer-{len(one)}", subscription_ids=one))
+        pages = [client.get(path).content.decode() for path in ("/api/v1/alarms", f"/api/v1/alarms/{alarm.number}", f"/alarms/{alarm.spoken}")]
+        assert [collector in page for page in pages] == [OTHER in one] * 3
+
+
 def test_an_address_of_a_nic_is_for_those_who_may_read_that_nic(client: Client) -> None:
     """An unknown source (H5) whose address is known later to be that of a NIC in another subscription."""
     now = timezone.now()

@@ -1,6 +1,6 @@
 """API v1 of alarms and maintenance. Everybody reads what lies in his scope; what acts needs the role operator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,11 +13,22 @@ from pydantic import ConfigDict
 from vtapweb.access.authentication import api_auth
 from vtapweb.access.role import Role
 from vtapweb.access.selectors import viewer_of
+from vtapweb.domain.scope import Scope
 from vtapweb.inventory.api import answer, dumps, iso
 from vtapweb.traffic.actions.alarms import alarm_acknowledge, alarm_mute, alarm_note, alarm_release, alarm_take, alarm_unmute
 from vtapweb.traffic.actions.maintenance import maintenance_end, maintenance_plan
 from vtapweb.traffic.models import Alarm, CollectorMaintenance
-from vtapweb.traffic.selectors.alarms import AlarmFilter, AlarmView, alarm_counts, alarm_of, alarm_view, alarms, maintenance_by_id, maintenance_of
+from vtapweb.traffic.selectors.alarms import (
+    AlarmFilter,
+    AlarmView,
+    alarm_counts,
+    alarm_of,
+    alarm_view,
+    alarms,
+    collectors_readable,
+    maintenance_by_id,
+    maintenance_of,
+)
 from vtapweb.traffic.selectors.collectors import collector_of
 from vtapweb.web.paging import LIMIT_DEFAULT, cursor_of, limit_of, number_in
 from vtapweb.web.problem import ProblemError
@@ -105,15 +116,24 @@ class MaintenanceItem(Schema):
     ticket: str
 
 
-def _item(view: AlarmView) -> dict[str, Any]:
+def _items(views: Sequence[AlarmView], scope: Scope) -> list[dict[str, Any]]:
+    """One query, where the scope is limited."""
+    named = {child["collector_key"] for view in views for child in view.children} | {view.alarm.collector_key for view in views}
+    readable = collectors_readable(scope, named)
+    return [_item(view, readable) for view in views]
+
+
+def _item(view: AlarmView, readable: set[str]) -> dict[str, Any]:
     one = view.alarm
+    children = [{**child, "collector_key": child["collector_key"] if child["collector_key"] in readable else ""} for child in view.children]
     return {
         "number": one.number, "name": one.spoken, "state": one.state, "severity": one.severity, "rule_ids": one.rule_ids,
         "subject": one.subject_kind, "title": view.title, "sentence": view.sentence, "is_hidden": view.is_hidden,
-        "collector_key": "" if view.is_hidden else one.collector_key, "opened_at": iso(one.opened_at), "cleared_at": iso(one.cleared_at),
+        "collector_key": one.collector_key if one.collector_key in readable and not view.is_hidden else "",
+        "opened_at": iso(one.opened_at), "cleared_at": iso(one.cleared_at),
         "owner": one.owner, "acknowledged_by": one.acknowledged_by, "note": "" if view.is_hidden else one.note,
         "muted_until": iso(one.muted_until) if view.is_muted else None, "affected": sum(not child["ended"] for child in view.children),
-        "children": view.children, "path": view.path, "happened_before": view.happened_before,
+        "children": children, "path": view.path, "happened_before": view.happened_before,
     }  # fmt: skip
 
 
@@ -125,7 +145,8 @@ def _alarm(request: HttpRequest, number: int) -> Alarm:
 
 
 def _told(request: HttpRequest, alarm: Alarm) -> HttpResponse:
-    return answer(_item(alarm_view(viewer_of(request).scope, alarm, now=timezone.now())))
+    scope = viewer_of(request).scope
+    return answer(_items([alarm_view(scope, alarm, now=timezone.now())], scope)[0])
 
 
 def _done(request: HttpRequest, number: int, act: Callable[..., Alarm], **given: Any) -> HttpResponse:
@@ -146,7 +167,7 @@ def alarm_list(request: HttpRequest, query: Query[AlarmsQuery]) -> HttpResponse:
     rows = list(found[start : start + limit + 1])
     counts = alarm_counts(scope, now=now)
     return answer({
-        "items": [_item(alarm_view(scope, one, now=now)) for one in rows[:limit]],
+        "items": _items([alarm_view(scope, one, now=now) for one in rows[:limit]], scope),
         "next": cursor_of(str(start + limit)) if len(rows) > limit else None,
         "total": found.count(), "open": counts.open, "muted": counts.muted, "next_mute_ends_at": iso(counts.next_ends_at),
     })  # fmt: skip

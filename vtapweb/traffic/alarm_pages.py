@@ -38,6 +38,7 @@ from vtapweb.traffic.selectors.alarms import (
     alarm_of,
     alarm_view,
     alarms,
+    collectors_readable,
     handover,
     maintenance_by_id,
     maintenance_of,
@@ -148,6 +149,7 @@ def alarm(request: ViewerRequest, number: str) -> HttpResponse:
     context = {
         "row": _row(view),
         "view": view,
+        "is_collector_told": bool(collectors_readable(request.viewer.scope, [view.alarm.collector_key])) and not view.is_hidden,
         "alarm": one,
         "steps": steps_of(path, at=now),
         "children": _children(view),

@@ -79,6 +79,14 @@ def _named(scope: Scope, text: str) -> QuerySet[CollectorHealth, str]:
     return CollectorHealth.objects.filter(in_scope(scope), name__icontains=text).values_list("collector_key", flat=True)
 
 
+def collectors_readable(scope: Scope, keys: Iterable[str]) -> set[str]:
+    """Which of these collectors may be named to `scope`: a source that may be read can be mirrored to a collector that may not. One query at most."""
+    wanted = {key for key in keys if key}
+    if scope.is_everything or not wanted:
+        return wanted
+    return set(CollectorHealth.objects.filter(in_scope(scope), collector_key__in=wanted).values_list("collector_key", flat=True))
+
+
 def alarm_of(scope: Scope, number: int) -> Alarm | None:
     """One alarm by its number, None where there is none or the scope meets none of its subscriptions; one query."""
     return alarms(scope).filter(number=number).first()
