@@ -161,7 +161,7 @@ function paintSmall(pen, row, box, card) {
   if (card.isMeasured) {
     const told = isMute(style.key) ? "— no data" : rateWords(rate, pen.traffic.unit);
     const mark = Number.isFinite(share) ? shareWords(share) : "";
-    line([told, `${style.glyph} ${[style.words, mark].filter(Boolean).join(" ")}`, card.facts?.alarm].filter(Boolean).join(" · "), middle + size * 1.05, isQuiet(card) ? palette.ink2 : palette[style.color]);
+    line([told, `${style.glyph} ${[style.words, mark].filter(Boolean).join(" · ")}`, card.facts?.alarm].filter(Boolean).join(" · "), middle + size * 1.05, isQuiet(card) ? palette.ink2 : palette[style.color]);
     return;
   }
   const words = { gone: "gone", unknown: mirrors[row] ? "unreadable" : "can't be read" }[style.key];
