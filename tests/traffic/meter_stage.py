@@ -170,13 +170,20 @@ class Stage:
 
 
 class Listener:
-    """Hears the channel of ticks."""
+    """Hears the channel of ticks, or another one."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, channel: str = keys.RATES) -> None:
         self._stage = stage
         self._channel = stage.client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call] # of redis-py
-        self._channel.subscribe(keys.RATES)
+        self._channel.subscribe(channel)
         self._channel.get_message(timeout=1)
+
+    def words(self) -> list[bytes]:
+        """What was said since the last time."""
+        found = []
+        while (message := self._channel.get_message(timeout=0.1)) is not None:
+            found.append(message["data"])
+        return found
 
     def ticks(self) -> list[tuple[Tick, Table]]:
         found = []

@@ -452,3 +452,25 @@ def test_what_is_kept_of_a_member_goes_with_it(stage: Stage) -> None:
     stage.service = stage.another()
     assert stage.service.acquire()
     assert not stage.client.hexists(keys.METER_STATE, name)
+
+
+def test_whoever_judges_is_woken_once_when_a_collector_begins_to_drop_and_once_when_it_drops_worse(stage: Stage) -> None:
+    agent = stage.agent(host={"rx_dropped": 0})
+    stirred = Listener(stage, keys.STIRRED)
+
+    def seconds(count: int, *, dropped: int) -> list[bytes]:
+        for _ in range(count):
+            agent.count(s4=1000)
+            agent.host["rx_dropped"] += dropped
+            agent.send()
+            stage.tick()
+        return stirred.words()
+
+    assert seconds(12, dropped=0) == []
+    assert seconds(2, dropped=1) == [], "2 of 5 samples are not enough (H9)"
+    assert seconds(6, dropped=1) == [b"drops"], "a warning, said once"
+    assert seconds(1, dropped=200) == [b"drops"], "2 % of 10 s by one second alone: an alarm"
+    assert seconds(6, dropped=200) == []
+    assert seconds(16, dropped=0) == [], "that it is better is found out in turn"
+    assert seconds(3, dropped=200) == [b"drops"]
+    stirred.close()

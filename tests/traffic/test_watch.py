@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+import redis
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
@@ -14,6 +15,7 @@ from tests.inventory.factories import make_nic, make_tap
 from tests.traffic.locking import locked_for_writing
 from tests.traffic.watching import Stage, collector_now, member_now, source_now
 from tests.valkey import Valkey
+from tests.waiting import eventually
 from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
@@ -22,6 +24,7 @@ from vtapweb.traffic import keys
 from vtapweb.traffic.models import Alarm, AlarmEvent, CollectorAssignment, CollectorHealth, CollectorMaintenance, CollectorToken, HealthLease
 from vtapweb.traffic.selectors.health import collector_health
 from vtapweb.traffic.watch.judge import at
+from vtapweb.traffic.watch.stirring import Stirring
 
 pytestmark = pytest.mark.django_db
 
@@ -472,6 +475,50 @@ def test_it_ends_when_it_is_told_to(stage: Stage) -> None:
     is_over.set()
     stage.watch.run(is_over)
     assert HealthLease.objects.get().until is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_collector_that_begins_to_drop_is_judged_at_once(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(valkey).running()
+    monkeypatch.setattr("vtapweb.traffic.watch.run.EVERY_S", 600.0)  # so that what comes to be comes of being woken
+    is_over = threading.Event()
+
+    def run() -> None:
+        try:
+            stage.watch.run(is_over)
+        finally:
+            connection.close()
+
+    watching = threading.Thread(target=run)
+    watching.start()
+    try:
+        eventually(lambda: stage.client.pubsub_numsub(keys.STIRRED)[0][1] == 1, within_s=30, why="the watch listens")
+        stage.collectors[stage.key] = collector_now(stage.key, member_now(stage.now_s, drop_share_10s=0.02))
+        stage.write()
+        stage.client.publish(keys.STIRRED, b"drops")
+        eventually(lambda: Alarm.objects.filter(state="open", rule_ids=["H9"]).exists(), within_s=30, why="an alarm by H9")
+    finally:
+        is_over.set()
+        watching.join(30)
+
+
+def test_who_is_away_wakes_nobody_and_the_wait_ends_in_time(valkey: Valkey) -> None:
+    stirring, is_over = Stirring(), threading.Event()
+    assert not stirring.wait(0.2, is_over)
+    valkey.kill()
+    assert not stirring.wait(0.2, is_over)
+    valkey.start()
+    heard: list[bool] = []
+    waiting = threading.Thread(target=lambda: heard.append(stirring.wait(30, is_over)))
+    waiting.start()
+    client = redis.Redis.from_url(valkey.url)
+    eventually(lambda: client.publish(keys.STIRRED, b"drops"), within_s=30, why="it listens again")
+    waiting.join(30)
+    assert heard == [True]
+    is_over.set()
+    assert not stirring.wait(30, is_over), "when all is over nobody waits"
+    stirring.close()
+    client.close()
 
 
 def test_what_cannot_be_read_is_left_out(stage: Stage) -> None:

@@ -21,6 +21,7 @@ STORED: Final = "vtapweb:traffic:stored"  # unix seconds up to which the ring is
 STORE_AT: Final = "vtapweb:traffic:storing:pass"  # how far a pass over all collectors is that was not done in one go
 STORING: Final = "vtapweb:traffic:storing"  # there while somebody stores
 RATES: Final = "vtapweb:traffic:rates"  # channel: one tick a second, see ticks.py
+STIRRED: Final = "vtapweb:traffic:stirred"  # channel: a word when a collector begins to drop, or drops worse, for whoever judges
 
 PULLED: Final = "vtapweb:traffic:pulled"  # hash: "collector/source" -> how asking for its numbers went, see pulling/notes.py
 PULLING: Final = "vtapweb:traffic:pulling:"  # + what is asked: there while somebody asks

@@ -1,11 +1,12 @@
 """The meter without its wires: samples in, what is known out. Asks no clock and no server; whoever holds it says what time it is."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from vtapweb.domain.attribution import Attribution
+from vtapweb.domain.health import Level, h09_dropping
 from vtapweb.domain.rates import Outcome, Room
 from vtapweb.traffic.keys import member_field
 from vtapweb.traffic.meter.collector import SOURCES_MOST_OF_ALL, Collector
@@ -35,6 +36,8 @@ class Told:
     boots: dict[str, str]
     boots_gone: list[str]
     covered: dict[str, int]
+    dropping: dict[str, Level]  # collectors that drop (H9)
+    is_stirred: bool  # one of them did not before, or did less
     unexplained: list[tuple[str, str]]  # collector, address; asked for once
 
 
@@ -73,6 +76,7 @@ class Meter:
         self._new_covered: dict[str, int] = {}
         self._gone: set[str] = set()
         self._asked: set[tuple[str, str]] = set()
+        self._dropping: dict[str, Level] = {}
 
     # -- what comes in
 
@@ -157,6 +161,7 @@ class Meter:
         if self._seq % TIDY_EVERY == 0:
             self._tidy(now)
         known = {key: collector.now(now) for key, collector in self.collectors.items()}
+        dropping = self._dropping_now(known.values())
         table = self._next_table(now)
         unexplained: list[tuple[str, str]] = []
         sources: dict[str, bytes] = {}
@@ -176,6 +181,8 @@ class Meter:
             boots=self._new_boots,
             boots_gone=sorted(self._boots_gone),
             covered=self._new_covered,
+            dropping=dropping,
+            is_stirred=any(level > self._dropping.get(key, Level.FINE) for key, level in dropping.items()),
             unexplained=unexplained,
         )
 
@@ -185,6 +192,7 @@ class Meter:
             self._boots.pop(name, None)
         self._new_boots, self._boots_gone, self._new_covered = {}, set(), {}
         self._gone = set()
+        self._dropping = told.dropping
         self._is_table_new = False
         if told.table is not None:
             self._table_at = told.seq
@@ -192,6 +200,16 @@ class Meter:
             for collector in self.collectors.values():
                 collector.ring.renew()
             self.is_dropping_rings = False
+
+    def _dropping_now(self, known: Iterable[CollectorNow]) -> dict[str, Level]:
+        """The collectors that drop, by the rule that judges them: whether it should be judged before its turn comes."""
+        found: dict[str, Level] = {}
+        for one in known:
+            was = self._dropping.get(one.key, Level.FINE)
+            level = max((h09_dropping(member.saturated_in_last_5, member.drop_share_10s, was=was) for member in one.members), default=Level.FINE)
+            if level is not Level.FINE:
+                found[one.key] = level
+        return found
 
     def asked(self, unexplained: list[tuple[str, str]]) -> None:
         """A sync was asked for because of these sources."""

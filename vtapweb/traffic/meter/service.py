@@ -286,6 +286,8 @@ class Service:
         pipe.expire(keys.METER_COUNTS, keys.METER_KEPT_S)
         pipe.set(keys.METER, told.meter, ex=keys.METER_KEPT_S)
         pipe.publish(keys.RATES, told.tick)
+        if told.is_stirred:
+            pipe.publish(keys.STIRRED, b"drops")
 
     def _write_rings(self, waiting: list[Collector], now: Moment) -> int:
         """The rows that are new, in pieces, until it is time to read again; at least one piece. Returns how many collectors' rows wait still."""

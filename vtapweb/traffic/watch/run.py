@@ -1,4 +1,5 @@
-"""The watch: a turn every five seconds while it leads. Its lease and everything it writes are rows; a second process waits for its turn.
+"""The watch: a turn every five seconds while it leads, and one at once when a collector begins to drop. Its lease and everything it writes are rows;
+a second process waits for its turn.
 
 Rule 1: a Redis or a database that is away raises no alarm; that we cannot see is said once. Rule 2: a clock that was set is noticed, and what is
 remembered is moved with it. Rule 3: a turn that fails loses nothing: the next one sees for itself.
@@ -15,6 +16,7 @@ from typing import Final, TypeVar
 import msgspec
 import redis
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, transaction
 from django.db.models import F, Q
 
@@ -31,8 +33,10 @@ from vtapweb.traffic.store import NoStoreError, store
 from vtapweb.traffic.watch.estate import Estate, Fingerprint, fingerprint, is_touched, read_estate
 from vtapweb.traffic.watch.judge import Judged, Seen, at, judge
 from vtapweb.traffic.watch.memory import Memory, decode, encode
+from vtapweb.traffic.watch.stirring import Stirring
 
 EVERY_S: Final = 5.0
+REST_S, REST_TURNS = 0.2, 2.0  # the least between two turns: so many seconds, and so many times as long as the last one took
 LEASE: Final = HealthLease.HELD_FOR
 ESTATE_KEPT_S: Final = 60.0  # ages of lists move on though nothing changed
 ESTATE_MOVING_S: Final = 30.0  # while only what is not judged changes
@@ -65,6 +69,7 @@ class Watch:
         self._meter: tuple[int, float] | None = None  # its fence, and since when it works
         self._redis = Outage("Redis")
         self._database = Outage("the database")
+        self._stirring = Stirring()
 
     def run(self, is_over: threading.Event) -> None:
         """Turns until it is told to end; then the lease is given back, so that another one leads at once."""
@@ -72,8 +77,19 @@ class Watch:
             started_s = self._steady_s()
             close_old_connections()
             self.turn()
-            is_over.wait(max(0.5, EVERY_S - (self._steady_s() - started_s)))
+            self._rest(is_over, took_s=self._steady_s() - started_s)
+        self._stirring.close()
         self.let_go()
+
+    def _rest(self, is_over: threading.Event, *, took_s: float) -> None:
+        """Until the next turn is due, or something stirred that should be judged now. A turn that takes long is not taken more often for it."""
+        least_s = max(REST_S, REST_TURNS * took_s)
+        is_over.wait(min(least_s, max(0.5, EVERY_S - took_s)))
+        if self.fence is None or not settings.REDIS_URL:  # another one leads: nothing is to be judged here
+            self._stirring.close()
+            is_over.wait(max(0.0, EVERY_S - took_s - least_s))
+        else:
+            self._stirring.wait(EVERY_S - took_s - least_s, is_over)
 
     def turn(self) -> Judged | None:
         """One turn; None where another one leads, or something is away."""
