@@ -29,8 +29,8 @@ from vtapweb.wall.wanted import collectors_wanted
 PICTURE_PLACE: Final = "picture"  # the key under which the newest one waits in a mailbox
 LOOK_S: Final = 2.0
 AGAIN_S: Final = 5.0  # what does not differ is sent again after that
-DEBOUNCE_S: Final = 0.2  # what happens together is told together
-LEAST_APART_S: Final = 0.5
+DEBOUNCE_S: Final = 0.1  # what happens together is told together
+LEAST_APART_S: Final = 0.5  # of two pictures that tell what happened; one that was made in turn delays none of them
 TOLD_OF: Final = frozenset({"health", "topology", "sync", "change_state"})
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,7 @@ class Walls:
         self._pictures: dict[Scope, Pictures] = {}
         self._documents: dict[Key, Document] = {}
         self._given: WeakKeyDictionary[Client, Document] = WeakKeyDictionary()
-        self._made_at = -LOOK_S
+        self._made_at = self._hurried_at = -LOOK_S
 
     # --- what the hub tells ------------------------------------------------------------------------------------------------------------------
 
@@ -89,7 +89,8 @@ class Walls:
             try:
                 async with asyncio.timeout(LOOK_S):
                     await self._wake.wait()
-                await asyncio.sleep(max(DEBOUNCE_S, self._made_at + LEAST_APART_S - _now()))
+                await asyncio.sleep(max(DEBOUNCE_S, self._hurried_at + LEAST_APART_S - _now()))
+                self._hurried_at = _now()
             except TimeoutError:  # nothing happened; look all the same
                 pass
             self._wake.clear()
