@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from tests.inventory.factories import SUBSCRIPTION
 from tests.taps.people import person
@@ -98,6 +98,19 @@ def test_what_is_not_known_is_null_and_said(client: Client, valkey: Valkey) -> N
     tell_collector(store(), pool.key, old, inner_bits_per_s=5.0)
     stale = get(client, f"collectors/{pool.key}")["rates"]
     assert (stale["is_stale"], stale["bits_per_s"]) == (True, None)
+
+
+def test_live_numbers_that_cannot_be_read_are_away_and_not_none(client: Client, valkey: Valkey, settings: Settings) -> None:
+    pool = make_pool()
+    none = get(client, f"collectors/{pool.key}")
+    assert (none["state"], none["sources_note"]) == ("none", "nothing reports from this collector")
+    play(pool)
+    assert get(client, f"collectors/{pool.key}")["state"] == "unknown"  # nobody judges here
+    settings.REDIS_URL = ""
+    away = get(client, f"collectors/{pool.key}")
+    assert (away["state"], away["rates"]["bits_per_s"], away["sources"]) == ("away", None, None)
+    assert away["sources_note"].startswith("live numbers can't be read now")
+    assert [one["state"] for one in get(client, "collectors")["items"]] == ["away"]
 
 
 def test_the_series_joins_the_ring_and_what_is_kept(client: Client, valkey: Valkey) -> None:

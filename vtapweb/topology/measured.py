@@ -17,9 +17,7 @@ from vtapweb.traffic.showing import Shown, collectors_shown
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One collector. `id` is its node's number; rates per second; `state` one of CollectorState, "none" where nothing was ever heard of it, or "away"
-    where our own store of live numbers does not answer.
-    """
+    """One collector. `id` is its node's number; rates per second; `state`: see `Shown.state_name`."""
 
     id: int
     state: str
@@ -66,7 +64,7 @@ def _measured(node_id: int, shown: Shown) -> Measured:
     health, now = shown.health, shown.now
     return Measured(
         id=node_id,
-        state=shown.state.value if shown.state else "away" if shown.is_unreadable else "none",
+        state=shown.state_name,
         words=health.sentence if health.judged_at is not None else "",
         rules=health.rule_ids,
         alarm=f"A-{health.alarm}" if health.alarm else "",

@@ -24,6 +24,8 @@ from vtapweb.web.problem import ProblemError
 router = Router(tags=["traffic"])
 router.add_router("", alarm_router)
 NOT_HERE = "not available here: the source of this collector's numbers does not tell its senders apart"
+NOTHING = "nothing reports from this collector"
+AWAY = "live numbers can't be read now: vtapweb's own store of them does not answer"
 NO_COLLECTOR = "No collector has this key, or it lies outside what you may see."
 
 
@@ -92,6 +94,10 @@ class CollectorItem(Schema):
     member_count: int
     members: list[Member]
     is_in_scope: bool = Field(description="false: you may know that it is there, and not what it measures.")
+    state: str = Field(
+        description="How it is, as the map has it: `state` of `health`; stale, where nobody judged that yet; none: nothing has reported yet; away: our own "
+        "store of live numbers does not answer, so nobody can tell; hidden: you may not know."
+    )
     rates: Rates
     has_source_rates: bool = Field(description="Whether it counts each source; else rates of sources are not available here.")
     health: CollectorHealthItem
@@ -250,6 +256,7 @@ def collector_item(one: Shown) -> dict[str, object]:
         "member_count": facts.member_count,
         "members": member_items(one),
         "is_in_scope": facts.is_in_scope,
+        "state": one.state_name,
         "rates": rates_item(one),
         "has_source_rates": one.has_sources,
         "health": {
@@ -293,7 +300,7 @@ def _shown(request: HttpRequest, key: str) -> Shown:
 def collectors_get(request: HttpRequest, key: str) -> HttpResponse:
     one = _shown(request, key)
     sources = sources_shown(viewer_of(request).scope, one)
-    note = one.beyond_words if sources is not None else NOT_HERE if one.now else "nothing reports from this collector"
+    note = one.beyond_words if sources is not None else _why_no_sources(one)
     shown = None if sources is None else [source_item(source) for source in sources.items]
     asked = [
         {
@@ -304,6 +311,12 @@ def collectors_get(request: HttpRequest, key: str) -> HttpResponse:
     ]  # fmt: skip
     hidden = sources.hidden_count if sources else 0
     return answer({**collector_item(one), "sources": shown, "sources_hidden": hidden, "sources_note": note, "asked": asked})
+
+
+def _why_no_sources(one: Shown) -> str:
+    if one.is_unreadable or one.has_sources:  # the latter: the store went away between two questions
+        return AWAY
+    return NOT_HERE if one.now else NOTHING
 
 
 def _grid(query: SeriesQuery, finest_s: float | None = None) -> tuple[Grid, float]:

@@ -285,11 +285,7 @@ class StateCount:
 
 def _state_name(one: Shown) -> str:
     """What the address calls its state: what reads the same is one."""
-    if not one.facts.is_in_scope:
-        return "hidden"
-    if one.state is None:
-        return "away" if one.is_unreadable else "none"
-    return "silent" if one.state is CollectorState.STALE else one.state.value
+    return "silent" if one.state is CollectorState.STALE else one.state_name
 
 
 def _state_counts(shown: Sequence[Shown], query: TableQuery) -> list[StateCount]:

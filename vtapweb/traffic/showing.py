@@ -82,10 +82,21 @@ class Shown:
 
     @property
     def state(self) -> CollectorState | None:
-        """What was judged; of what nobody judged yet, what is seen: stale, or None where nothing ever reported. Never ok by itself."""
+        """What was judged; of what nobody judged yet, what is seen: stale, or None where nothing ever reported or can be read. Never ok by itself."""
+        if self.is_unreadable:
+            return None
         if self.health.state is not CollectorState.UNKNOWN:
             return self.health.state
         return CollectorState.STALE if self.is_stale else None if self.now is None else CollectorState.UNKNOWN
+
+    @property
+    def state_name(self) -> str:
+        """The state as map, API and addresses name it: one of CollectorState; "none": nothing was ever heard of it; "away": our own store of live
+        numbers does not answer, so nobody can tell; "hidden": the viewer may not know.
+        """
+        if not self.facts.is_in_scope:
+            return "hidden"
+        return self.state.value if self.state else "away" if self.is_unreadable else "none"
 
     @property
     def origins(self) -> list[Origin]:
