@@ -13,6 +13,7 @@ from pytest_django.fixtures import Settings
 
 from tests.inventory.factories import make_nic, make_tap
 from tests.traffic.locking import locked_for_writing
+from tests.traffic.played_ring import write_ring
 from tests.traffic.watching import Stage, collector_now, member_now, source_now
 from tests.valkey import Valkey
 from tests.waiting import eventually
@@ -22,6 +23,7 @@ from vtapweb.events.models import OutboxEvent
 from vtapweb.inventory.models import KindState, ResourceChange, ResourceKind, TapConfiguration, VirtualMachine, VirtualNetworkPeering
 from vtapweb.traffic import keys
 from vtapweb.traffic.models import Alarm, AlarmEvent, CollectorAssignment, CollectorHealth, CollectorMaintenance, CollectorToken, HealthLease
+from vtapweb.traffic.ring import packets_column
 from vtapweb.traffic.selectors.health import collector_health
 from vtapweb.traffic.watch.judge import at
 from vtapweb.traffic.watch.stirring import Stirring
@@ -132,6 +134,51 @@ def test_h04_then_h03_are_one_alarm(stage: Stage) -> None:
     again = stage.only_alarm()
     assert (again.number, again.rule_ids, again.severity) == (first.number, ["H3", "H4"], "alarm")
     assert AlarmEvent.objects.filter(alarm=again, kind="worse").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("packets_per_s", "is_raised"),
+    [
+        ([500.0] * 840 + [0.0] * 60, True),
+        ([500.0] * 600 + [float("nan")] * 200 + [0.0] * 60, True),  # nothing was known while the meter was away
+        ([500.0] * 880 + [0.0] * 20, False),  # not for a minute yet
+        ([500.0] * 200 + [0.0] * 60, False),  # too little is known
+        ([50.0] * 840 + [0.0] * 60, False),
+        ([0.0] * 900, False),
+        ([], False),
+    ],
+)
+def test_h04_of_a_meter_that_has_just_begun(stage: Stage, packets_per_s: list[float], *, is_raised: bool) -> None:
+    nic = stage.estate.nics[0]
+    stage.set_source(0, packets_per_s=0.0, packets_per_s_60s=0.0, packets_per_s_900s=None)
+    if packets_per_s:
+        end_s = int(stage.now_s) + 5  # the next turn's
+        write_ring(stage.client, stage.key, end_s - len(packets_per_s), {packets_column(nic.key): packets_per_s})
+    stage.pass_s(5)
+    assert [(one.rule_ids, one.nic_key) for one in stage.open_alarms()] == ([(["H4"], nic.key)] if is_raised else [])
+
+
+def test_h04_asks_the_ring_now_and_then_until_it_knows(stage: Stage) -> None:
+    def reads() -> int:
+        """How often rows of rings were read up to now."""
+        told: dict[str, dict[str, int]] = stage.client.info("commandstats")
+        return told.get("cmdstat_getrange", {"calls": 0})["calls"]
+
+    column = packets_column(stage.estate.nics[0].key)
+    stage.set_source(0, packets_per_s=0.0, packets_per_s_60s=0.0, packets_per_s_900s=None)
+    write_ring(stage.client, stage.key, int(stage.now_s) - 60, {column: [500.0] * 60})
+    stage.pass_s(60)
+    assert reads() >= 4 * 15, "every 15 s, a minute at a time"
+    assert stage.open_alarms() == []
+    write_ring(stage.client, stage.key, int(stage.now_s) - 800, {column: [500.0] * 740 + [0.0] * 60})
+    stage.pass_s(20)
+    assert stage.only_alarm().rule_ids == ["H4"]
+    so_far = reads()
+    stage.pass_s(60)
+    stage.set_source(0, packets_per_s_900s=0.0)
+    stage.pass_s(60)
+    assert reads() == so_far
+    assert stage.only_alarm().rule_ids == ["H4"], "that the mean fades does not end it"
 
 
 def test_h05_an_unknown_source_and_h06_an_ambiguous_one(stage: Stage) -> None:

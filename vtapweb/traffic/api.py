@@ -95,8 +95,8 @@ class CollectorItem(Schema):
     members: list[Member]
     is_in_scope: bool = Field(description="false: you may know that it is there, and not what it measures.")
     state: str = Field(
-        description="How it is, as the map has it: `state` of `health`; stale, where nobody judged that yet; none: nothing has reported yet; away: our own "
-        "store of live numbers does not answer, so nobody can tell; hidden: you may not know."
+        description="How it is, as the map has it: that of `health`; stale, where nobody judged that yet; none: nothing has reported yet; away: our "
+        "own store of live numbers does not answer, so nobody can tell; hidden: you may not know."
     )
     rates: Rates
     has_source_rates: bool = Field(description="Whether it counts each source; else rates of sources are not available here.")

@@ -60,6 +60,7 @@ class Seen:
     collectors: Mapping[str, CollectorNow]
     sources: Mapping[str, Sequence[SourceNow]]
     with_token: frozenset[str]  # collectors that have a live token: somebody means them to send
+    before: Mapping[tuple[str, str], float] = field(default_factory=dict)  # means of 15 min that the meter does not know: see watch.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +358,8 @@ class _Turn:
             if sees and mirror.is_configured else None if not sees else Level.FINE,
         )  # fmt: skip
         mean_60, mean_900 = _sum(row.packets_per_s_60s for row in rows), _sum(row.packets_per_s_900s for row in rows)
+        if mean_900 is None:
+            mean_900 = self.seen.before.get((facts.key, mirror.nic_key))
         stopped = self.stands("H4", key, lambda was: h04_source_stopped(mean_60, mean_900, is_running=mirror.is_running, was=was) if sees else None)
         one_way = self.stands(
             "H7", key, h07_one_direction(_sum(row.sent_packets_60s for row in rows), _sum(row.received_packets_60s for row in rows)) if sees else None

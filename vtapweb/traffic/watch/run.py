@@ -30,6 +30,7 @@ from vtapweb.traffic.models import Alarm, CollectorToken, HealthLease
 from vtapweb.traffic.samples import CollectorNow, MeterNow, SourceNow, decode_collector, decode_meter, decode_sources
 from vtapweb.traffic.selectors.health import running_maintenance
 from vtapweb.traffic.store import NoStoreError, store
+from vtapweb.traffic.watch.before import Before
 from vtapweb.traffic.watch.estate import Estate, Fingerprint, fingerprint, is_touched, read_estate
 from vtapweb.traffic.watch.judge import Judged, Seen, at, judge
 from vtapweb.traffic.watch.memory import Memory, decode, encode
@@ -65,6 +66,7 @@ class Watch:
         self._memory: Memory | None = None
         self._memory_kept_s = float("-inf")
         self._estate: tuple[Fingerprint, float, Estate] | None = None
+        self._before = Before()
         self._looked_to = 0  # the newest change of the inventory that was looked at
         self._meter: tuple[int, float] | None = None  # its fence, and since when it works
         self._redis = Outage("Redis")
@@ -159,6 +161,7 @@ class Watch:
             collectors=collectors,
             sources=sources,
             with_token=frozenset(tokens.values_list("destination_key", flat=True)),
+            before=self._before.means(store(), sources, now_s=now_s, steady_s=self._steady_s()),
         )
         intake = Alarm.objects.filter(state=Alarm.State.OPEN, cause_key=INTAKE_KEY).values_list("finding_keys", flat=True).first()
         work = running_maintenance(Scope.everything(), now=now)
