@@ -12,6 +12,7 @@ from django.core import mail
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from tests.inventory.factories import SUBSCRIPTION, make_estate, make_nic, make_subnet, make_vnet
@@ -32,6 +33,7 @@ from vtapweb.traffic.models import Alarm, AlarmDelivery, CollectorHealth, Collec
 from vtapweb.traffic.outward import RefusedError
 from vtapweb.traffic.selectors.alarms import AlarmFilter, alarm_counts, alarm_events, alarm_view, alarms, handover
 from vtapweb.traffic.selectors.collectors import CollectorFacts, collector_of
+from vtapweb.traffic.selectors.receivers import receivers_shown
 from vtapweb.web.problem import ProblemError
 
 pytestmark = pytest.mark.django_db
@@ -581,3 +583,46 @@ def test_the_page_of_webhooks_is_an_admin_s(client: Client, settings: Settings) 
     client.force_login(person(Role.OPERATOR))
     assert "an admin of all subscriptions" in client.get("/settings/webhooks").content.decode()
     assert client.post("/settings/webhooks", {"name": "chat", "url": "https://127.0.0.1/", "least_severity": "alarm"}).status_code == 403
+
+
+def test_the_page_of_webhooks_says_which_of_them_fails(client: Client, settings: Settings, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    settings.TRAFFIC_WEBHOOK_HOSTS = ["127.0.0.0/8"]
+    settings.TRAFFIC_ALARM_EMAIL_TO = ["noc@example.org"]
+    everything = Scope.everything()
+    failing, working = Receiver(status=500), Receiver(status=204)
+    try:
+        admin = viewer(Role.ADMIN, name="a2")
+        webhook_add(name="away", url=failing.url, acting_user=admin)
+        webhook_add(name="chat", url=working.url, acting_user=admin)
+        assert [(one.name, one.problem, one.sent_at) for one in receivers_shown(everything)] == [
+            ("away", "", None), ("chat", "", None), ("E-mail", "", None),
+        ]  # fmt: skip
+        now = timezone.now()
+        for number in range(3):
+            deliveries_add(alarm=make_alarm(number), what="raised", now=now)
+        deliveries_send(now=now)
+        with django_assert_num_queries(4):
+            away, chat, email = receivers_shown(everything)
+        assert (away.waiting_count, away.attempts, away.next_at, away.sent_at) == (3, 1, now + timedelta(seconds=10), None)
+        assert "500" in away.problem
+        assert (chat.waiting_count, chat.problem, email.problem) == (0, "", "")
+        assert None not in {chat.sent_at, email.sent_at}
+        signed_in(client, Role.ADMIN)
+        page = client.get("/settings/webhooks").content.decode()
+        assert "tried 1 of 8 times, again" in page
+        assert "noc@example.org" in page
+        for attempt in range(1, ATTEMPTS):
+            now += timedelta(seconds=wait_s(attempt) or 0)
+            deliveries_send(now=now)
+        AlarmDelivery.objects.filter(webhook=away.webhook, state="waiting").delete()
+        given_up = receivers_shown(everything)[0]
+        assert (given_up.next_at, given_up.attempts, given_up.waiting_count) == (None, ATTEMPTS, 0)
+        assert "500" in given_up.problem
+        failing.status = 204
+        deliveries_add(alarm=make_alarm(9), what="raised", now=now)
+        deliveries_send(now=now)
+        assert receivers_shown(everything)[0].problem == "", "what came after it arrived"
+    finally:
+        failing.close()
+        working.close()
+    assert receivers_shown(Scope.of([SUBSCRIPTION])) == []

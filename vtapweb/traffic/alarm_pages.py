@@ -44,6 +44,7 @@ from vtapweb.traffic.selectors.alarms import (
     maintenance_of,
 )
 from vtapweb.traffic.selectors.collectors import CollectorFacts, collector_of
+from vtapweb.traffic.selectors.receivers import receivers_shown
 from vtapweb.traffic.showing import collector_shown
 from vtapweb.traffic.ways import capture_filter, steps_of
 from vtapweb.traffic.words import rate_words, share_words
@@ -320,11 +321,10 @@ def webhooks(request: ViewerRequest) -> HttpResponse:
             for one in error.error_list:
                 form.add_error(one.code if one.code in form.fields else None, one)
     context = {
-        "rows": Webhook.objects.all() if may_set else [],
-        "waiting": AlarmDelivery.objects.filter(state="waiting").count() if may_set else 0,
+        "receivers": receivers_shown(request.viewer.scope) if may_set else [],
         "failed": AlarmDelivery.objects.filter(state="failed").select_related("webhook", "alarm").order_by("-pk")[:10] if may_set else [],
         "hosts": settings.TRAFFIC_WEBHOOK_HOSTS if may_set else [],
-        "mail_to": settings.TRAFFIC_ALARM_EMAIL_TO if may_set else [],
+        "has_mail": bool(settings.TRAFFIC_ALARM_EMAIL_TO),
         "form": WebhookForm() if made else form,
         "made": made,
         "may_set": may_set,
