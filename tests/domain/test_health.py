@@ -25,6 +25,7 @@ from vtapweb.domain.health import (
     h12_merged,
     h13_samples_lost,
     h14_restart_loop,
+    is_settling,
     settle,
 )
 
@@ -216,7 +217,10 @@ def test_better_counts_when_it_lasts() -> None:
 
 def test_better_is_as_good_as_the_worst_moment_of_it() -> None:
     raised = settled(NOTHING, [(100.0, ALARM)])
-    assert settled(raised, [(105.0, FINE), (110.0, WARNING), (115.0, FINE)]) == Standing(WARNING, 115.0)
+    reached = settled(raised, [(105.0, FINE), (110.0, WARNING), (115.0, FINE)])
+    assert reached == Standing(WARNING, 115.0, FINE, 115.0)
+    assert is_settling(reached), "a warning it was; by now it is fine"
+    assert settled(raised, [(105.0, WARNING), (115.0, WARNING)]) == Standing(WARNING, 115.0)
 
 
 def test_what_cannot_be_seen_stands_for_a_while() -> None:
@@ -225,6 +229,8 @@ def test_what_cannot_be_seen_stands_for_a_while() -> None:
     assert settled(raised, [(105.0, None), (105.1 + KEPT_UNSEEN_S, None)]) == NOTHING
     assert settled(raised, [(105.0, None), (300.0, ALARM), (301.0, None)]).unseen_since_s == 301.0
     assert settled(NOTHING, [(105.0, None)]) == NOTHING
+    assert not is_settling(raised)
+    assert is_settling(settled(raised, [(105.0, None)]))
 
 
 def test_every_rule_is_written_down_once() -> None:

@@ -60,6 +60,7 @@ def test_rates_have_three_figures_and_a_unit() -> None:
     ]  # fmt: skip
     assert rate_words(12_400, "packets") == "12.4 k pkt/s"
     assert (share_words(0.874), share_words(None)) == ("87 %", "not evaluated")
+    assert (share_words(0.0003), share_words(0.0)) == ("<1 %", "0 %")
 
 
 def test_the_list_says_what_each_is_and_since_when(client: Client, valkey: Valkey) -> None:

@@ -1,7 +1,7 @@
 """The watch over a real Redis and database: what is raised, what is folded, and what must never be raised."""
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -22,7 +22,16 @@ from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
 from vtapweb.inventory.models import KindState, ResourceChange, ResourceKind, TapConfiguration, VirtualMachine, VirtualNetworkPeering
 from vtapweb.traffic import keys
-from vtapweb.traffic.models import Alarm, AlarmEvent, CollectorAssignment, CollectorHealth, CollectorMaintenance, CollectorToken, HealthLease
+from vtapweb.traffic.models import (
+    Alarm,
+    AlarmEvent,
+    CollectorAssignment,
+    CollectorHealth,
+    CollectorMaintenance,
+    CollectorToken,
+    HealthLease,
+    SourceFlow,
+)
 from vtapweb.traffic.ring import packets_column
 from vtapweb.traffic.selectors.health import collector_health
 from vtapweb.traffic.watch.judge import at
@@ -225,6 +234,33 @@ def test_h09_drops_are_told(stage: Stage) -> None:
     stage.pass_s(5)
     assert stage.only_alarm().sentence == "nic-packetlog: dropping. 2 % of packets lost, by the tool's socket; what it shows is too little."
     assert state(stage) is CollectorState.DROPPING
+
+
+def test_what_is_over_is_told_with_the_figures_of_when_it_was_so(stage: Stage) -> None:
+    key = stage.collectors[stage.key].members[0]
+    stage.set_collector(members=[msgspec.structs.replace(key, saturated_in_last_5=5, drop_share_10s=0.012, drops_per_s={"rx_dropped": 12.0})])
+    stage.pass_s(70)
+    assert "1.2 % of packets lost" in stage.only_alarm().sentence
+    stage.set_collector(members=[key])
+    stage.pass_s(120)
+    alarm = Alarm.objects.get()
+    assert alarm.state == "cleared"
+    assert "1.2 % of packets lost, by the NIC" in alarm.sentence
+
+
+def test_h03_of_a_source_that_a_new_meter_never_saw_tells_of_its_last_packet(stage: Stage) -> None:
+    silent = stage.sources[stage.key][0]
+    mirror = TapConfiguration.objects.get(network_interface_id=silent.nic_key)
+    last_at = at(stage.now_s - 60)
+    SourceFlow.objects.create(
+        tap_configuration_key=mirror.key, collector_key=stage.key, nic_key=silent.nic_key, first_at=mirror.first_seen_at, last_at=last_at
+    )
+    stage.set_source(0, packets_per_s=0.0, packets_per_s_60s=0.0, packets_per_s_900s=0.0, last_packet_ms=0)
+    stage.pass_s(260)
+    alarm = stage.only_alarm()
+    assert alarm.rule_ids == ["H3"]
+    assert alarm.sentence.startswith("app-01-nic: nothing has reached nic-packetlog for 5 min 5 s.")
+    assert datetime.fromisoformat(alarm.children[0]["since"]) == last_at
 
 
 def test_a_broken_peering_is_one_alarm_with_its_children(stage: Stage) -> None:

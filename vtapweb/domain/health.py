@@ -305,9 +305,11 @@ def settle(was: Standing, verdict: Verdict, *, now_s: float, clear_after_s: floa
     if now_s - was.lower_since_s < clear_after_s:
         return was
     reached = was.lower if was.lower is not None else verdict
-    return NOTHING if reached is Level.FINE else Standing(reached, now_s)
+    if reached is Level.FINE:
+        return NOTHING
+    return Standing(reached, now_s, verdict, now_s) if verdict < reached else Standing(reached, now_s)
 
 
 def is_settling(standing: Standing) -> bool:
-    """Whether it stands only because it has not been better for long enough."""
-    return standing.lower is not None
+    """Whether it stands only because it has not been better for long enough, or because nobody can see it any more: its figures are not why."""
+    return standing.lower is not None or standing.unseen_since_s is not None

@@ -47,8 +47,10 @@ def bytes_words(count: int) -> str:
 
 
 def share_words(share: float | None) -> str:
-    """0.874 → "87 %"; None → "not evaluated"."""
-    return "not evaluated" if share is None or share != share else f"{100 * share:.0f} %"
+    """0.874 → "87 %"; 0.0003 → "<1 %": little is not nothing; None → "not evaluated"."""
+    if share is None or share != share:
+        return "not evaluated"
+    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
 
 
 def beyond_words(beyond: int, told_apart: int) -> str:

@@ -144,7 +144,7 @@ def _go_on(alarm: Alarm, cause: Cause, all_subscription_ids: Sequence[str], now:
 
 def _refresh(alarm: Alarm, cause: Cause, now: datetime) -> None:
     """Brings the figures of its sentence up to date, once in FIGURES_KEPT: a load of an hour ago is not what it is about now. No event."""
-    facts = facts_of(cause)
+    facts = _facts(alarm, cause)
     if now - alarm.changed_at >= FIGURES_KEPT and facts != alarm.facts:
         alarm.facts, alarm.sentence, alarm.changed_at = facts, sentence(cause.subject, facts, now=now), now
         alarm.save(update_fields=["facts", "sentence", "changed_at"])
@@ -163,7 +163,7 @@ def _clear(alarm: Alarm, joined: int | None, now: datetime) -> None:
 
 def _describe(alarm: Alarm, cause: Cause, all_subscription_ids: Sequence[str], now: datetime) -> None:
     """Puts what is known of the cause into the alarm."""
-    main, facts = cause.main, facts_of(cause)
+    main, facts = cause.main, _facts(alarm, cause)
     alarm.cause_key, alarm.severity, alarm.rule_ids = cause.key, SEVERITIES[cause.level], cause.rule_ids
     alarm.subject_kind, alarm.facts, alarm.title = cause.subject.value, facts, title(cause.subject, facts)
     alarm.sentence = sentence(cause.subject, facts, now=now)
@@ -189,6 +189,14 @@ def _describe(alarm: Alarm, cause: Cause, all_subscription_ids: Sequence[str], n
     everybody = set(all_subscription_ids) if cause.subject is Subject.INTAKE else set()
     alarm.subscription_ids = sorted((subject | of_children | everybody | {one.collector_subscription_id for one in cause.findings}) - {""})
     alarm.changed_at = now
+
+
+def _facts(alarm: Alarm, cause: Cause) -> dict[str, Any]:
+    """What its sentence needs. The figures are those of when it was true: it must not end as one about a loss of 0 %."""
+    main, facts = cause.main, facts_of(cause)
+    if main.is_settling and alarm.facts.get("rule") == main.rule_id and alarm.facts.get("name") == main.name:
+        facts |= {key: alarm.facts[key] for key in main.facts.keys() & alarm.facts.keys() - {"sources"}}
+    return facts
 
 
 def _way_of(cause: Cause) -> list[dict[str, Any]]:

@@ -213,7 +213,7 @@ def handover(scope: Scope, *, hours: int, now: datetime) -> Handover:
         since=since,
         until=now,
         open=[one for one in is_open if not one.is_muted],
-        raised=[one for one in views if one.alarm.opened_at >= since],
+        raised=sorted((one for one in views if one.alarm.opened_at >= since), key=lambda one: one.alarm.opened_at, reverse=True),
         cleared=[one for one in views if one.alarm.cleared_at and one.alarm.cleared_at >= since],
         deeds=deeds,
         maintenance=list(work),

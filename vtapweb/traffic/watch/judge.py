@@ -349,7 +349,7 @@ class _Turn:
     def _source(self, facts: CollectorFacts, mirror: MirrorFacts, rows: Sequence[SourceNow], behind: Path, *, sees: bool, interval_s: float) -> None:
         """H3, H4 and H7 of one mirrored NIC, all its addresses together."""
         now_s, key = self.seen.now_s, f"{facts.key}:{mirror.nic_key}"
-        last_s = max((row.last_packet_ms for row in rows), default=0) / 1000
+        last_s = max((row.last_packet_ms for row in rows), default=0) / 1000 or self._kept_last_s(mirror)
         silent_s = now_s - last_s if last_s else None
         mirrored_s = now_s - mirror.since.timestamp()
         silent = self.stands(
@@ -375,6 +375,11 @@ class _Turn:
         self.find("H4", key, stopped, Subject.SOURCE, facts, **given, since=since, facts={"before_packets_per_s": mean_900})
         is_sent_missing = not _sum(row.sent_packets_60s for row in rows)
         self.find("H7", key, one_way, Subject.SOURCE, facts, **given, facts={"missing": "sent" if is_sent_missing else "received"})
+
+    def _kept_last_s(self, mirror: MirrorFacts) -> float:
+        """When its last packet was seen by what is kept beside the live numbers; 0: never, or that time lies ahead of a clock that was set back."""
+        kept_s = mirror.last_packet_at.timestamp() if mirror.last_packet_at else 0.0
+        return kept_s if kept_s <= self.seen.now_s else 0.0
 
     def _address(self, facts: CollectorFacts, row: SourceNow, *, is_explained: bool) -> None:
         """H5 and H6 of one outer source address."""
