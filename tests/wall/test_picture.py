@@ -16,6 +16,7 @@ from tests.wall.playing import NOW, NOW_MS, frame, judged, meter_runs, node_of, 
 from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
 from vtapweb.events.bus import record_event
+from vtapweb.events.patience import patience
 from vtapweb.events.types import HealthEvent
 from vtapweb.inventory.models import SubscriptionSync, SyncRun, TapConfiguration, VirtualNetworkTap
 from vtapweb.taps.models import Change, ChangeStep
@@ -72,6 +73,22 @@ def test_what_is_not_known_is_none_and_told_as_such(valkey: Valkey, settings: Se
     away = made()
     assert away["meter"]["state"] == "unknown"
     assert away["unread"]["live"] == {"why": "Redis does not answer.", "since_ms": None}
+
+
+def test_a_redis_that_never_answers_is_asked_once_and_then_let_alone(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vtapweb.traffic.store.GIVE_UP_AFTER_S", 0.2)
+    estate = on_the_map()
+    reports(estate.tap.destination_key, 2e9)
+    pictures = Pictures(EVERYTHING)
+    valkey.suspend()
+    away = pictures.make(now=NOW)
+    valkey.resume()
+    assert away["unread"].keys() >= {"live", "sparks"}
+    assert away["meter"]["state"] == "unknown"
+    still = pictures.make(now=NOW + timedelta(seconds=2))
+    assert still["unread"]["live"]["why"] == "Redis does not answer.", "a picture must not wait for each question again"
+    patience.forget()
+    assert pictures.make(now=NOW + timedelta(seconds=4))["unread"].keys().isdisjoint({"live", "sparks"})
 
 
 def test_what_was_known_before_redis_went_away_stays_and_grows_old(valkey: Valkey, settings: Settings) -> None:

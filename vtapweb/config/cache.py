@@ -1,7 +1,8 @@
 """Django's cache on Redis, for which an outage is a cache that holds nothing.
 
 What is cached can be made again or asked for again (pictures, options, counters of failed sign-ins); a page must not fail because Valkey is being
-restarted. Rate limits that count in the cache do not limit meanwhile. What must not be lost never stands here.
+restarted, nor wait long for one that never answers. Rate limits that count in the cache do not limit meanwhile. What must not be lost never stands
+here.
 """
 
 from typing import Any
@@ -10,14 +11,17 @@ import redis
 from django.core.cache.backends.redis import RedisCache
 
 from vtapweb.events import outage
+from vtapweb.events.patience import patience
 
 
 class ForgivingRedisCache(RedisCache):
     """Answers as an empty cache while Redis is away, and says so once in the log. Errors in what is asked for are raised as ever."""
 
     def _ask(self, method: str, missing: Any, *arguments: Any, **named: Any) -> Any:
+        ask = getattr(super(), method)
         try:
-            answer = getattr(super(), method)(*arguments, **named)
+            with patience.asking():
+                answer = ask(*arguments, **named)
         except (redis.ConnectionError, redis.TimeoutError) as problem:
             outage.redis.failed("cache.away", problem=type(problem).__name__)
             return missing

@@ -22,6 +22,7 @@ from django.db import DatabaseError
 from vtapweb.domain.health import CollectorState, stale_after_s
 from vtapweb.domain.scope import Scope
 from vtapweb.events.bus import current_seq
+from vtapweb.events.patience import patience
 from vtapweb.topology.picture import Revision, current_revision
 from vtapweb.traffic.keys import METER, NOW
 from vtapweb.traffic.samples import CollectorNow, decode_collector, decode_meter
@@ -198,7 +199,8 @@ class Pictures:
         return self._standing.look(lambda: standing_of(self.scope, mark), mark=mark, now=now)
 
     def _read_curves(self, lags: Mapping[str, float], now: datetime) -> bool:
-        self._sparks.read(store(), lags, now_s=now.timestamp())
+        with patience.asking():
+            self._sparks.read(store(), lags, now_s=now.timestamp())
         return True
 
     def _meter(self, live: Live | None) -> dict[str, Any]:
@@ -210,8 +212,9 @@ class Pictures:
 def _live(keys: Iterable[str]) -> Live:
     """Two calls of Redis; a collector of which another release wrote is left out. Raises redis.RedisError, NoStoreError and msgspec.DecodeError."""
     client, wanted = store(), sorted(keys)
-    packed = cast("list[bytes | None]", client.hmget(NOW, wanted)) if wanted else []
-    meter = cast("bytes | None", client.get(METER))
+    with patience.asking():
+        packed = cast("list[bytes | None]", client.hmget(NOW, wanted)) if wanted else []
+        meter = cast("bytes | None", client.get(METER))
     found = {}
     for key, one in zip(wanted, packed, strict=True):
         try:
