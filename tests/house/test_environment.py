@@ -24,6 +24,11 @@ def test_postgresql_over_tcp_and_over_a_socket_directory() -> None:
     assert database_of("postgresql://postgres:@/postgres?host=/run/pg")["HOST"] in {"/run/pg", ""}
 
 
+def test_a_postgresql_that_does_not_answer_is_not_waited_for_long() -> None:
+    assert database_of("postgresql://vtapweb:pw@db.example.com/estate")["OPTIONS"]["connect_timeout"] == 5
+    assert str(database_of("postgresql://vtapweb:pw@db.example.com/estate?connect_timeout=20")["OPTIONS"]["connect_timeout"]) == "20"
+
+
 @pytest.mark.parametrize("url", ["mysql://root:hunter2@db/estate", "nonsense://hunter2", "hunter2"])
 def test_another_database_is_refused_without_telling_its_password(url: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refused:
