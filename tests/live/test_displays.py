@@ -10,14 +10,14 @@ from django.conf import settings as django_settings
 from django.db import transaction
 from pytest_django.fixtures import Settings
 
-from tests.live.sockets import Socket, in_thread, opened, until
+from tests.live.sockets import Socket, in_thread, opened, subscribed, until
 from tests.topology.people import bearer
 from tests.valkey import Valkey
 from tests.wall.making import let_in, make_display, make_viewer
 from vtapweb.domain.scope import Scope
 from vtapweb.events.bus import announce, record_event
 from vtapweb.events.types import ChangeEvent, ChangeProgress, HealthEvent, Message, SyncEvent, SyncProgress, TopologyEvent
-from vtapweb.live import consumers, door, hub
+from vtapweb.live import consumers, door, hub, rates
 from vtapweb.live import reports as live_reports
 from vtapweb.live.messages import Numbered
 from vtapweb.traffic.store import store
@@ -233,3 +233,24 @@ def test_an_event_of_no_group_is_not_for_displays_of_none() -> None:
     seat = Seat(2, None, Scope.everything(), is_masked=False)
     assert not event.concerns(seat)
     assert json.loads(event.text_for_display(seat)) == {"kind": "tick", "seq": 1}
+
+
+async def test_while_redis_never_answers_a_display_hears_that_we_are_here_and_nothing_is_measured(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rates, "LOOK_S", 0.02)
+    monkeypatch.setattr(rates, "BEAT_AFTER_S", 0.04)
+    monkeypatch.setattr(rates, "STOPPED_AFTER_S", 0.3)
+    _, cookie = await enters("NOC-1")
+    async with opened(shown(cookie)) as socket:
+        await subscribed(valkey)
+        valkey.suspend()
+        try:
+            said = await socket.hears_rates()
+            heard = [(await socket.hears())["kind"] for _ in range(10)]
+        finally:
+            valkey.resume()
+        assert isinstance(said, dict)
+        assert said["state"] == "stopped"
+        assert heard == ["tick"] * 10, "silence would mean that we are gone"
+        assert not socket.rates, "said once"

@@ -7,6 +7,7 @@ counter is looked at every five seconds, so a message lost on the way is noticed
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -74,7 +75,7 @@ class Hub:
             self._is_ready.clear()
             self.rates.begin()
             self.walls.begin()
-            works = (self._listen, self._tick, self.rates.run, self.door.run, self.reports.run, self.walls.run)
+            works = (self._listen, self._tick, self.rates.run, partial(self.rates.watch, self._beat), self.door.run, self.reports.run, self.walls.run)
             self._tasks = [asyncio.create_task(work()) for work in works]
             for task in self._tasks:
                 task.add_done_callback(_tell_of_an_end)
@@ -193,6 +194,15 @@ class Hub:
                 continue
             text = tick(self.seq)
             for client in self.clients:
+                client.mailbox.put_latest("tick", text)
+
+    def _beat(self) -> None:
+        """Nothing is measured, but we are here: a display takes silence for a server that is gone."""
+        if not self._is_ready.is_set():
+            return
+        text = tick(self.seq)
+        for client in self.clients:
+            if client.seat is not None:
                 client.mailbox.put_latest("tick", text)
 
     # --- telling ---------------------------------------------------------------------------------------------------------------------------

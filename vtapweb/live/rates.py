@@ -6,7 +6,7 @@ Rule 3: without ticks nothing is sent, and that is said once.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 import structlog
@@ -28,6 +28,7 @@ from vtapweb.traffic.ticks import head_of, unpack
 
 STOPPED_AFTER_S = 3.0
 LOOK_S = 1.0  # between two looks at whether ticks still come
+BEAT_AFTER_S = 1.1
 LOOK_AGAIN_S = 5.0  # between two looks at whether somebody has a newer picture
 MADE_AFTER_S = 1.0
 
@@ -96,9 +97,17 @@ class Rates:
         frame = self._frames.get(scope)
         return None if frame is None else frame.octets
 
-    async def run(self) -> None:
-        """Look up what is missing as soon as it is wanted, and notice when ticks end."""
+    async def watch(self, beat: Callable[[], None]) -> None:
+        """Notice when ticks end, whatever is slow to look up; `beat` is called in each second in which none came."""
         self._heard_at = _now()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._stop_if_silent()
+            if _now() - self._heard_at > BEAT_AFTER_S:
+                beat()
+
+    async def run(self) -> None:
+        """Look up what is missing as soon as it is wanted."""
         while True:
             try:
                 async with asyncio.timeout(LOOK_S):
@@ -106,7 +115,6 @@ class Rates:
             except TimeoutError:  # nothing is wanted; look all the same
                 pass
             self._wake.clear()
-            self._stop_if_silent()
             try:
                 await self._look_up()
             except (RedisError, NoStoreError, DatabaseError, OSError) as problem:  # asked again in a second
