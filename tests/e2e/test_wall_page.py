@@ -138,6 +138,21 @@ def test_visitors_see_nothing_of_the_picture_before(new_page: Any, stand: WallSt
     assert problems == []
 
 
+def test_visitors_see_no_name_although_the_word_that_they_came_was_lost(new_page: Any, stand: WallStand) -> None:
+    """Redis is away: the server finds the scene when it looks at its displays, and all that the page gets is a picture without names."""
+    stand.picture = alarmed()
+    page = new_page(viewport=HD)
+    problems = open_wall(page, stand)
+    expect(page.get_by_test_id("alarm")).to_contain_text("ilb-collector-uks")
+    nameless = alarm(title="Collector 2", sentence="A collector drops packets.", broken_hop=None, happened_before=[], qr="", collector="c2")
+    stand.state = wall_state(slots=[slot(4, "scene")], scene="visitors", is_masked=True)
+    stand.show(wall_picture(alarms=[nameless], collectors=[], events=[]) | {"is_masked": True})
+    expect(page.get_by_test_id("alarm")).to_contain_text("Collector 2")
+    expect(page.locator("#wall-head")).to_contain_text("names are hidden")
+    expect(page.locator("body")).not_to_contain_text("ilb-collector-uks")
+    assert problems == []
+
+
 def test_no_name_stays_in_the_page_of_visitors_and_none_comes_late(new_page: Any, stand: WallStand) -> None:
     names = ("ilb-collector-uks", "nic-packetlog", "m.ortiz", "vm-collector-01")
     long_ago = START_MS - 30 * MINUTE_MS

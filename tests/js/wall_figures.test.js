@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Rates } from "../../static/js/live/rates.js";
 import { Traffic } from "../../static/js/topology/store/traffic.js";
 import { mapShare,
-  barOf, collectorNow, dropWords, innerLimit, loudAlarms, OVERRUN, rateLine, restWords, ROW_UNITS, rowsFor, shareParts, sourceTable, stateWords, toneNow, trendScale, unreadWords,
+  barOf, collectorNow, dropWords, innerLimit, loudAlarms, OVERRUN, rateLine, restWords, ROW_UNITS, rowsFor, shareParts, sourceTable, stateWords, toneNow, trendScale,
 } from "../../static/js/wall/store/figures.js";
 
 const NOW = 1_795_489_928_000;
@@ -171,14 +171,6 @@ test("of a collector all sources of its frames are told, in which unit one likes
   assert.deepEqual(of("packets").rows[0].name, "web-01");
   rates.take({ seq: 2, series_revision: 1, unix_s: NOW / 1000 + 1, bits: new Float32Array(4).fill(NaN), packets: new Float32Array(4).fill(NaN) });
   assert.equal(of("bits").none, "Not known: of 3 mirrors none is measured now.");
-});
-
-test("a part that could not be read says of when it is", () => {
-  const say = (unread) => unreadWords({ unread }, ["inventory", "judging"], () => "03:06");
-  assert.equal(say(undefined), "");
-  assert.equal(say({ events: { why: "Redis does not answer.", since_ms: 1 } }), "", "not one of those that are asked for");
-  assert.equal(say({ judging: { why: "The database does not answer.", since_ms: 1 } }), "◌ as of 03:06: The database does not answer.");
-  assert.equal(say({ inventory: { why: "The database does not answer.", since_ms: null } }), "◌ not read: The database does not answer.");
 });
 
 test("a map leaves room on a tall screen, and none on a wide one", () => {

@@ -88,9 +88,9 @@ test("the darkest of the hours that are due counts, and never leaves a screen bl
 
 test("tries are close together at first and half a minute apart in the end, spread by chance, for ever", () => {
   const most = (attempt, lost_for_ms) => waitBefore(attempt, lost_for_ms, 1);
-  assert.deepEqual([most(0, 0), most(1, 500), most(2, 1500), most(3, 3500), most(9, 119_000)], [500, 1000, 2000, 4000, 4000]);
+  assert.deepEqual([most(0, 0), most(1, 500), most(2, 1500), most(3, 3500), most(9, 119_000)], [500, 1000, 2000, 3000, 3000]);
   assert.deepEqual([most(40, 120_000), most(1e6, 86_400_000)], [30_000, 30_000]);
-  assert.equal(waitBefore(9, 0, 0), 2000);
+  assert.equal(waitBefore(9, 0, 0), 1500);
 });
 
 test("how far the picture is trusted", () => {
@@ -191,6 +191,9 @@ test("what could never be read is no zero", () => {
   assert.match(quietWords({ picture: blank, feed: "live", wanted: undefined, trusted_ms: null, momentOf }).title, /not known/);
   const old = picture({ unread: { judging: { why: "", since_ms: NOW - 5 * MINUTE }, sources: { why: "no frame", since_ms: null } } });
   assert.deepEqual([isRead(old, "judging"), unreadWords(old, momentOf)], [true, ["alarms as of 03:07"]]);
+  const both = picture({ unread: { events: { why: "", since_ms: null }, judging: { why: "Redis does not answer.", since_ms: NOW - 5 * MINUTE } } });
+  assert.deepEqual(unreadWords(both, momentOf, ["inventory", "judging"]), ["alarms as of 03:07: Redis does not answer."], "only those that are asked for");
+  assert.deepEqual(unreadWords(both, momentOf, ["inventory"]), []);
 });
 
 test("a stage without an alarm says no more than is known", () => {

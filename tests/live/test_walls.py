@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -12,7 +13,7 @@ from prometheus_client import REGISTRY
 
 from tests.inventory.factories import make_estate
 from tests.live.meters import Meter
-from tests.live.sockets import Socket, in_thread, opened, subscribed
+from tests.live.sockets import Socket, in_thread, opened, subscribed, until
 from tests.live.test_displays import enters, shown
 from tests.traffic.alarms import OTHER, make_alarm
 from tests.valkey import Valkey
@@ -22,6 +23,8 @@ from tests.wall.secrets import names_nothing, played, secrets_of
 from vtapweb.events.bus import record_event
 from vtapweb.events.types import HealthEvent
 from vtapweb.inventory.models import TapConfiguration
+from vtapweb.live import door
+from vtapweb.live.door import who_are
 from vtapweb.topology.actions import topology_refresh
 from vtapweb.traffic.keys import RATES
 from vtapweb.wall.actions import group_create, scene_switch
@@ -88,6 +91,18 @@ class Octets(Socket):
 
     everything: list[bytes]
 
+    async def next_picture(self) -> bytes:
+        async with asyncio.timeout(30):
+            while True:
+                sent = await self.communicator.receive_output(timeout=10)
+                if "text" in sent and json.loads(sent["text"])["kind"] == "picture":
+                    return bytes(sent["text"].encode())
+
+    async def forget(self) -> None:
+        """All that was sent up to now."""
+        while not self.communicator.output_queue.empty():
+            await self.communicator.receive_output(timeout=10)
+
     async def all_until_masked(self) -> list[bytes]:
         """Everything from now to the second masked picture."""
         found: list[bytes] = []
@@ -119,6 +134,38 @@ async def test_visitors_are_sent_no_name(valkey: Valkey) -> None:
         names_nothing(orjson.dumps(await picture_with(before, 131)), secrets)
     socket = Octets(shown(cookie))
     assert await socket.connects()
+    for octets in await socket.all_until_masked():
+        names_nothing(octets, secrets)
+    await socket.goes()
+
+
+async def test_while_redis_is_away_visitors_see_no_name_after_the_door_s_next_look(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The word that they came is lost with Redis; a display is looked at every two seconds, and gets nothing with a name from that look on."""
+    assert door.LOOK_AGAIN_S / door.LOOKS <= 2.0
+    estate = await in_thread(played)()
+    secrets = await in_thread(secrets_of)(estate)
+    operator = await in_thread(make_viewer)()
+    group = await in_thread(lambda: group_create(name="Lobby", acting_user=operator))()
+    _, cookie = await enters("NOC-1", group=group)
+    looks, is_let = 0, asyncio.Event()
+
+    async def counted_look(scopes: Sequence[Mapping[str, Any]]) -> list[Any]:
+        nonlocal looks
+        await is_let.wait()
+        found = await who_are(scopes)
+        looks += 1
+        return found
+
+    socket = Octets(shown(cookie))
+    assert await socket.connects()
+    with pytest.raises(AssertionError):
+        names_nothing(await socket.next_picture(), secrets)
+    monkeypatch.setattr(door, "who_are", counted_look)
+    valkey.kill()
+    await in_thread(lambda: scene_switch(group=group, scene=Scene.VISITORS, acting_user=operator))()
+    is_let.set()
+    await until(lambda: in_thread(lambda: looks > 0)())
+    await socket.forget()
     for octets in await socket.all_until_masked():
         names_nothing(octets, secrets)
     await socket.goes()

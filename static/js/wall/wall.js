@@ -137,7 +137,7 @@ export class WallPage {
         this.ask("state", 2000 * this.spread); // what was said to this display may be among what was missed; others missed it, too
         this.ask("topology");
       }
-      this.seq = message.seq;
+      if (message.kind === "hello" || message.seq > this.seq) this.seq = message.seq; // a tick may have waited behind what is newer
     }
     switch (message.kind) {
       case "hello":
@@ -147,6 +147,7 @@ export class WallPage {
         break;
       case "picture":
         this.figures.pictures++;
+        if (message.is_masked === true && model.state && !model.state.is_masked) this.ask("state"); // visitors came, and the word was lost
         if (this.mayTake(message.is_masked === false)) this.handlePicture(wholePicture(message));
         break;
       case "rates":

@@ -1,7 +1,8 @@
 // @ts-check
 /** Collectors by load: a row each with state, bar to 130 % of the capacity, the last 15 minutes and a share of what. Rows are made once; their height follows the room. */
 
-import { barOf, collectorNow, innerLimit, rateLine, restWords, rowsFor, shareParts, stateWords, toneNow, unreadWords } from "../store/figures.js";
+import { barOf, collectorNow, innerLimit, rateLine, restWords, rowsFor, shareParts, stateWords, toneNow } from "../store/figures.js";
+import { unreadWords } from "../store/picture.js";
 import { isRead } from "../store/picture.js";
 import { shortName } from "../store/words.js";
 import { el, mark, put, Rows, show } from "./dom.js";
@@ -85,9 +86,9 @@ export class Loads {
     const collectors = picture.collectors ?? [];
     const counts = picture.collector_counts ?? {};
     const count = Math.max(counts.total ?? 0, collectors.length);
-    const old = unreadWords(picture, ["inventory", "judging", "live"], (ms) => model.momentOf(ms));
+    const [old] = unreadWords(picture, (ms) => model.momentOf(ms), ["inventory", "judging", "live"]);
     mark(this.host, "old", old ? "yes" : "no");
-    put(this.of, old || "last 15 min");
+    put(this.of, old ? `◌ ${old}` : "last 15 min");
     const { tier, shown } = rowsFor(count, this.units);
     mark(this.host, "tier", tier);
     const some = collectors.slice(0, shown);

@@ -1,7 +1,8 @@
 // @ts-check
 /** What is broken, first and largest: up to three alarms with number, age, sentence, first broken hop and owner; the rest is counted. Nothing when all is well. */
 
-import { loudAlarms, unreadWords } from "../store/figures.js";
+import { loudAlarms } from "../store/figures.js";
+import { unreadWords } from "../store/picture.js";
 import { agoWords, count, hopWords, ownerWords, severityLook, shortNames } from "../store/words.js";
 import { el, mark, put, Rows, show } from "./dom.js";
 
@@ -47,12 +48,12 @@ export class LoudAlarms {
     if (room && large.length) words.push(`⬢ ${large.map((one) => one.spoken).join(", ")}${more ? ` and ${more} more` : ""}, on the stage of ${room.name}`);
     else if (more) words.push(`and ${count(more, "more alarm")}`);
     if (words.length && acknowledged) words.push(`${acknowledged} acknowledged`);
-    const old = unreadWords(picture, ["judging"], (ms) => model.momentOf(ms));
-    if (old) words.push(`alarms ${old}`);
+    const [old] = unreadWords(picture, (ms) => model.momentOf(ms), ["judging"]);
+    if (old) words.push(`◌ ${old}`);
     put(this.more, words.join(" · "));
     show(this.more, words.length > 0);
     mark(this.host, "old", old ? "yes" : "no");
-    show(this.host, large.length > 0 || old !== "");
+    show(this.host, large.length > 0 || old !== undefined);
   }
 }
 

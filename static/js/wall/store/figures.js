@@ -278,16 +278,3 @@ function placeOfNic({ nics, subnets, vnets }, nic) {
   const vnet = vnets.rowOf.get(subnets.numbers.vnet?.[subnet] ?? -1) ?? -1;
   return { name: nics.texts.name?.[row] ?? "a NIC that is gone", where: vnets.texts.name?.[vnet] ?? "" };
 }
-
-/**
- * Parts that could not be read and are therefore as they were.
- *
- * @param {Picture} picture @param {readonly ("inventory" | "judging" | "live" | "sparks" | "sources")[]} names @param {(ms: number) => string} momentOf
- * @returns {string} "◌ as of 03:06: Redis does not answer.", "" when all of them are of now
- */
-export function unreadWords(picture, names, momentOf) {
-  const name = names.find((one) => picture.unread?.[one]);
-  const part = name && picture.unread?.[name];
-  if (!part) return "";
-  return part.since_ms === null ? `◌ not read: ${part.why}` : `◌ as of ${momentOf(part.since_ms)}: ${part.why}`;
-}

@@ -48,12 +48,18 @@ export function agedPicture(picture) {
   return { ...picture, unread };
 }
 
+/** What the foot tells of; that there is no frame the feed says. @type {readonly string[]} */
+const TOLD = ["judging", "inventory", "events", "live"];
+
 /**
- * @param {Picture} picture @param {(ms: number) => string} momentOf
- * @returns {string[]} "alarms as of 03:07: Redis does not answer"; what has no numbers for want of a frame is left out, the feed says it
+ * The parts that could not be read and are therefore as they were.
+ *
+ * @param {Picture} picture @param {(ms: number) => string} momentOf @param {readonly string[]} [names] of the parts that are asked for
+ * @returns {string[]} "alarms as of 03:07: Redis does not answer."; empty when all of them are of now
  */
-export function unreadWords(picture, momentOf) {
-  return Object.entries(picture.unread)
-    .filter(([part]) => part !== "sources" && part !== "sparks")
-    .map(([part, { why, since_ms }]) => `${PARTS[part] ?? part} ${since_ms === null ? "not known" : `as of ${momentOf(since_ms)}`}${why ? `: ${why}` : ""}`);
+export function unreadWords(picture, momentOf, names = TOLD) {
+  return names.flatMap((part) => {
+    const lack = picture.unread?.[part];
+    return lack ? [`${PARTS[part] ?? part} ${lack.since_ms === null ? "not known" : `as of ${momentOf(lack.since_ms)}`}${lack.why ? `: ${lack.why}` : ""}`] : [];
+  });
 }

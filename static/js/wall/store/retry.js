@@ -3,7 +3,7 @@
 
 /** So long after the line was lost the tries are close together, so that a server that comes back is seen within 5 s. */
 export const CLOSE_FOR_MS = 120_000;
-const CLOSE_MOST_MS = 4000;
+const CLOSE_MOST_MS = 3000;
 const MOST_MS = 30_000;
 const FIRST_MS = 500;
 
