@@ -5,7 +5,8 @@ stage has its alarm, its scenes, a server that goes away and a Redis that stops.
                    +-- web, meter, watch --+-- wiretap -- TV "side"      simulator -- agents --> the real ingest
     screen --------+
 
-Every TV keeps a diary of what it shows, by this machine's clock; the figures are kept in the report, with bounds that a busy machine holds too.
+Every TV keeps a diary of what it shows, in its page and by this machine's clock, so nothing that this process is late with counts. What the walls
+promise is held: REVOKED_S, STALE_S, RECOVERED_S, STAGE_S. Other figures are kept in the report, with bounds that a busy machine holds too.
 """
 
 import re
@@ -22,7 +23,7 @@ from typing import Any
 from urllib.error import URLError
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.e2e.conftest import Stack, sign_in
 from tests.e2e.estate import Client, answer_of, manage, order
@@ -33,11 +34,16 @@ from tests.house.processes import kill_all, processes_named
 from tests.waiting import eventually
 
 HD = {"width": 1920, "height": 1080}
-COLLECTOR = "ilb-collector-uks"
+COLLECTOR, OTHER_COLLECTOR = "ilb-collector-uks", "nic-packetlog-01"
 OWNER = "Wanda Visible"
 ROOM = f"Leeds, room {secrets.randbelow(10_000)}"
 SLOW_S = 90.0  # for anything that a busy machine does
 SOON_S = 30.0  # for what takes 2 to 5 s on a machine that does nothing else
+REVOKED_S = 5.0  # from the deed to the words on the screen
+STALE_S = 3.0  # from the server's end to the look of an old picture
+RECOVERED_S = 5.0  # from its first answer to a live picture
+STAGE_S = 2.0  # from a fault that is played to its alarm on the stage: the better one of two plays, the other one within twice as long
+HUNG_S = 10.0  # from a Redis that never answers to the words
 WEB, VALKEY = "vtapweb.config.web", "valkey-server"
 
 # What a TV shows, noted whenever it is something else than before. `alarms`: those that it draws large, by number; `zeros`: a total that reads 0.
@@ -94,11 +100,14 @@ class Tv:
         diary = self.diary()
         return bool(diary) and all(diary[-1][name] == value for name, value in wanted.items())
 
-    def came_s(self, after_s: float, **wanted: Any) -> float:
-        """How long after that moment it showed this, in seconds."""
+    def came_s(self, after_s: float, *, alarm: int | None = None, **wanted: Any) -> float:
+        """How long after that moment it showed this, in seconds; with `alarm` large among others."""
+
+        def is_it(one: dict[str, Any]) -> bool:
+            return all(one[name] == value for name, value in wanted.items()) and (alarm is None or alarm in one["alarms"])
 
         def first() -> list[float]:
-            return [one["at_s"] for one in self.diary() if one["at_s"] >= after_s and all(one[name] == value for name, value in wanted.items())]
+            return [one["at_s"] for one in self.diary() if one["at_s"] >= after_s and is_it(one)]
 
         return eventually(first, within_s=SLOW_S, why=f"{self.name} shows {wanted}: {self.diary()[-3:]}")[0] - after_s
 
@@ -123,6 +132,17 @@ class Desk:
         button.click()
         self.page.locator("[role=status], .toast, .message").first.wait_for()
         return at_s
+
+    def push_map(self, display: int) -> tuple[Locator, float]:
+        """Shows the map on a display, from the map; the menu, and when."""
+        self.page.goto("/")
+        until(self.page, READY)
+        self.page.keyboard.press("w")
+        menu = self.page.locator("[data-test=show-on-wall]")
+        menu.locator(f"[data-test=targets] [value='display-{display}']").check()
+        at_s = time.time()
+        menu.locator("[data-test=show-now]").click()
+        return menu, at_s
 
     def scene(self, group: int, scene: str) -> float:
         """Switches the scene of a group; returns when."""
@@ -153,13 +173,14 @@ def told(record_property: Callable[[str, object], None]) -> Told:
 
 @pytest.fixture(scope="module")
 def open_tv(browser: Browser, stack: Stack) -> Iterator[Callable[..., Tv]]:
-    """Opens a browser of 1080p that keeps a diary; `is_heard`: every octet that the server sends it is kept, too."""
+    """Opens a browser of 1080p that keeps a diary; `is_heard`: every octet that the server sends it is kept, too. `address`: of another server."""
     with ExitStack() as held:
 
-        def make(name: str, *, is_heard: bool = False) -> Tv:
+        def make(name: str, *, is_heard: bool = False, address: str = "") -> Tv:
             wire = held.enter_context(Wiretap(stack.address)) if is_heard else None
             size: Any = HD
-            context = browser.new_context(base_url=wire.address if wire else stack.address, viewport=size, locale="en-GB", timezone_id="Asia/Tokyo")
+            base_url = wire.address if wire else address or stack.address
+            context = browser.new_context(base_url=base_url, viewport=size, locale="en-GB", timezone_id="Asia/Tokyo")
             held.callback(context.close)
             context.add_init_script(DIARY)
             return Tv(name, context, context.new_page(), wire)
@@ -258,14 +279,7 @@ def test_a_playlist_goes_round_and_a_name_flashes_meanwhile(desk: Desk, screen: 
 
 
 def test_a_page_is_shown_on_a_wall_and_taken_back(desk: Desk, screen: Tv, told: Told) -> None:
-    page = desk.page
-    page.goto("/")
-    until(page, READY)
-    page.keyboard.press("w")
-    menu = page.locator("[data-test=show-on-wall]")
-    menu.locator(f"[data-test=targets] [value='display-{screen.pk}']").check()
-    pushed_s = time.time()
-    menu.locator("[data-test=show-now]").click()
+    menu, pushed_s = desk.push_map(screen.pk)
     told("from push to the wall, s", screen.came_s(pushed_s, view="map", why="pushed"), within=SOON_S)
     expect(menu.locator("[data-test=shown]")).to_contain_text(f"is shown on {screen.name} now")
     expect(screen.page.locator(".wall-view--map")).to_be_visible()
@@ -277,7 +291,7 @@ def test_a_page_is_shown_on_a_wall_and_taken_back(desk: Desk, screen: Tv, told: 
 
 def test_a_revoked_display_says_so_and_shows_nothing_more(desk: Desk, screen: Tv, told: Told) -> None:
     revoked_s = desk.press(f"/displays/{screen.pk}", "revoke")
-    told("from revoke to the words, s", screen.came_s(revoked_s, feed="revoked"), within=SOON_S)
+    told("from revoke to the words, s", screen.came_s(revoked_s, feed="revoked"), within=REVOKED_S)
     full = screen.page.locator("[data-test=full]")
     expect(full).to_contain_text("This display was revoked.")
     left = (
@@ -357,15 +371,11 @@ def test_an_address_opens_one_screen_once(room: Room, open_tv: Callable[..., Tv]
     eventually(room.stage.is_live, within_s=SLOW_S, why="the stage again")
 
 
-def test_an_alarm_takes_the_stage_only(desk: Desk, room: Room, stack: Stack, told: Told, nothing_played: None) -> None:
-    for one in desk.api.items("alarms"):  # of who was here before
-        if one["state"] == "open" and not one["owner"]:
-            assert desk.api.ask(f"alarms/{one['number']}/take", {})[0] == 200
-    for tv, view in zip(room.tvs, ("map", "overview"), strict=True):
-        eventually(lambda tv=tv, view=view: tv.shows(feed="live", view=view), within_s=SLOW_S, why=f"{tv.name} shows its own view")  # type: ignore[misc]
+def drops_on_stage(desk: Desk, room: Room, stack: Stack, told: Told, collector: str) -> tuple[int, float]:
+    """Plays that a collector drops a fifth of what it gets; the number of the alarm, and how long after that it stood on the stage."""
     known = {one["number"] for one in desk.api.items("alarms") if one["state"] == "open"}
+    order(stack, "traffic/start", kind="drops", target=collector, percent=20)
     played_s = time.time()
-    order(stack, "traffic/start", kind="drops", target=COLLECTOR, percent=20)
     new: list[dict[str, Any]] = []
 
     def is_raised() -> bool:
@@ -373,18 +383,33 @@ def test_an_alarm_takes_the_stage_only(desk: Desk, room: Room, stack: Stack, tol
         return bool(new)
 
     eventually(is_raised, within_s=SLOW_S, why="an alarm by H9")
-    seen_s = time.time()
-    number = new[0]["number"]
+    number: int = new[0]["number"]
     raised_s = datetime.fromisoformat(new[0]["opened_at"]).timestamp()
-    on_stage_s = played_s + room.stage.came_s(played_s, view="alarms", alarms=[number])
-    told("from the fault to its alarm (3 of 5 samples, judged every 5 s), s", raised_s - played_s, within=SLOW_S)
-    told("from the alarm's moment to the stage, s", on_stage_s - raised_s, within=SOON_S)
-    told("from the alarm in the API to the stage, s (below 0: the stage was first)", on_stage_s - seen_s, within=SOON_S)
+    took_s = room.stage.came_s(played_s, view="alarms", alarm=number)
+    told(f"{collector}: from the fault to its alarm, s", raised_s - played_s, within=2 * STAGE_S)
+    told(f"{collector}: from the fault to the stage, s", took_s, within=2 * STAGE_S)
+    return number, took_s
+
+
+def test_an_alarm_takes_the_stage_only(desk: Desk, room: Room, stack: Stack, told: Told, nothing_played: None) -> None:
+    for one in desk.api.items("alarms"):  # of who was here before
+        if one["state"] == "open" and not one["owner"]:
+            assert desk.api.ask(f"alarms/{one['number']}/take", {})[0] == 200
+    for tv, view in zip(room.tvs, ("map", "overview"), strict=True):
+        eventually(lambda tv=tv, view=view: tv.shows(feed="live", view=view), within_s=SLOW_S, why=f"{tv.name} shows its own view")  # type: ignore[misc]
+    began_s = time.time()
+    number, first_s = drops_on_stage(desk, room, stack, told, COLLECTOR)
+    _, second_s = drops_on_stage(desk, room, stack, told, OTHER_COLLECTOR)
+    # A sample a second, the meter's second, a look, a picture: 1.3 s as a rule. That both are late a busy machine does not excuse.
+    assert min(first_s, second_s) <= STAGE_S, (first_s, second_s)
     eventually(lambda: room.side.page.get_by_text(f"A-{number}").count() > 0, within_s=SLOW_S, why="the other display says in a line where it is")
-    assert {(one["view"], *one["alarms"]) for one in room.side.since(played_s)} == {("overview",)}, "and keeps its job"
+    assert {(one["view"], *one["alarms"]) for one in room.side.since(began_s)} == {("overview",)}, "and keeps its job"
     expect(room.side.page.locator(".louds")).to_contain_text(f"on the stage of {ROOM}")
-    assert desk.api.ask(f"alarms/{number}/take", {})[0] == 200
-    told("from taking it to the stage's own view, s", room.stage.came_s(time.time() - 1, view="map") - 1, within=SOON_S)
+    taken_s = time.time()
+    for one in desk.api.items("alarms"):
+        if one["state"] == "open" and not one["owner"]:
+            assert desk.api.ask(f"alarms/{one['number']}/take", {})[0] == 200
+    told("from taking them to the stage's own view, s", room.stage.came_s(taken_s, view="map"), within=SOON_S)
 
     incident_s = desk.scene(room.group, "incident")
     told("incident: the stage after, s", room.stage.came_s(incident_s, view="alarms", why="scene"), within=SOON_S)
@@ -438,10 +463,18 @@ def test_redis_stops_and_no_total_reads_zero(room: Room, stack: Stack, told: Tol
     valkey.suspend()
     try:
         for tv in room.tvs:
-            told(f"Redis stopped: {tv.name} says so after, s", tv.came_s(stopped_s, isOld=True), within=SLOW_S)
-            expect(tv.page.locator("[data-test=old]")).to_contain_text("You are seeing the last picture we trust.")
-            told(f"Redis stopped: {tv.name} says that the server is there, s", tv.came_s(stopped_s, feed="stopped"), within=SLOW_S)
-            expect(tv.page.locator("[data-test=old]")).to_contain_text("vtapweb answers")
+            told(f"Redis stopped: {tv.name} says so after, s", tv.came_s(stopped_s, feed="stopped", isOld=True), within=HUNG_S)
+            expect(tv.page.locator("[data-test=old]")).to_contain_text("You are seeing the last picture we trust. vtapweb answers")
+        expect(room.side.page.locator("[data-test=old]")).to_contain_text("does not know whether anybody measures", timeout=1000 * SLOW_S)
+        pictures = [tv.page.evaluate("vtap.wall.stats().pictures") for tv in room.tvs]
+        for tv, before in zip(room.tvs, pictures, strict=True):  # by then whoever waits for Redis has waited for it more than once
+            eventually(
+                lambda tv=tv, before=before: tv.page.evaluate("vtap.wall.stats().pictures") > before + 1,  # type: ignore[misc]
+                within_s=SLOW_S,
+                why=f"pictures come to {tv.name}",
+            )
+            assert {one["feed"] for one in tv.since(stopped_s)} <= {"live", "stopped"}, "one statement, and a true one: the server is there"
+            assert [one["feed"] for one in tv.since(stopped_s)].count("live") <= 2, "it does not come and go"
     finally:
         valkey.resume()
     back_s = time.time()
@@ -482,10 +515,11 @@ def server_down(room: Room, stack: Stack, told: Told, seconds: float) -> None:
     supervisor.suspend()
     back = Back(stack.address)
     try:
+        victims = processes_named(stack.data_dir, WEB)
         down_s = time.time()
-        kill_all(processes_named(stack.data_dir, WEB))
+        kill_all(victims)
         for tv in room.tvs:
-            told(f"down for {seconds:g} s: {tv.name} looks stale after, s", tv.came_s(down_s, feed="lost", isOld=True), within=SOON_S)
+            told(f"down for {seconds:g} s: {tv.name} looks stale after, s", tv.came_s(down_s, feed="lost", isOld=True), within=STALE_S)
             band = tv.page.locator("[data-test=old]")
             expect(band).to_contain_text("vtapweb does not answer this screen")
             expect(band).to_contain_text(re.compile("Live numbers stopped at .*, .* ago"))
@@ -502,7 +536,7 @@ def server_down(room: Room, stack: Stack, told: Told, seconds: float) -> None:
         told(
             f"down for {seconds:g} s: {tv.name} is live after the server is back, s",
             tv.came_s(down_s + seconds, feed="live") + down_s + seconds - back.at_s,
-            within=SLOW_S,
+            within=RECOVERED_S,
         )
         assert not [one for one in tv.since(down_s) if one["isZero"]], "not seeing is not zero"
 
