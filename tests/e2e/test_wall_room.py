@@ -11,6 +11,8 @@ promise is held: REVOKED_S, STALE_S, RECOVERED_S, STAGE_S. Other figures are kep
 
 import re
 import secrets
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -30,7 +32,7 @@ from tests.e2e.estate import Client, answer_of, manage, order
 from tests.e2e.test_map import READY, until
 from tests.e2e.test_two_scopes import NAMED, Estates, leaks
 from tests.e2e.wiretap import Wiretap
-from tests.house.processes import kill_all, processes_named
+from tests.house.processes import ROOT, kill_all, processes_named
 from tests.waiting import eventually
 
 HD = {"width": 1920, "height": 1080}
@@ -143,6 +145,14 @@ class Desk:
         at_s = time.time()
         menu.locator("[data-test=show-now]").click()
         return menu, at_s
+
+    def make_group(self, name: str) -> int:
+        """A group without displays; its number."""
+        self.page.goto("/displays/groups")
+        self.page.locator("[data-test=group-form] [name=name]").fill(name)
+        self.page.get_by_role("button", name="Make the group").click()
+        self.page.wait_for_url(re.compile(r"/displays/groups/\d+$"))
+        return pk_of(self.page.url)
 
     def scene(self, group: int, scene: str) -> float:
         """Switches the scene of a group; returns when."""
@@ -324,12 +334,7 @@ class Room:
 @pytest.fixture(scope="module")
 def room(desk: Desk, stack: Stack, open_tv: Callable[..., Tv]) -> Room:
     """Two displays; the address of the stage comes from the command line, the other's from the desk."""
-    page = desk.page
-    page.goto("/displays/groups")
-    page.locator("[data-test=group-form] [name=name]").fill(ROOM)
-    page.get_by_role("button", name="Make the group").click()
-    page.wait_for_url(re.compile(r"/displays/groups/\d+$"))
-    group_pk = pk_of(page.url)
+    page, group_pk = desk.page, desk.make_group(ROOM)
     stage, side = open_tv("NOC-1", is_heard=True), open_tv("NOC-2", is_heard=True)
     assert stage.wire is not None
     assert side.wire is not None
@@ -481,6 +486,45 @@ def test_redis_stops_and_no_total_reads_zero(room: Room, stack: Stack, told: Tol
     for tv in room.tvs:
         told(f"Redis back: {tv.name} is live after, s", tv.came_s(back_s, feed="live", isOld=False), within=SLOW_S)
         assert not [one for one in tv.since(stopped_s) if one["isZero"]], "not seeing is not zero"
+
+
+@pytest.fixture
+def other_web(stack: Stack) -> Iterator[str]:
+    """The address of a second web process, beside that of the stack: the same database, the same Redis, a port of its own."""
+    (first,) = processes_named(stack.data_dir, WEB)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        number = listening.fileno()
+        command = [sys.executable, "-m", WEB, "--fd", str(number)]
+        process = subprocess.Popen(command, env=first.environ(), cwd=ROOT, pass_fds=(number,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+            assert answer_of(f"{address}wall/state")[0] == 401, "it waits in line until the process takes it"
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def test_what_is_done_at_one_server_reaches_the_display_of_another(
+    desk: Desk, stack: Stack, other_web: str, open_tv: Callable[..., Tv], told: Told
+) -> None:
+    group = desk.make_group(f"{ROOM}, annex")
+    said = manage(stack, "display_create", "--name", "NOC-7", "--group", f"{ROOM}, annex", "--server", other_web)
+    tv = open_tv("NOC-7", address=other_web)
+    tv.page.goto(said.split()[-1])
+    assert tv.page.url == f"{other_web}wall"
+    eventually(tv.is_live, within_s=SLOW_S, why="it is live at its own server")
+    desk.page.goto("/displays")
+    row = desk.page.locator("[data-display]", has_text=tv.name)
+    expect(row).to_contain_text("on", timeout=60_000)
+    tv.pk = int(row.get_attribute("data-display") or "")
+    _, pushed_s = desk.push_map(tv.pk)
+    told("two servers: from push to the wall, s", tv.came_s(pushed_s, view="map", why="pushed"), within=SOON_S)
+    incident_s = desk.scene(group, "incident")
+    told("two servers: from a scene to the wall, s", tv.came_s(incident_s, scene="incident"), within=SOON_S)
+    revoked_s = desk.press(f"/displays/{tv.pk}", "revoke")
+    told("two servers: from revoke to the words, s", tv.came_s(revoked_s, feed="revoked"), within=REVOKED_S)
+    assert tv.context.request.get("/wall/state").status in {401, 410}
 
 
 class Back(threading.Thread):
