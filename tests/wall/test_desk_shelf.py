@@ -318,3 +318,14 @@ def test_shelf_queries_do_not_grow(valkey: Valkey) -> None:
                 page(client, address)
             counts.setdefault(re.sub(r"\d+", "N", address), []).append(len(asked))
     assert all(few == more for few, more in counts.values()), counts
+
+
+def test_each_group_has_a_name_of_its_own() -> None:
+    client, operator = desk(), make_viewer("operator")
+    first, other = group_create(name="NOC Leeds", acting_user=operator), group_create(name="NOC York", acting_user=operator)
+    for address in ("/displays/groups", f"/displays/groups/{other.pk}"):
+        answer = client.post(address, {"name": " NOC  Leeds "})
+        assert answer.status_code == 400
+        assert "Another group has this name." in answer.content.decode()
+    assert client.post(f"/displays/groups/{first.pk}", {"name": "NOC Leeds"}).status_code == 302, "its own name it may keep"
+    assert sorted(DisplayGroup.objects.values_list("name", flat=True)) == ["NOC Leeds", "NOC York"]

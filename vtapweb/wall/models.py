@@ -132,7 +132,10 @@ class DisplayGroup(Scoped):
 
     class Meta:
         ordering = ["name", "pk"]
-        constraints = [models.CheckConstraint(name="displaygroup_scene_known", condition=Q(scene__in=Scene.values))]
+        constraints = [
+            models.CheckConstraint(name="displaygroup_scene_known", condition=Q(scene__in=Scene.values)),
+            models.UniqueConstraint(name="displaygroup_one_a_name", fields=["name"]),
+        ]
 
     def __str__(self) -> str:
         return self.name

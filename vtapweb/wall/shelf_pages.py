@@ -383,9 +383,13 @@ def groups(request: ViewerRequest) -> HttpResponse:
     scope = request.viewer.scope
     form = NameForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        made = group_create(name=form.cleaned_data["name"], acting_user=request.viewer, request=request)
-        messages.success(request, f"{made.name} is there; choose it on the page of each display.")
-        return redirect("wall_group", made.pk)
+        try:
+            made = group_create(name=form.cleaned_data["name"], acting_user=request.viewer, request=request)
+        except ValidationError as refused:
+            form.add_error("name", refused)
+        else:
+            messages.success(request, f"{made.name} is there; choose it on the page of each display.")
+            return redirect("wall_group", made.pk)
     members: dict[int, list[Display]] = {}
     for one in displays_of(scope):
         members.setdefault(one.group_id or 0, []).append(one)
@@ -411,9 +415,13 @@ def group(request: ViewerRequest, pk: int) -> HttpResponse:
     one = _group(request, pk)
     form = NameForm(request.POST) if request.method == "POST" else NameForm(initial={"name": one.name})
     if request.method == "POST" and form.is_valid():
-        group_rename(group=one, name=form.cleaned_data["name"], acting_user=request.viewer, request=request)
-        messages.success(request, "Kept.")
-        return redirect("wall_group", pk)
+        try:
+            group_rename(group=one, name=form.cleaned_data["name"], acting_user=request.viewer, request=request)
+        except ValidationError as refused:
+            form.add_error("name", refused)
+        else:
+            messages.success(request, "Kept.")
+            return redirect("wall_group", pk)
     mine = [display for display in displays_of(request.viewer.scope) if display.group_id == one.pk]
     hidden_count = one.displays.filter(revoked_at=None).count() - len(mine)
     context = {"group": one, "form": form, "displays": mine, "hidden_count": hidden_count, "scenes": SCENES}

@@ -1,5 +1,6 @@
 """The displays of a room: made a group, switched together."""
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,18 +13,27 @@ from vtapweb.wall.models import DisplayGroup, Scene
 
 @transaction.atomic
 def group_create(*, name: str, acting_user: Viewer, request: HttpRequest | None = None) -> DisplayGroup:
-    """A group without displays, for those who may see what its maker sees. Raises ValidationError for a bad name."""
+    """A group without displays, for those who may see what its maker sees. Raises ValidationError for a bad name, and
+    for one that a group has."""
     may_change(None, acting_user=acting_user)
-    group = DisplayGroup.objects.create(name=named(name), created_by=acting_user.user, **part_of(None, acting_user.scope))
+    group = DisplayGroup.objects.create(name=_name_of_its_own(name), created_by=acting_user.user, **part_of(None, acting_user.scope))
     audit_record(action="wall.group_created", acting_user=acting_user, target=group.name, request=request)
     return group
+
+
+def _name_of_its_own(name: str, *, but: DisplayGroup | None = None) -> str:
+    """A command line names groups, so each has a name of its own, whoever may see it. Raises ValidationError."""
+    name = named(name)
+    if DisplayGroup.objects.filter(name=name).exclude(pk=but.pk if but else 0).exists():
+        raise ValidationError("Another group has this name.")
+    return name
 
 
 @transaction.atomic
 def group_rename(*, group: DisplayGroup, name: str, acting_user: Viewer, request: HttpRequest | None = None) -> None:
     """Another name. Raises ValidationError."""
     may_change(group, acting_user=acting_user)
-    before, group.name = group.name, named(name)
+    before, group.name = group.name, _name_of_its_own(name, but=group)
     group.save(update_fields=["name"])
     audit_record(action="wall.group_renamed", acting_user=acting_user, target=group.name, detail={"before": before}, request=request)
     say("state", group=group)
