@@ -210,7 +210,7 @@ def test_refusals_are_said_on_the_collectors_page_and_asked_again(admin: Client,
     assert prometheus_read(client, now_s=NOW_S) == 0
     key = estate.tap.destination_key
     page = admin.get(f"/collectors/{key}").content.decode()
-    assert "a Prometheus that is asked" in page
+    assert "Prometheus was asked about " in page
     assert "It answered 422: too many samples" in page
     (asked,) = admin.get(f"/api/v1/collectors/{key}").json()["asked"]
     assert (asked["origin"], asked["problem"], asked["told_at"]) == ("prometheus", "It answered 422: too many samples", None)

@@ -27,7 +27,7 @@ from vtapweb.traffic.words import beyond_words
 ORIGIN_WORDS: Final = {
     Origin.AGENT: "vtapweb's agent on the collector",
     Origin.AZURE_MONITOR: "Azure Monitor",
-    Origin.PROMETHEUS: "a Prometheus that is asked",
+    Origin.PROMETHEUS: "Prometheus",
     Origin.REMOTE_WRITE: "Prometheus remote-write",
     Origin.OTLP: "OpenTelemetry (OTLP)",
 }
