@@ -3,9 +3,11 @@
 import gc
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import django.test
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
 from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.signals import post_migrate
@@ -43,6 +45,26 @@ def touches_database(item: pytest.Item) -> bool:
     return is_case or item.get_closest_marker("django_db") is not None or bool(DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ())))
 
 
+def is_for_one_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("one_database") is not None and item.get_closest_marker("both_databases") is None
+
+
+BROWSER_TESTS = Path(__file__).parent / "e2e"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A run of one group does not import the others' files: that costs more than many a group's tests. Whoever names a file gets it."""
+    if not collection_path.match("test_*.py") or any(Path(one).suffix == ".py" for one in config.invocation_params.args):
+        return None
+    is_in_browser = BROWSER_TESTS in collection_path.parents
+    is_left_out = (
+        (config.getoption("--only-browser") and not is_in_browser)
+        or (config.getoption("--only-stack") and (is_in_browser or "pytest.mark.stack" not in collection_path.read_text(encoding="utf-8")))
+        or ((config.getoption("--only-database") or config.getoption("--without-processes")) and is_in_browser)
+    )
+    return is_left_out or None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     is_long_wanted = config.getoption("--long") or "long" in (config.option.markexpr or "")
@@ -52,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if config.getoption("--only-database") and not touches_database(item):
             left_out.setdefault("without a database", []).append(item)
-        elif config.getoption("--only-database") and item.get_closest_marker("one_database") and not is_long_wanted:
+        elif config.getoption("--only-database") and is_for_one_database(item) and not is_long_wanted:
             left_out.setdefault("on SQLite only, see --long", []).append(item)
         elif config.getoption("--only-stack") and not item.get_closest_marker("stack"):
             left_out.setdefault("without processes", []).append(item)
@@ -101,6 +123,9 @@ def _fresh_cache() -> None:
     cache.clear()
 
 
+CONTENT_TYPES = '"django_content_type"'
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _flush_brings_back_no_permissions() -> None:
     """After each flush Django makes its permissions anew, at several times the flush's own cost; the product has its own (User.has_perm)."""
@@ -109,12 +134,16 @@ def _flush_brings_back_no_permissions() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _flush_empties_the_audit_table() -> Iterator[None]:
-    """A transactional test ends with a flush of all tables; the product's triggers would refuse that for the audit entries."""
+    """A transactional test ends with a flush of all tables; the product's triggers would refuse that for the audit entries. Content types, which no
+    test makes, stay: Django would make them anew after each flush, at five times the flush's own cost.
+    """
     original = BaseDatabaseOperations.execute_sql_flush
 
     def flush(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
+        post_migrate.disconnect(create_contenttypes)
+        tables = [sql.replace(f"{CONTENT_TYPES}, ", "").replace(f", {CONTENT_TYPES}", "") for sql in sql_list]
         with audit_triggers_off(self.connection):
-            original(self, sql_list)
+            original(self, [sql for sql in tables if CONTENT_TYPES not in sql])
 
     BaseDatabaseOperations.execute_sql_flush = flush  # type: ignore[method-assign, assignment] # the only place that a flush passes on both databases
     yield

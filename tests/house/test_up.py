@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.house.processes import ROOT, Up, kill_all, processes_named, processes_of, refusal
+from tests.house.processes import ROOT, FirstUp, Up, kill_all, processes_named, processes_of, refusal
 from tests.waiting import eventually
 from vtapweb.traffic.keys import NOW
 from vtapweb.traffic.samples import decode_collector
@@ -43,7 +43,7 @@ def lacking(address: str) -> list[str]:
 
 def test_a_start_works_recovers_and_leaves_nothing_behind(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    with Up(data_dir) as up:
+    with FirstUp(data_dir) as up:
         address = up.ready()
         password = up.line(r"^vtapweb: sign in: admin / (\S+)$").group(1)
         kept = data_dir / "admin_password"
@@ -112,59 +112,51 @@ def tokens(data_dir: Path) -> dict[str, str]:
 
 def rates(data_dir: Path) -> list[float]:
     """What the meter said of every collector within the last seconds, in inner bits a second."""
-    with redis.Redis(unix_socket_path=str(data_dir / "run" / "valkey.sock")) as store:
+    with redis.Redis(unix_socket_path=str(socket_of(data_dir))) as store:
         held = [decode_collector(octets) for octets in store.hgetall(NOW).values()]
     held = [one for one in held if one.at_ms > 1_000 * (time.time() - 5)]
     return [one.inner_bits_per_s for one in held if one.inner_bits_per_s and not one.members_missing]
 
 
+def socket_of(data_dir: Path) -> Path:
+    """Where the running installation's queue listens, as other commands are told."""
+    published = json.loads((data_dir / "environment.json").read_text())["environment"]
+    return Path(published["REDIS_URL"].removeprefix("unix://"))
+
+
 def test_a_killed_supervisor_takes_everything_along_and_the_data_start_again(tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
+    """With data at a path that is too long for a socket, which gets a short private directory and leaves it in neither case."""
+    data_dir = tmp_path / ("a-long-name-" * 8) / "data"
+    short = Path(os.environ["XDG_RUNTIME_DIR"]) if os.environ.get("XDG_RUNTIME_DIR") else None
     with Up(data_dir) as up:
         up.ready()
         assert len(processes_of(data_dir)) >= 9
+        private = socket_of(data_dir).parent
+        assert len(os.fsencode(socket_of(data_dir))) < 100
+        assert stat.S_IMODE(private.stat().st_mode) == 0o700
+        assert short is None or private.is_relative_to(short)
         eventually(lambda: len(rates(data_dir)) >= 2, within_s=40, why="rates of both collectors")
         assert stat.S_IMODE((data_dir / "simulator" / "agents.json").stat().st_mode) == 0o600
         given = tokens(data_dir)
         assert len(given) >= 3
         up.process.kill()
-        eventually(lambda: not processes_of(data_dir), within_s=5, why="the end of all processes")
+        eventually(lambda: not private.exists() and not processes_of(data_dir), within_s=5, why="nothing left of a killed supervisor")
     with Up(data_dir) as again:
         again.ready()
         assert not [line for line in again.lines if "sign in:" in line]
         eventually(lambda: len(rates(data_dir)) >= 2, within_s=40, why="rates again")
         assert tokens(data_dir) == given
-
-
-def test_a_long_path_gets_a_short_private_socket_directory(tmp_path: Path) -> None:
-    data_dir = tmp_path / ("a-long-name-" * 8) / "data"
-    runtime = tmp_path / "runtime"
-    runtime.mkdir()
-    short = Path(os.environ.get("XDG_RUNTIME_DIR", "")) if os.environ.get("XDG_RUNTIME_DIR") else None
-    with Up(data_dir) as up:
-        up.ready()
-        published = json.loads((data_dir / "environment.json").read_text())["environment"]
-        socket = Path(published["REDIS_URL"].removeprefix("unix://"))
-        assert len(os.fsencode(socket)) < 100
-        assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
-        assert short is None or socket.is_relative_to(short)
-        up.process.send_signal(signal.SIGINT)
-        assert up.process.wait(10) == 0
-        assert not socket.parent.exists()
-    with Up(data_dir) as killed:
-        eventually(lambda: (data_dir / "environment.json").exists(), within_s=30)
-        published = json.loads((data_dir / "environment.json").read_text())["environment"]
-        again = Path(published["REDIS_URL"].removeprefix("unix://")).parent
-        assert again.exists()
-        killed.process.kill()
-        eventually(lambda: not again.exists() and not processes_of(data_dir), within_s=5, why="nothing left of a killed supervisor")
+        private = socket_of(data_dir).parent
+        again.process.send_signal(signal.SIGINT)
+        assert again.process.wait(10) == 0
+        assert not private.exists()
 
 
 def test_a_start_that_is_ended_before_it_began_leaves_nothing(tmp_path: Path) -> None:
     data_dir = tmp_path / ("a-long-name-" * 8) / "data"
     with tempfile.TemporaryDirectory() as runtime:
         for number in (signal.SIGTERM, signal.SIGINT):
-            with Up(data_dir, XDG_RUNTIME_DIR=runtime) as up:
+            with FirstUp(data_dir, XDG_RUNTIME_DIR=runtime) as up:
                 eventually(lambda: list(Path(runtime).iterdir()), within_s=20, why="the private directory of the socket")
                 up.process.send_signal(number)
                 code = up.process.wait(10)
