@@ -19,7 +19,7 @@ def _total(azure: Caller, kind: str) -> list[int]:
     return [items, pages]
 
 
-@pytest.mark.parametrize("size", ["M", "L"])
+@pytest.mark.parametrize("size", ["M", pytest.param("L", marks=pytest.mark.long)])
 def test_counts_are_exact(size: str) -> None:
     shape = generated.SHAPES[size]
     azure = make_caller(estate=generated.build(size))
