@@ -184,6 +184,7 @@ def test_what_fails_now_and_then_is_read_all_the_same(name: str, fault: str, set
     assert not [state for state in lacking(report).values() if state["failure"] in {"throttled", "server", "connection", "broken_body"}]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("every", [2, 3, 5, 7])
 @pytest.mark.parametrize("name", SERVERS)
 def test_what_stays_away_is_named_and_nothing_is_wrongly_removed(name: str, every: int, settings: Settings) -> None:

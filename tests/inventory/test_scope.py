@@ -153,6 +153,7 @@ def bodies(client: Client, addresses: list[str]) -> dict[str, tuple[int, str]]:
     return {address: (answer.status_code, VARIES.sub("", answer.content.decode())) for address, answer in answers.items()}
 
 
+@pytest.mark.one_database
 def test_not_a_byte_depends_on_what_one_may_not_read() -> None:
     estate = mine()
     topology_refresh()

@@ -26,7 +26,7 @@ from vtapweb.live.mailbox import Frame as MailboxFrame
 from vtapweb.topology.actions import topology_refresh
 from vtapweb.traffic.keys import RATES
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 OTHER = "5a000000-0000-0000-0000-000000000002"
 

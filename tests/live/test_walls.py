@@ -30,7 +30,7 @@ from vtapweb.traffic.keys import RATES
 from vtapweb.wall.actions import group_create, scene_switch
 from vtapweb.wall.models import Scene
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 
 def counted(name: str) -> float:

@@ -18,7 +18,7 @@ from tests.wall.secrets import played
 from vtapweb.inventory.models import TapConfiguration
 from vtapweb.traffic.keys import RATES
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 DISPLAYS = 50
 WARM_S, HOUR_S = 600, 3600

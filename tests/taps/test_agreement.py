@@ -32,7 +32,7 @@ from vtapweb.simulator.server import Request, Server
 from vtapweb.taps.actions.conditions import conditions_refresh, permissions_read
 from vtapweb.taps.selectors.facts import Facts, world_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 # What ARM refuses by itself. Our other rules are the product's own, or warnings.
 SOURCE_RULES = {"not-vm-nic", "ipv4", "vnet-encryption", "basic-lb", "floating-ip", "one-config-per-nic"}

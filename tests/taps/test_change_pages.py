@@ -13,6 +13,7 @@ from vtapweb.access.models import AuditEntry
 from vtapweb.inventory.models import NetworkInterface
 from vtapweb.taps.models import Change, ChangeStep
 
+pytestmark = pytest.mark.one_database
 HOSTILE = "x</td><script>alert(1)</script>\u202egpj"
 OTHER = "5a000000-0000-0000-0000-0000000000ff"
 
@@ -43,6 +44,7 @@ def text_of(answer: Any) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_a_plan_says_in_a_sentence_what_it_does_what_it_leaves_out_and_what_it_costs() -> None:
     estate = make_estate()
@@ -138,6 +140,7 @@ def test_a_change_leads_to_what_it_undoes_and_to_what_undoes_it() -> None:
     assert f"undo of change {first.pk}" in text_of(client.get(f"/changes/{second.pk}"))
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_a_limited_viewer_sees_only_changes_whose_subscriptions_he_may_all_read() -> None:
     estate = make_estate()
@@ -169,6 +172,7 @@ def test_foreign_text_is_shown_never_obeyed() -> None:
         assert "⟨U+202E⟩" in page
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_the_number_of_queries_does_not_grow_with_steps_or_changes() -> None:
     estate = make_estate(nics=6)
@@ -187,6 +191,7 @@ def test_the_number_of_queries_does_not_grow_with_steps_or_changes() -> None:
     assert queries_of(lambda: client.get("/changes")) == list_few
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_the_list_filters_pages_and_says_when_nothing_is_there() -> None:
     client = signed_in()
@@ -229,6 +234,7 @@ def test_a_change_that_there_is_not_is_not_found(db: None) -> None:
 # -- what may be done with it
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_an_operator_applies_pauses_goes_on_and_sends_no_more(settings: Any) -> None:
     settings.CLOUD = "simulator"
@@ -287,6 +293,7 @@ def digests_of(answer: Any) -> list[str]:
     return re.findall(r'name="h" value="([0-9a-f]+)"', answer.content.decode())
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_a_page_that_follows_gets_only_the_waves_that_it_lacks() -> None:
     estate = make_estate(nics=4)

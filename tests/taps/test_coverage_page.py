@@ -37,7 +37,7 @@ from vtapweb.taps.selectors.matrix import matrix, places
 from vtapweb.taps.selectors.verdicts import judge_selection
 from vtapweb.taps.views import coverage
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 OTHER = "5a000000-0000-0000-0000-000000000002"
 HOSTILE = "<script>alert(1)</script>\u202e=cmd()"
@@ -73,6 +73,7 @@ def cells(text: str) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+@pytest.mark.both_databases
 def test_each_cell_counts_every_nic_of_its_group(operator: Client, estate: Estate) -> None:
     make_nic("loose-nic", subnet=estate.spoke_subnet, vm=None, address="10.1.1.90")
     text = page(operator)
@@ -119,6 +120,7 @@ def test_nothing_mirrored_is_said_with_how_many_could_be(operator: Client) -> No
     assert 'data-rule="mirror-loop"' in page(operator, "?why=1")
 
 
+@pytest.mark.both_databases
 def test_a_map_without_mirrors_is_told_how_many_could_be(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make_estate(mirrored=0)
     make_all_read()
@@ -170,6 +172,7 @@ def test_a_viewer_sees_all_and_why_he_may_not_plan(client: Client, estate: Estat
     assert "See these 3 in the chooser" in text
 
 
+@pytest.mark.both_databases
 def test_blind_spots_and_taps_nobody_mirrors_to(operator: Client, estate: Estate) -> None:
     make_tap("tap-idle", destination_id=estate.tap.destination_ip_configuration_id)
     text = page(operator)
@@ -179,6 +182,7 @@ def test_blind_spots_and_taps_nobody_mirrors_to(operator: Client, estate: Estate
     assert [words.split(":")[0] for _, words in cells(page(operator, "?goals=idle"))["spoke"]] == ["spoke → tap-idle"]
 
 
+@pytest.mark.both_databases
 def test_filters_stand_in_the_address(operator: Client, estate: Estate) -> None:
     assert set(cells(page(operator, "?q=SPO"))) == {"spoke"}
     assert "Nothing fits" in page(operator, "?q=nowhere")
@@ -190,6 +194,7 @@ def test_filters_stand_in_the_address(operator: Client, estate: Estate) -> None:
     assert "q=spo&amp;" in re.search(r'href="([^"]*)"[^>]* data-test="csv-matrix"', text)[1]  # type: ignore[index] # the link is what is tested
 
 
+@pytest.mark.both_databases
 def test_by_tag_asks_which_and_counts_those_without(operator: Client, estate: Estate) -> None:
     NetworkInterface.objects.filter(pk=estate.nics[1].pk).update(tags={"Team": f" {HOSTILE}"})
     assert "Which tag?" in page(operator, "?by=tag")
@@ -201,6 +206,7 @@ def test_by_tag_asks_which_and_counts_those_without(operator: Client, estate: Es
     assert 'data-test="cell-panel"' in page(operator, f"?by=tag&tag=team&place=%3D&goal={estate.tap.key}")
 
 
+@pytest.mark.both_databases
 def test_hostile_names_are_shown_and_obeyed_nowhere(operator: Client, estate: Estate) -> None:
     VirtualNetwork.objects.filter(pk=estate.spoke.pk).update(name=HOSTILE)
     VirtualNetworkTap.objects.update(name=HOSTILE)
@@ -211,6 +217,7 @@ def test_hostile_names_are_shown_and_obeyed_nowhere(operator: Client, estate: Es
         assert "\u202e" not in text
 
 
+@pytest.mark.both_databases
 def test_scope_cuts_groups_and_taps(client: Client, estate: Estate) -> None:
     make_subscription(OTHER, name="corp-secret")
     far = make_vnet("far", subscription_id=OTHER)
@@ -241,6 +248,7 @@ def download(client: Client, query: str = "") -> str:
     return b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined] # a streamed answer
 
 
+@pytest.mark.both_databases
 def test_csv_holds_every_cell_and_is_on_record(operator: Client, estate: Estate) -> None:
     VirtualNetworkPeering.objects.update(peering_state="Disconnected")
     rows = list(csv.DictReader(io.StringIO(download(operator, "?q=spo"))))
@@ -301,6 +309,7 @@ def test_a_page_judges_so_many_nics_at_most_and_drops_no_group(operator: Client,
     assert [row["Group"] for row in rows] == ["hub", "more-0", "more-1", "more-2", "spoke"]
 
 
+@pytest.mark.both_databases
 def test_pages_of_groups_and_of_taps_hold_each_once(operator: Client, estate: Estate, grown: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     grown()
     monkeypatch.setattr(coverage, "ROWS_A_PAGE", 2)

@@ -23,7 +23,7 @@ from vtapweb.taps.gaps import gaps_of
 from vtapweb.taps.models import Change, GroupHold, Mirror
 from vtapweb.web.problem import ProblemError
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 
 def machine_power(azure: Stage, name: str, power: str) -> None:
@@ -39,6 +39,7 @@ def again(change: Change) -> Change:
     return Change.objects.get(pk=change.pk)
 
 
+@pytest.mark.both_databases
 def test_a_change_goes_wave_by_wave_each_verified_and_settled_before_the_next(azure: Stage) -> None:
     nics = azure.add_nics(8)
     change = tap_change(nics)
@@ -60,6 +61,7 @@ def puts(azure: Stage) -> list[str]:
     return [one.path.partition("?")[0] for one in azure.writes() if one.method == "PUT"]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("share", [1, 3])
 def test_what_shares_a_group_is_never_in_flight_together_even_across_changes(azure: Stage, share: int) -> None:
     """dc-1 and dc-2 back each other up; two changes at once, each with one of them, and each with free NICs besides."""
@@ -108,6 +110,7 @@ def test_whatever_is_lost_or_late_each_nic_gets_its_one_mirror(azure: Stage, kin
     assert Mirror.objects.filter(began_change=change, ended_at=None).count() == 6
 
 
+@pytest.mark.both_databases
 def test_an_operation_that_fails_fails_its_step_with_azures_own_words(azure: Stage) -> None:
     nics = azure.add_nics(7)
     change = tap_change(nics)
@@ -126,6 +129,7 @@ def test_an_operation_that_fails_fails_its_step_with_azures_own_words(azure: Sta
     assert sorted(of_steps) == ["taps.step_failed"] + ["taps.step_verified"] * 6
 
 
+@pytest.mark.both_databases
 def test_the_record_of_an_end_names_the_first_steps_that_were_not_done_and_counts_the_rest(azure: Stage) -> None:
     nics = azure.add_nics(STEPS_IN_AUDIT + 4)
     change = tap_change(nics)
@@ -136,6 +140,7 @@ def test_the_record_of_an_end_names_the_first_steps_that_were_not_done_and_count
     assert [(one["state"], one["code"]) for one in detail["not_done"][:2]] == [("failed", "NicIsTired"), ("skipped", "cancelled")]
 
 
+@pytest.mark.both_databases
 def test_many_at_once_through_everything_that_goes_wrong_end_with_exactly_what_azure_failed(azure: Stage) -> None:
     nics = azure.add_nics(40)
     change = tap_change(nics, waves=[1] + [2 + number // 20 for number in range(39)])
@@ -168,6 +173,7 @@ def test_a_refusal_is_an_answer_and_is_not_tried_again(azure: Stage) -> None:
     assert failed.error_message.endswith("(simulator)")
 
 
+@pytest.mark.both_databases
 def test_it_stops_after_three_failures_in_a_row_and_goes_on_when_somebody_says_so(azure: Stage) -> None:
     nics = azure.add_nics(8)
     change = tap_change(nics, waves=[1, 2, 3, 4, 5, 6, 7, 8])
@@ -278,6 +284,7 @@ def test_the_stop_over_all_writes_halts_within_the_next_step(azure: Stage) -> No
         change_continue(change=change, acting_user=viewer(Role.OPERATOR))
 
 
+@pytest.mark.both_databases
 def test_the_stop_reaches_a_change_that_waits_for_its_next_wave_by_the_next_tick(azure: Stage) -> None:
     change = tap_change(azure.add_nics(6), settle_s=3_600)
     azure.run(change, until=lambda: states(change)[0] == "verified")
@@ -320,6 +327,7 @@ def test_a_window_that_closes_while_a_wave_settles_ends_the_change_then(azure: S
     assert closes <= timezone.now() < closes + timedelta(minutes=1), "not when the wave has settled"
 
 
+@pytest.mark.both_databases
 def test_a_paused_change_ends_when_its_window_closes(azure: Stage) -> None:
     closes = timezone.now() + timedelta(minutes=5)
     change = tap_change(azure.add_nics(3), window_opens_at=timezone.now(), window_closes_at=closes)
@@ -346,6 +354,7 @@ def test_a_nic_that_somebody_mirrored_meanwhile_is_left_alone(azure: Stage) -> N
     assert azure.configurations(nics[1]) == [("theirs", PACKETLOG, "Succeeded")]
 
 
+@pytest.mark.both_databases
 def test_what_is_as_wanted_already_is_not_called_our_doing(azure: Stage) -> None:
     nics = azure.add_nics(2)
     change = tap_change(nics)
@@ -368,6 +377,7 @@ def test_a_mirror_that_was_led_elsewhere_is_not_taken_away(azure: Stage) -> None
     assert len(azure.configurations(nic)) == 1
 
 
+@pytest.mark.both_databases
 def test_untap_takes_the_mirror_away_and_ends_it_in_ledger_and_inventory(azure: Stage) -> None:
     nics = azure.add_nics(2)
     azure.run(tap_change(nics))
@@ -403,6 +413,7 @@ def test_a_move_goes_back_to_back_for_each_nic(azure: Stage) -> None:
     assert [method for method, _ in order] == ["DELETE", "PUT"] * 2
 
 
+@pytest.mark.both_databases
 def test_a_move_that_fails_halfway_goes_back_to_where_it_came_from(azure: Stage) -> None:
     nics, change = moving(azure, 2)
     azure.fault(FaultKind.FAILED_OPERATION, path_part=f"{nics[0].rpartition('/')[2]}/tapConfigurations/vtapweb")
@@ -453,6 +464,7 @@ def test_a_nic_in_the_middle_of_a_move_is_brought_to_its_end_when_the_window_clo
     assert (ended.state, ended.stop_code) == (("cancelled" if is_cancelled else "partly_applied"), "cancelled" if is_cancelled else "window_closed")
 
 
+@pytest.mark.both_databases
 def test_the_way_back_of_a_failed_move_is_taken_when_the_window_has_closed(azure: Stage) -> None:
     nics, change = moving(azure, 1)
     in_window(change, 60)
@@ -499,6 +511,7 @@ def test_the_way_back_leads_over_what_the_failed_half_left(azure: Stage) -> None
     assert len(puts(azure)) - begun == 2
 
 
+@pytest.mark.both_databases
 def test_a_step_whose_first_half_could_not_be_done_is_skipped(azure: Stage) -> None:
     nics, change = moving(azure, 1)
     azure.fault(FaultKind.FAILED_OPERATION, path_part="/tapConfigurations/old")
@@ -509,6 +522,7 @@ def test_a_step_whose_first_half_could_not_be_done_is_skipped(azure: Stage) -> N
     assert again(change).state == "failed"
 
 
+@pytest.mark.both_databases
 def test_a_move_that_stops_for_failures_still_brings_every_nic_back(azure: Stage) -> None:
     nics, change = moving(azure, 4)
     azure.fault(FaultKind.FAILED_OPERATION, path_part="/tapConfigurations/vtapweb")
@@ -545,6 +559,7 @@ def test_a_move_whose_second_half_waits_for_preparation_goes_back_instead_of_wai
     assert again(change).state == "partly_applied"
 
 
+@pytest.mark.both_databases
 def test_a_request_that_left_without_a_trace_is_on_record_when_it_is_skipped(azure: Stage) -> None:
     (nic,) = azure.add_nics(1)
     change = tap_change([nic])

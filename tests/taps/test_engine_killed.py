@@ -17,7 +17,7 @@ from vtapweb.taps.actions.apply import change_cancel
 from vtapweb.taps.hold import LEASE_S
 from vtapweb.taps.models import Change, ChangeStep, GroupHold, Mirror, WriteBudget
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 
 def run_killed_at(azure: Stage, change: Change, moment: int) -> bool:
@@ -52,6 +52,7 @@ def check_once_each(azure: Stage, change: Change, begun: int) -> None:
     assert not GroupHold.objects.filter(until=None).exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("fault", [None, FaultKind.LOST_ANSWER, FaultKind.LOST_OPERATION], ids=str)
 def test_a_mirror_comes_about_once_wherever_the_worker_died(azure: Stage, fault: FaultKind | None) -> None:
     moment = 0
@@ -73,6 +74,7 @@ def test_a_mirror_comes_about_once_wherever_the_worker_died(azure: Stage, fault:
     assert moment > 15, "the worker was killed at each of many moments"
 
 
+@pytest.mark.both_databases
 def test_a_move_is_done_once_wherever_the_worker_died(azure: Stage) -> None:
     moment = 0
     is_killed = True
@@ -92,6 +94,7 @@ def test_a_move_is_done_once_wherever_the_worker_died(azure: Stage) -> None:
     assert moment > 30
 
 
+@pytest.mark.both_databases
 def test_a_killed_worker_does_not_outlive_a_cancel(azure: Stage) -> None:
     """Killed with one step sent and three waiting; cancelled before anybody took over."""
     nics = azure.add_nics(4)
@@ -113,6 +116,7 @@ def test_a_killed_worker_does_not_outlive_a_cancel(azure: Stage) -> None:
     assert Change.objects.get(pk=change.pk).state == "cancelled"
 
 
+@pytest.mark.both_databases
 def test_a_worker_that_lost_its_lease_writes_nothing_more(azure: Stage) -> None:
     """It hangs in a request for longer than its lease; another worker goes on meanwhile."""
     nics = azure.add_nics(3)
@@ -133,6 +137,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(azure: Stage) -> None:
     check_once_each(azure, Change.objects.get(pk=change.pk), 0)
 
 
+@pytest.mark.both_databases
 def test_what_a_lost_message_left_is_found_by_the_tick_and_not_asked_for_twice(azure: Stage) -> None:
     change = tap_change(azure.add_nics(1))
     assert changes_nudge(now=timezone.now()) == 1
@@ -142,6 +147,7 @@ def test_what_a_lost_message_left_is_found_by_the_tick_and_not_asked_for_twice(a
     assert changes_nudge(now=timezone.now() + timedelta(hours=1)) == 0
 
 
+@pytest.mark.both_databases
 def test_a_clock_that_is_set_back_an_hour_does_not_lock_a_change_away(azure: Stage) -> None:
     """The worker died; its lease, its last nudge, the budget and the NIC's last read all lie an hour ahead."""
     nics = azure.add_nics(2)

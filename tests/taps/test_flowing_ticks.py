@@ -21,7 +21,7 @@ from vtapweb.inventory.models import TapConfiguration
 from vtapweb.taps.models import Change
 from vtapweb.traffic.store import store
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 LATER = NOW + timedelta(minutes=1)  # when the pages are looked at; the mirrors were read back as made at NOW
 OTHER = "5a000000-0000-0000-0000-0000000000ff"
@@ -107,6 +107,7 @@ def test_a_mirror_that_stays_silent_is_looked_at_less_often(valkey: Valkey, age:
         assert often in made.page().content.decode()
 
 
+@pytest.mark.both_databases
 @time_machine.travel(LATER, tick=False)
 def test_what_is_not_made_or_is_gone_is_not_looked_for(valkey: Valkey) -> None:
     made = Made(3)
@@ -118,6 +119,7 @@ def test_what_is_not_made_or_is_gone_is_not_looked_for(valkey: Valkey) -> None:
     assert "silence" not in made.page().content.decode()
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", ["/changes/{}", "/api/v1/changes/{}"])
 def test_the_number_of_queries_does_not_grow_with_mirrors(valkey: Valkey, path: str) -> None:
     made = Made(6)

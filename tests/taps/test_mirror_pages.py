@@ -17,6 +17,7 @@ from vtapweb.domain.arm_id import arm_key
 from vtapweb.inventory.models import VirtualNetworkPeering
 from vtapweb.taps.models import Change, ChangeWindow, SubscriptionConditions
 
+pytestmark = pytest.mark.one_database
 HOSTILE = "x</td><script>alert(1)</script>\u202egpj"
 
 
@@ -44,6 +45,7 @@ def plan_fields(estate: Estate, *numbers: int, **changes: str) -> dict[str, str]
     return {**fields, **changes}
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_the_chooser_sorts_taps_by_how_many_may_go_there_and_greys_the_rest_with_a_reason() -> None:
     estate = estate_read()
@@ -91,6 +93,7 @@ def test_what_is_no_nic_that_one_may_see_is_counted_never_dropped_in_silence() -
     assert client.get("/mirror?select=@abcdefghijkl").status_code == 404
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_without_a_tap_the_chooser_says_what_is_needed() -> None:
     estate = estate_read(mirrored=0)
@@ -122,6 +125,7 @@ def test_a_viewer_sees_the_choice_with_the_reason_why_he_cannot_plan() -> None:
     assert not Change.objects.exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_nics_and_taps_outside_of_ones_scope_are_not_there() -> None:
     estate = estate_read()
@@ -132,6 +136,7 @@ def test_nics_and_taps_outside_of_ones_scope_are_not_there() -> None:
     assert not Change.objects.exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_a_plan_is_made_with_all_that_was_typed_in_the_viewers_zone() -> None:
     estate = estate_read()
@@ -178,6 +183,7 @@ def test_nothing_typed_is_lost_when_something_is_wrong(field: str, value: str, s
     assert not Change.objects.exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_a_named_window_is_offered_with_its_next_time() -> None:
     estate = estate_read()
@@ -194,6 +200,7 @@ def test_a_named_window_is_offered_with_its_next_time() -> None:
     assert change.window_zone == "Europe/London"
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_stopping_and_moving_start_from_the_same_selection() -> None:
     estate = estate_read(mirrored=2)
@@ -213,6 +220,7 @@ def test_stopping_and_moving_start_from_the_same_selection() -> None:
     assert Change.objects.filter(action="move", tap_key=second.key).exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_foreign_text_is_shown_never_obeyed() -> None:
     estate = estate_read()
@@ -254,6 +262,7 @@ def test_tables_find_and_details_lead_to_the_chooser() -> None:
     assert client.post("/select", {"key": nic.key, "to": "untap"}).headers["Location"] == f"/mirror/plan?action=untap&select={nic.key}"
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_the_world_moved_so_the_page_tells_what_and_asks_again(settings: Any) -> None:
     settings.CLOUD = "simulator"
@@ -283,6 +292,7 @@ def make_window(name: str) -> ChangeWindow:
     )
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_what_a_change_did_is_undone_and_what_failed_is_tried_again_by_plans_of_their_own() -> None:
     estate = estate_read()
@@ -316,6 +326,7 @@ def test_a_plan_is_handed_over_and_then_only_waited_for() -> None:
     assert "is no longer a plan" in words_of(client.post(f"/changes/{change.pk}/window", {"window": "now"}, follow=True))
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_a_plan_gets_its_window_and_loses_it_again() -> None:
     estate = estate_read()
@@ -362,6 +373,7 @@ def test_a_reason_says_of_how_many_its_words_are_true() -> None:
     assert "3 refused 2 of them: Already mirrored to tap-two" in words
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_before_an_untap_is_planned_one_sees_which_locks_refuse_it() -> None:
     estate = estate_read(mirrored=2)

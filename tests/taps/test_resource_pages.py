@@ -35,7 +35,7 @@ from vtapweb.inventory.models import (
 )
 from vtapweb.taps.models import Mirror
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 OTHER = "5a000000-0000-0000-0000-000000000002"
 HOSTILE = "<script>alert(1)</script>\u202e"
@@ -71,6 +71,7 @@ def life_of(estate: Estate, **fields: Any) -> Mirror:
 # --- NICs -----------------------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_a_nic_says_where_it_could_go_and_why_not_elsewhere(estate: Estate) -> None:
     far = make_nic("far-end", subnet=estate.subnet, address="10.0.1.77", mac="")
     make_tap("tap-far", destination_id=f"{far.arm_id}/ipConfigurations/ipconfig1", location="germanywestcentral")
@@ -84,12 +85,14 @@ def test_a_nic_says_where_it_could_go_and_why_not_elsewhere(estate: Estate) -> N
     assert 'data-test="rest"' in source
 
 
+@pytest.mark.both_databases
 def test_a_nic_without_any_tap_says_so(estate: Estate) -> None:
     estate.tap.removed_at = NOW
     estate.tap.save()
     assert "There is no TAP that you may see" in words(signed_in(), f"/nics/{estate.nics[1].key}")
 
 
+@pytest.mark.both_databases
 def test_a_mirrored_nic_tells_who_why_since_until_and_three_ticks(estate: Estate) -> None:
     nic = estate.nics[0]
     assert "The ledger does not know it yet" in words(signed_in(), f"/nics/{nic.key}")
@@ -110,6 +113,7 @@ def test_a_mirrored_nic_tells_who_why_since_until_and_three_ticks(estate: Estate
     assert f'href="/mirror/plan?action=untap&amp;select={nic.key}"' in operator
 
 
+@pytest.mark.both_databases
 def test_a_vm_seen_stopped_and_running_ticks_prepared(estate: Estate) -> None:
     run = make_run()
     vm = VirtualMachine.objects.get(key=estate.nics[0].virtual_machine_key)
@@ -130,6 +134,7 @@ def test_a_collectors_nic_offers_a_tap_there(estate: Estate) -> None:
     assert "/taps/new" not in text(signed_in(), address)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("slug", ["nics", "taps", "load-balancers"])
 def test_a_viewer_sees_all_but_the_buttons_and_why(estate: Estate, slug: str) -> None:
     make_load_balancer(subnet=estate.subnet, members=(estate.collector,))
@@ -141,6 +146,7 @@ def test_a_viewer_sees_all_but_the_buttons_and_why(estate: Estate, slug: str) ->
     assert "Planning needs" not in acted
 
 
+@pytest.mark.both_databases
 def test_what_is_gone_has_neither_buttons_nor_verdict(estate: Estate) -> None:
     nic = estate.nics[1]
     nic.removed_at = NOW
@@ -153,6 +159,7 @@ def test_what_is_gone_has_neither_buttons_nor_verdict(estate: Estate) -> None:
 # --- TAPs -----------------------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_a_tap_tells_its_checks_its_maker_and_its_limits(estate: Estate, settings: Any) -> None:
     settings.LIMIT_CONFIGURATIONS_PER_TAP = 1
     make_tap_life(estate.tap.name, tap_id=estate.tap.arm_id, tap_key=estate.tap.key, subscription_id=estate.tap.subscription_id,
@@ -189,6 +196,7 @@ def test_what_many_rules_say_alike_is_told_once(estate: Estate) -> None:
 # --- load balancers -------------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_a_load_balancer_says_whether_a_tap_could_send_there(estate: Estate) -> None:
     balancer = make_load_balancer(subnet=estate.subnet, members=(estate.collector,))
     address = f"/load-balancers/{balancer.key}"
@@ -204,6 +212,7 @@ def test_a_load_balancer_says_whether_a_tap_could_send_there(estate: Estate) -> 
 # --- all ------------------------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_hostile_names_are_shown_and_obeyed_nowhere(estate: Estate) -> None:
     life_of(estate, origin="adopted", adopted_by=HOSTILE, owner=HOSTILE, reason=HOSTILE, ticket=HOSTILE)
     NetworkInterface.objects.filter(pk=estate.collector.pk).update(name=HOSTILE)
@@ -216,6 +225,7 @@ def test_hostile_names_are_shown_and_obeyed_nowhere(estate: Estate) -> None:
         assert "\u202e" not in source
 
 
+@pytest.mark.both_databases
 def test_scope_hides_taps_and_lives_of_others(estate: Estate) -> None:
     far = make_estate(subscription_id=OTHER, mirrored=1)
     make_tap("tap-secret", subscription_id=OTHER, destination_id=f"{far.collector.arm_id}/ipConfigurations/ipconfig1")

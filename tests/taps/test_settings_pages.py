@@ -18,7 +18,7 @@ from vtapweb.taps.models import ChangeWindow, ProtectedScope, ScopePermissions, 
 from vtapweb.taps.selectors.writes import writes_allowed
 from vtapweb.traffic.models import CollectorAssignment
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 OTHER = "5a000000-0000-0000-0000-000000000002"
 PAGES = ("/settings/writes", "/settings/protected", "/settings/windows", "/settings/collectors")
@@ -69,6 +69,7 @@ POSTS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
 @pytest.mark.parametrize("path", POSTS)
 def test_only_admins_may_post(client: Client, path: str, role: Role) -> None:
@@ -81,6 +82,7 @@ def test_only_admins_may_post(client: Client, path: str, role: Role) -> None:
     assert not AuditEntry.objects.filter(action__startswith="taps.").exists()
 
 
+@pytest.mark.both_databases
 def test_an_admin_enables_by_name(admin: Client) -> None:
     make_subscription()
     make_subscription(OTHER, name="corp-apps")
@@ -118,6 +120,7 @@ def test_what_lacks_something_keeps_what_was_typed(admin: Client, lacking: dict[
     assert not SubscriptionWrites.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_the_brake_needs_no_reason_and_stands_in_the_frame_for_those_who_apply(client: Client) -> None:
     make_subscription()
     signed_in(client, Role.ADMIN).post("/settings/writes/stop", {})
@@ -134,6 +137,7 @@ def test_the_brake_needs_no_reason_and_stands_in_the_frame_for_those_who_apply(c
     assert 'data-test="stopped-pill"' not in client.get("/syncs").content.decode()
 
 
+@pytest.mark.both_databases
 def test_a_scope_is_protected_shown_and_released(admin: Client) -> None:
     answer = admin.post("/settings/protected", {**POSTS["/settings/protected"], "owner": HOSTILE})
     assert answer.status_code == 302
@@ -161,6 +165,7 @@ def test_protected_scopes_are_told_to_those_who_see_everything(client: Client) -
     assert 'data-test="limited"' in body
 
 
+@pytest.mark.both_databases
 def test_a_window_is_added_and_removed(admin: Client) -> None:
     assert admin.post("/settings/windows", POSTS["/settings/windows"]).status_code == 302
     body = admin.get("/settings/windows").content.decode()
@@ -176,6 +181,7 @@ def test_a_window_is_added_and_removed(admin: Client) -> None:
     assert not ChangeWindow.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_a_collector_is_named_shown_edited_and_forgotten(admin: Client) -> None:
     estate = make_estate()
     destination = estate.tap.destination_id
@@ -193,6 +199,7 @@ def test_a_collector_is_named_shown_edited_and_forgotten(admin: Client) -> None:
     assert estate.collector.name in admin.get("/settings/collectors").content.decode()
 
 
+@pytest.mark.both_databases
 def test_pages_tell_nothing_from_outside_the_scope(client: Client) -> None:
     estate = make_estate()
     make_subscription(OTHER, name="corp-apps")
@@ -247,6 +254,7 @@ def test_what_azure_allows_stands_beside_the_switch(
     assert (f"--scope /subscriptions/{SUBSCRIPTION}" in body) is is_lacking
 
 
+@pytest.mark.both_databases
 def test_rights_in_some_groups_and_rights_unknown(admin: Client) -> None:
     make_subscription()
     make_conditions(permissions=READER)

@@ -13,6 +13,7 @@ from vtapweb.domain.arm_id import arm_key
 from vtapweb.inventory.models import ResourceGroup
 from vtapweb.taps.models import Change
 
+pytestmark = pytest.mark.one_database
 OTHER = "5a000000-0000-0000-0000-0000000000ff"
 
 
@@ -44,6 +45,7 @@ def fields_of(estate: Estate, **changes: str) -> dict[str, str]:
     return {**fields, **changes}
 
 
+@pytest.mark.both_databases
 def test_collectors_are_offered_and_found_by_name_or_address(estate: Estate) -> None:
     client = signed_in("operator")
     page = words_of(client.get("/taps/new"))
@@ -62,6 +64,7 @@ def test_collectors_are_offered_and_found_by_name_or_address(estate: Estate) -> 
     assert queries_of(lambda: client.get("/taps/destinations?q=app")) == few
 
 
+@pytest.mark.both_databases
 def test_a_tap_is_planned_with_its_name_group_and_tags(estate: Estate) -> None:
     answer = signed_in("operator").post("/taps/new", fields_of(estate))
     change = Change.objects.get()
@@ -96,6 +99,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(estate: Estat
     assert not Change.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_tags_are_changed_by_a_plan(estate: Estate) -> None:
     client = signed_in("operator")
     address = f"/taps/{estate.tap.key}/tags"
@@ -117,6 +121,7 @@ def test_a_tap_in_use_is_not_deleted_and_the_page_offers_to_stop_its_mirrors(est
     assert not Change.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_a_tap_without_sources_is_deleted_by_a_plan(db: None) -> None:
     estate = make_estate(mirrored=0)
     make_conditions()
@@ -126,6 +131,7 @@ def test_a_tap_without_sources_is_deleted_by_a_plan(db: None) -> None:
     assert (change.action, change.steps.get().method) == ("delete_tap", "DELETE")
 
 
+@pytest.mark.both_databases
 def test_who_may_not_is_refused(estate: Estate) -> None:
     viewer, limited = signed_in("viewer"), signed_in("operator", only=(OTHER,))
     for address in ("/taps/new", f"/taps/{estate.tap.key}/tags", f"/taps/{estate.tap.key}/delete"):

@@ -166,6 +166,7 @@ def secrets_of(word: str, subscription_id: str) -> list[str]:
     return [*names, arm_key(arm_id("virtualNetworks", f"vnet-{word}", subscription_id=subscription_id)), f"10.{len(word)}.0"]
 
 
+@pytest.mark.one_database
 @given(links=st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=8), readable=st.sets(st.integers(0, 2)), taps=st.data())
 @settings(max_examples=25, deadline=None)
 def test_whatever_the_links_no_name_or_key_of_the_unreadable_is_told(

@@ -18,7 +18,7 @@ from vtapweb.inventory.models import VirtualNetworkTap
 from vtapweb.traffic.actions.tokens import token_create
 from vtapweb.traffic.models import CollectorToken
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 AGENT = Path(__file__).resolve().parent.parent.parent / "vtapweb" / "agent" / "vtap_agent.py"
 PROMISE = "It counts headers; it never reads, keeps or sends payload."
@@ -45,6 +45,7 @@ def secret_in(text: str) -> str:
     return found[1]
 
 
+@pytest.mark.both_databases
 def test_a_token_is_made_and_its_secret_shown_once_with_the_line_that_installs(operator: Client, estate: Estate) -> None:
     empty = operator.get(page_of(estate)).content.decode()
     assert PROMISE in empty
@@ -79,6 +80,7 @@ def test_a_token_for_a_member_and_for_none(operator: Client, estate: Estate) -> 
     assert CollectorToken.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_rotating_shows_the_new_secret_and_lets_the_old_one_work_on(operator: Client, estate: Estate) -> None:
     old, _ = token_create(scope=Scope.everything(), destination_id=estate.tap.destination_id, name="probe", actor="the test")
     answer = operator.post(f"{page_of(estate)}/{old.pk}/rotate", {"overlap": "24"})
@@ -93,6 +95,7 @@ def test_rotating_shows_the_new_secret_and_lets_the_old_one_work_on(operator: Cl
     assert CollectorToken.objects.count() == 2
 
 
+@pytest.mark.both_databases
 def test_revoking_ends_it_and_the_list_says_so(operator: Client, estate: Estate) -> None:
     token, _ = token_create(scope=Scope.everything(), destination_id=estate.tap.destination_id, name="probe", actor="the test")
     text = operator.post(f"{page_of(estate)}/{token.pk}/revoke", follow=True).content.decode()
@@ -102,6 +105,7 @@ def test_revoking_ends_it_and_the_list_says_so(operator: Client, estate: Estate)
     assert 'data-test="token-revoke"' not in text
 
 
+@pytest.mark.both_databases
 def test_tokens_of_a_collector_that_no_tap_leads_to_any_more_can_be_revoked(operator: Client, estate: Estate) -> None:
     token, _ = token_create(scope=Scope.everything(), destination_id=estate.tap.destination_id, actor="the test")
     VirtualNetworkTap.objects.update(removed_at=timezone.now())
@@ -115,6 +119,7 @@ def test_tokens_of_a_collector_that_no_tap_leads_to_any_more_can_be_revoked(oper
     assert CollectorToken.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_a_viewer_looks_and_whoever_may_not_see_the_collector_gets_nothing(client: Client, estate: Estate) -> None:
     token, _ = token_create(scope=Scope.everything(), destination_id=estate.tap.destination_id, name="probe", actor="the test")
     viewer = User.objects.create_user("vi", role=Role.VIEWER)

@@ -34,7 +34,7 @@ from vtapweb.traffic.samples import Origin, Point, Points, decode_sample, encode
 from vtapweb.traffic.selectors.collectors import collectors_of
 from vtapweb.traffic.watch.run import Watch
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 NOW_S = 1_800_000_030.0  # half a minute into one
 END_S = 1_799_999_880  # the newest minute that has been over for two ends here
@@ -118,6 +118,7 @@ def note_of(collector_key: str, nic_key: str) -> Note:
     return notes_of([name])[name]
 
 
+@pytest.mark.both_databases
 def test_a_collector_that_nobody_else_tells_of_is_read(client: "redis.Redis") -> None:
     estate = make_estate()
     monitor = Monitor()
@@ -147,6 +148,7 @@ def test_nothing_is_told_of_what_azure_monitor_does_not_know(client: "redis.Redi
     assert note_of(estate.tap.destination_key, estate.collector.key).problem == "Azure Monitor has no figures of the last minutes."
 
 
+@pytest.mark.both_databases
 def test_what_another_source_tells_of_is_not_asked(client: "redis.Redis") -> None:
     pool = make_pool()
     (collector,) = collectors_of(Scope.everything())
@@ -167,6 +169,7 @@ def test_what_another_source_tells_of_is_not_asked(client: "redis.Redis") -> Non
     assert asked(*both, origin=Origin.AZURE_MONITOR) == both
 
 
+@pytest.mark.both_databases
 def test_the_frontend_is_asked_where_the_machines_cannot_all_be_named(client: "redis.Redis") -> None:
     pool = make_pool()
     NetworkInterface.objects.filter(key=pool.members[1].key).update(removed_at=NOW)

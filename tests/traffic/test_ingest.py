@@ -32,7 +32,7 @@ from vtapweb.traffic.models import CollectorToken
 from vtapweb.traffic.samples import Counters, decode_sample
 from vtapweb.traffic.store import store
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 
 class Clock:
@@ -78,6 +78,7 @@ def counted(outcome: str) -> float:
     return REGISTRY.get_sample_value("vtapweb_ingest_documents_total", {"format": "native", "outcome": outcome}) or 0.0
 
 
+@pytest.mark.both_databases
 async def test_a_document_reaches_the_stream_with_its_collector(ingest: Ingest, estate: Estate) -> None:
     token, secret = await make_token(estate.tap.destination_id, member_id=estate.collector.arm_id)
     before = counted("taken")
@@ -157,6 +158,7 @@ async def test_a_token_works_from_the_moment_it_is_made(ingest: Ingest, estate: 
     assert (await send(ingest, second, octets(member="other"))).status == 202, "though all tokens were read before it was made"
 
 
+@pytest.mark.both_databases
 async def test_a_rotated_token_and_the_new_one_work_beside_each_other(ingest: Ingest, estate: Estate, clock: Clock, ada: User) -> None:
     token, old = await make_token(estate.tap.destination_id)
     _, new = await sync_to_async(token_rotate)(token=token, scope=Scope.everything(), acting_user=ada)
@@ -182,6 +184,7 @@ async def test_a_document_costs_no_query_while_the_tokens_are_fresh(ingest: Inge
         assert {(await send(ingest, secret)).status for _ in range(5)} == {202}
 
 
+@pytest.mark.both_databases
 async def test_the_last_use_is_noted(ingest: Ingest, estate: Estate, clock: Clock) -> None:
     token, secret = await make_token(estate.tap.destination_id)
     await send(ingest, secret)
@@ -209,6 +212,7 @@ async def tokens_unreadable() -> AsyncIterator[None]:
         await rename_table("traffic_elsewhere", "traffic_collectortoken")
 
 
+@pytest.mark.both_databases
 async def test_without_the_database_it_is_later_never_wrong(ingest: Ingest, estate: Estate, clock: Clock) -> None:
     _, secret = await make_token(estate.tap.destination_id)
     assert (await send(ingest, secret)).status == 202

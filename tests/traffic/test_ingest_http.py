@@ -22,7 +22,7 @@ from vtapweb.traffic.ingest.limits import OCTETS_MOST
 from vtapweb.traffic.keys import SAMPLES as STREAM
 from vtapweb.traffic.store import store
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 
 @pytest_asyncio.fixture

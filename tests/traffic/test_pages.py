@@ -22,7 +22,7 @@ from vtapweb.traffic.samples import Origin
 from vtapweb.traffic.store import store
 from vtapweb.traffic.words import beyond_words, rate_words, share_words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SLOW_S = 60.0  # an interval with which what was played is not stale before a busy machine has drawn the page
 
@@ -63,6 +63,7 @@ def test_rates_have_three_figures_and_a_unit() -> None:
     assert (share_words(0.0003), share_words(0.0)) == ("<1 %", "0 %")
 
 
+@pytest.mark.both_databases
 def test_the_list_says_what_each_is_and_since_when(client: Client, valkey: Valkey) -> None:
     signed_in(client)
     assert "No collector yet" in page(client, "/collectors")
@@ -79,6 +80,7 @@ def test_the_list_says_what_each_is_and_since_when(client: Client, valkey: Valke
     assert 'aria-current="page" data-test="nav-collector"' in shown
 
 
+@pytest.mark.both_databases
 def test_a_collector_with_its_members_sources_and_alarms(client: Client, valkey: Valkey) -> None:
     pool = make_pool()
     play(pool)
@@ -195,6 +197,7 @@ def test_sources_that_may_not_be_read_are_counted(client: Client, valkey: Valkey
     assert (told["sources"], told["sources_hidden"]) == ([], 1)
 
 
+@pytest.mark.both_databases
 def test_an_admin_says_what_it_takes_and_comes_back(client: Client, settings: Settings, valkey: Valkey) -> None:
     settings.CLOUD = "simulator"
     pool = make_pool()
@@ -207,6 +210,7 @@ def test_an_admin_says_what_it_takes_and_comes_back(client: Client, settings: Se
     assert "90 %" in page(client, f"/collectors/{pool.key}")
 
 
+@pytest.mark.both_databases
 def test_a_scope_sees_that_it_is_there_and_nothing_of_what_it_measures(client: Client, valkey: Valkey) -> None:
     theirs = make_pool(OTHER)
     make_tap("tap-mine", destination_id=theirs.frontend_id, subscription_id=SUBSCRIPTION)
@@ -228,6 +232,7 @@ def rows_of(text: str) -> list[str]:
     return re.findall(r'<tr data-test="collector" data-key="(\w+)"', text)
 
 
+@pytest.mark.both_databases
 def test_a_long_list_has_pages_and_its_counts_are_of_all(client: Client, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
     pool = make_pool()
     others = [make_nic(f"tool-{number:03}-nic", subnet=Subnet.objects.first(), mac="", address=f"10.0.9.{number}") for number in range(4)]
@@ -249,6 +254,7 @@ def test_a_long_list_has_pages_and_its_counts_are_of_all(client: Client, valkey:
     assert sorted(keys) == sorted([pool.key, *(one.destination_key for one in taps)])
 
 
+@pytest.mark.both_databases
 def test_search_and_state_stand_in_the_address_and_outlive_a_refresh(client: Client, valkey: Valkey) -> None:
     pool = make_pool()
     nic = make_nic("tool-nic", subnet=Subnet.objects.first(), mac="", address="10.0.9.9")
@@ -292,6 +298,7 @@ def test_the_number_of_queries_does_not_grow(client: Client, valkey: Valkey, dja
         page(client, f"/collectors/{pool.key}")
 
 
+@pytest.mark.both_databases
 def test_a_nic_shows_where_its_traffic_goes(client: Client, valkey: Valkey) -> None:
     pool = make_pool()
     signed_in(client)

@@ -38,7 +38,7 @@ from vtapweb.traffic.pulling.prometheus import Question, ask
 from vtapweb.traffic.samples import CollectorNow, MemberNow, Origin, decode_collector
 from vtapweb.traffic.store import store
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 WITHIN_S = 60.0  # a machine with other work may be slow; what is right does not depend on it
 

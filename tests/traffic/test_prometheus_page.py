@@ -23,7 +23,7 @@ from vtapweb.traffic.models import PrometheusSource
 from vtapweb.traffic.pulling.prometheus import REACH_MOST_S, AnswerError, Question, ask, expression, is_selector, points_of, window
 from vtapweb.traffic.samples import Origin, Point, Points, decode_sample, encode
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 NOW_S = 1_800_000_000.0
 SELECTOR = 'instance="10.0.1.5:9100"'
@@ -108,6 +108,7 @@ def two(octets: str = "105000", packets: str = "100", at_s: float = NOW_S) -> An
     )
 
 
+@pytest.mark.both_databases
 def test_it_is_tried_kept_changed_and_removed(admin: Client, estate: Estate, server: Server, valkey: Valkey) -> None:
     assert "None. A Prometheus" in admin.get(page_of(estate)).content.decode()
     server.tells(*two())
@@ -175,6 +176,7 @@ def test_others_look_and_change_nothing(client: Client, estate: Estate, server: 
     assert not PrometheusSource.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_out_of_scope_it_is_not_there(client: Client, estate: Estate, server: Server) -> None:
     stranger = User.objects.create_user("sam", role=Role.OPERATOR)
     SubscriptionGrant.objects.create(user=stranger, subscription_id="5b000000-0000-0000-0000-000000000002")
@@ -203,6 +205,7 @@ def stream(client: "redis.Redis") -> list[Points]:
     return [cast("Points", decode_sample(fields[b"b"])) for _, fields in found]
 
 
+@pytest.mark.both_databases
 def test_refusals_are_said_on_the_collectors_page_and_asked_again(admin: Client, estate: Estate, server: Server, valkey: Valkey) -> None:
     client = redis.Redis.from_url(valkey.url)
     kept(estate, server)
@@ -227,6 +230,7 @@ def test_refusals_are_said_on_the_collectors_page_and_asked_again(admin: Client,
     assert prometheus_read(client, now_s=NOW_S + 600) is None
 
 
+@pytest.mark.both_databases
 def test_what_a_removed_one_told_counts_no_longer(
     admin: Client, estate: Estate, server: Server, valkey: Valkey, django_capture_on_commit_callbacks: Any
 ) -> None:

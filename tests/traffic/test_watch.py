@@ -37,7 +37,7 @@ from vtapweb.traffic.selectors.health import collector_health
 from vtapweb.traffic.watch.judge import at
 from vtapweb.traffic.watch.stirring import Stirring
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture
@@ -69,6 +69,7 @@ def test_h01_an_agent_that_was_killed_is_stale_then_an_alarm(stage: Stage) -> No
     assert alarm.path[-2]["state"] == "broken"
 
 
+@pytest.mark.both_databases
 def test_h01_a_collector_that_comes_back_clears_its_alarm(stage: Stage) -> None:
     stage.quiet.add(stage.key)
     stage.pass_s(40)
@@ -106,6 +107,7 @@ def test_h02_reports_but_nothing_mirrored_arrives(stage: Stage) -> None:
     assert state(stage) is CollectorState.EMPTY
 
 
+@pytest.mark.both_databases
 def test_h03_a_silent_source_whose_vm_is_stopped_is_no_alarm(stage: Stage) -> None:
     stage.sources[stage.key].pop(0)
     vm = stage.estate.nics[0].virtual_machine_key
@@ -133,6 +135,7 @@ def test_h03_and_h11_where_not_all_sources_are_told_apart(stage: Stage) -> None:
     assert alarm.sentence.endswith("counted for no source. 7 sources beyond 20,000 are not told apart; totals include them.")
 
 
+@pytest.mark.both_databases
 def test_h04_then_h03_are_one_alarm(stage: Stage) -> None:
     stage.set_source(0, packets_per_s=0.0, packets_per_s_60s=0.0)
     stage.pass_s(10)
@@ -207,6 +210,7 @@ def test_h05_what_came_before_a_mirror_was_taken_off_is_no_unknown_source(stage:
     assert stage.only_alarm().rule_ids == ["H5"], "it goes on: somebody mirrors without a TAP configuration"
 
 
+@pytest.mark.both_databases
 def test_h08_near_and_over_capacity(stage: Stage) -> None:
     CollectorAssignment.objects.create(
         destination_key=stage.key, destination_id=stage.estate.tap.destination_id, subscription_id=stage.estate.subscription.subscription_id,
@@ -236,6 +240,7 @@ def test_h09_drops_are_told(stage: Stage) -> None:
     assert state(stage) is CollectorState.DROPPING
 
 
+@pytest.mark.both_databases
 def test_what_is_over_is_told_with_the_figures_of_when_it_was_so(stage: Stage) -> None:
     key = stage.collectors[stage.key].members[0]
     stage.set_collector(members=[msgspec.structs.replace(key, saturated_in_last_5=5, drop_share_10s=0.012, drops_per_s={"rx_dropped": 12.0})])
@@ -248,6 +253,7 @@ def test_what_is_over_is_told_with_the_figures_of_when_it_was_so(stage: Stage) -
     assert "1.2 % of packets lost, by the NIC" in alarm.sentence
 
 
+@pytest.mark.both_databases
 def test_h03_of_a_source_that_a_new_meter_never_saw_tells_of_its_last_packet(stage: Stage) -> None:
     silent = stage.sources[stage.key][0]
     mirror = TapConfiguration.objects.get(network_interface_id=silent.nic_key)
@@ -263,6 +269,7 @@ def test_h03_of_a_source_that_a_new_meter_never_saw_tells_of_its_last_packet(sta
     assert datetime.fromisoformat(alarm.children[0]["since"]) == last_at
 
 
+@pytest.mark.both_databases
 def test_a_broken_peering_is_one_alarm_with_its_children(stage: Stage) -> None:
     """The sync that tells of the peering may come after the silence: the alarm keeps its number and learns its cause."""
     stage.set_collector(packets_per_s_60s=0.0, packets_per_s=0.0)
@@ -294,6 +301,7 @@ def test_a_broken_peering_is_one_alarm_with_its_children(stage: Stage) -> None:
     assert Alarm.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_the_way_of_an_open_alarm_is_as_old_as_what_syncs_read(stage: Stage) -> None:
     """Nothing else moves meanwhile: no event is told, and the history stays as it is."""
     stage.sources[stage.key].pop(0)
@@ -318,6 +326,7 @@ def with_second_collector(stage: Stage) -> str:
     return tap.destination_key
 
 
+@pytest.mark.both_databases
 def test_all_collectors_silent_at_once_are_one_alarm_about_our_intake(stage: Stage) -> None:
     second = with_second_collector(stage)
     stage.quiet |= {stage.key, second}
@@ -380,6 +389,7 @@ def test_a_meter_that_stays_away_is_one_alarm_about_ourselves(stage: Stage) -> N
     assert stage.only_alarm().sentence == "No live numbers for 35 s: vtapweb's meter does not run. Your collectors may be fine."
 
 
+@pytest.mark.both_databases
 def test_redis_that_is_away_raises_nothing_and_is_said_once(stage: Stage, settings: Settings) -> None:
     url = settings.REDIS_URL
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
@@ -397,6 +407,7 @@ def test_redis_that_is_away_raises_nothing_and_is_said_once(stage: Stage, settin
     assert HealthLease.objects.get().blind_since is None
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_locked_for_30_s_raises_nothing_and_it_is_said_that_nobody_saw(valkey: Valkey) -> None:
     """Nobody's token can be looked up meanwhile, so agents are refused and fall silent too: that is ours, not theirs."""
@@ -443,6 +454,7 @@ def test_what_redis_forgot_is_remembered(stage: Stage) -> None:
     assert stage.only_alarm().rule_ids == ["H1"]
 
 
+@pytest.mark.both_databases
 def test_maintenance_mutes_the_collector_s_own_health_and_ends_with_an_alarm(stage: Stage) -> None:
     now = at(stage.now_s)
     CollectorMaintenance.objects.create(
@@ -457,6 +469,7 @@ def test_maintenance_mutes_the_collector_s_own_health_and_ends_with_an_alarm(sta
     assert stage.only_alarm().rule_ids == ["H1"]
 
 
+@pytest.mark.both_databases
 def test_only_one_of_two_leads_and_the_other_takes_over(stage: Stage) -> None:
     other = stage.another()
     stage.write()
@@ -472,6 +485,7 @@ def test_only_one_of_two_leads_and_the_other_takes_over(stage: Stage) -> None:
     assert stage.watch.turn() is not None
 
 
+@pytest.mark.both_databases
 def test_who_lost_the_lease_writes_nothing(stage: Stage) -> None:
     HealthLease.objects.update(fence=99)
     stage.quiet.add(stage.key)
@@ -483,6 +497,7 @@ def test_who_lost_the_lease_writes_nothing(stage: Stage) -> None:
     assert HealthLease.objects.get().evaluated_at == before
 
 
+@pytest.mark.both_databases
 def test_a_successor_knows_what_stood(stage: Stage) -> None:
     stage.quiet.add(stage.key)
     stage.pass_s(40)
@@ -507,6 +522,7 @@ def change(stage: Stage, kind: ResourceKind, key: str) -> None:
     )
 
 
+@pytest.mark.both_databases
 def test_what_health_is_not_judged_by_makes_nobody_read_the_estate_each_turn(stage: Stage) -> None:
     def reads_it() -> bool:
         """Whether the next turn reads the estate: that takes 20 queries."""
@@ -530,6 +546,7 @@ def test_what_health_is_not_judged_by_makes_nobody_read_the_estate_each_turn(sta
         assert reads_it(), kind
 
 
+@pytest.mark.both_databases
 def test_a_turn_has_a_fixed_number_of_queries(stage: Stage, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     stage.write()
     with django_assert_max_num_queries(13):
@@ -545,6 +562,7 @@ def test_a_mirror_that_is_gone_ends_its_alarm(stage: Stage) -> None:
     assert stage.open_alarms() == []
 
 
+@pytest.mark.both_databases
 def test_events_tell_those_who_may_know(stage: Stage) -> None:
     stage.quiet.add(stage.key)
     stage.pass_s(40)

@@ -18,7 +18,7 @@ from vtapweb.wall.builtin import builtin_views
 from vtapweb.wall.models import Display, DisplayGroup, DisplayRole, Playlist, ViewKind, WallView
 from vtapweb.wall.reports import Report, reports_keep
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 OTHER = "22222222-2222-2222-2222-222222222222"
@@ -48,6 +48,7 @@ def report(**fields: object) -> Report:
     return Report.model_validate(told | fields)
 
 
+@pytest.mark.both_databases
 def test_the_list_says_who_is_on_and_how_each_is(valkey: Valkey) -> None:
     client = desk()
     assert "type its code here, or make an address" in page(client, "/displays")
@@ -133,6 +134,7 @@ FIELDS = {
 }  # fmt: skip
 
 
+@pytest.mark.both_databases
 def test_what_a_display_is_can_be_changed(valkey: Valkey) -> None:
     client, display = desk(), make_display("NOC-1")
     operator = make_viewer("other")
@@ -186,6 +188,7 @@ def test_a_new_display_with_an_address_that_is_shown_once(valkey: Valkey) -> Non
     assert Display.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_pairing_by_the_code_on_the_screen(valkey: Valkey) -> None:
     client, screen = desk(), Client()
     code = screen.get("/wall/pairing").json()["code"]
@@ -245,6 +248,7 @@ def test_viewers_look_and_do_nothing(valkey: Valkey) -> None:
     assert DisplayGroup.objects.get().scene == "normal"
 
 
+@pytest.mark.both_databases
 def test_nobody_sees_what_stands_for_more_than_he_may_see(valkey: Valkey) -> None:
     """Two operators of one subscription each, and what somebody of both made."""
     both = make_viewer("both", subscription_ids=[SUBSCRIPTION, OTHER])

@@ -27,7 +27,7 @@ from vtapweb.wall.day import day_of
 from vtapweb.wall.models import Display, DisplayGroup, DisplayRole, Playlist, ViewKind, WallView
 from vtapweb.wall.pages_shown import NotShown, PageView, view_of_page
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 EVERYTHING = Scope.everything()
 
 
@@ -98,6 +98,7 @@ def test_a_tap_leads_to_its_collector() -> None:
     assert shown_of(f"/taps/{VirtualNetworkTap.objects.get().key}").options == {"collector": pool.key}
 
 
+@pytest.mark.both_databases
 def test_show_on_a_wall_from_any_page(valkey: Valkey) -> None:
     client = desk()
     assert 'data-test="show-on-wall"' in page(client, "/alarms")
@@ -138,6 +139,7 @@ def test_show_on_a_wall_from_any_page(valkey: Valkey) -> None:
     assert second.pk
 
 
+@pytest.mark.both_databases
 def test_a_page_can_be_saved_as_a_view(valkey: Valkey) -> None:
     client = desk()
     make_display("NOC-1")
@@ -199,6 +201,7 @@ def entries(*rows: tuple[int, int, str, int, int]) -> dict[str, object]:
     return form | {f"day-{at}": list(row[2]) for at, row in enumerate(rows)}
 
 
+@pytest.mark.both_databases
 def test_a_playlist_is_made_looked_at_and_kept(valkey: Valkey) -> None:
     client, views = desk(), builtin_views()
     assert "No playlist yet" in page(client, "/displays/playlists")
@@ -268,6 +271,7 @@ def test_a_day_has_the_hours_that_it_has(day: str, hours: int) -> None:
 # -- groups
 
 
+@pytest.mark.both_databases
 def test_a_group_switches_its_scene_and_has_one_stage(valkey: Valkey) -> None:
     client = desk()
     assert "No group yet" in page(client, "/displays/groups")

@@ -149,6 +149,7 @@ def test_the_broken_one_stands_first_then_the_fullest(valkey: Valkey) -> None:
     assert [one["key"] for one in made()["collectors"]] == [keys[3], keys[2], keys[1], keys[0]]
 
 
+@pytest.mark.one_database
 def test_more_than_forty_collectors_are_counted_and_the_wanted_one_is_told(valkey: Valkey) -> None:
     for number in range(45):
         make_estate(subscription_id=f"5a000000-0000-0000-0000-0000000001{number:02d}", nics=1)

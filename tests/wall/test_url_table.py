@@ -12,7 +12,7 @@ from tests.wall.making import let_in, make_display, make_viewer
 from vtapweb.config.api import api
 from vtapweb.wall.models import Display
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 # What a display may read; tests of those say that it is masked, scoped and its own.
 ITS_OWN = {"/wall", "/wall/state", "/wall/topology", "/wall/traffic", "/wall/pairing"}
