@@ -39,6 +39,7 @@ from vtapweb.domain.health import (
 from vtapweb.traffic.models import CollectorMaintenance
 from vtapweb.traffic.samples import CollectorNow, MemberNow, MeterNow, Origin, SourceNow
 from vtapweb.traffic.selectors.collectors import CollectorFacts
+from vtapweb.traffic.watch.before import Sent
 from vtapweb.traffic.watch.estate import Estate, MirrorFacts
 from vtapweb.traffic.watch.memory import Last, Memory, kept
 
@@ -60,7 +61,7 @@ class Seen:
     collectors: Mapping[str, CollectorNow]
     sources: Mapping[str, Sequence[SourceNow]]
     with_token: frozenset[str]  # collectors that have a live token: somebody means them to send
-    before: Mapping[tuple[str, str], float] = field(default_factory=dict)  # means of 15 min that the meter does not know: see watch.before
+    before: Mapping[tuple[str, str], Sent] = field(default_factory=dict)  # what the meter does not know of sources, see watch.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +350,9 @@ class _Turn:
     def _source(self, facts: CollectorFacts, mirror: MirrorFacts, rows: Sequence[SourceNow], behind: Path, *, sees: bool, interval_s: float) -> None:
         """H3, H4 and H7 of one mirrored NIC, all its addresses together."""
         now_s, key = self.seen.now_s, f"{facts.key}:{mirror.nic_key}"
-        last_s = max((row.last_packet_ms for row in rows), default=0) / 1000 or self._kept_last_s(mirror)
+        last_s = max((row.last_packet_ms for row in rows), default=0) / 1000
+        before = self.seen.before.get((facts.key, mirror.nic_key))
+        last_s = last_s or (before.last_s if before else 0.0) or self._kept_last_s(mirror)
         silent_s = now_s - last_s if last_s else None
         mirrored_s = now_s - mirror.since.timestamp()
         silent = self.stands(
@@ -358,8 +361,8 @@ class _Turn:
             if sees and mirror.is_configured else None if not sees else Level.FINE,
         )  # fmt: skip
         mean_60, mean_900 = _sum(row.packets_per_s_60s for row in rows), _sum(row.packets_per_s_900s for row in rows)
-        if mean_900 is None:
-            mean_900 = self.seen.before.get((facts.key, mirror.nic_key))
+        if mean_900 is None and before is not None:
+            mean_900 = before.packets_per_s
         stopped = self.stands("H4", key, lambda was: h04_source_stopped(mean_60, mean_900, is_running=mirror.is_running, was=was) if sees else None)
         one_way = self.stands(
             "H7", key, h07_one_direction(_sum(row.sent_packets_60s for row in rows), _sum(row.received_packets_60s for row in rows)) if sees else None

@@ -161,7 +161,7 @@ class Watch:
             collectors=collectors,
             sources=sources,
             with_token=frozenset(tokens.values_list("destination_key", flat=True)),
-            before=self._before.means(store(), sources, now_s=now_s, steady_s=self._steady_s()),
+            before=self._before.sent(store(), sources, now_s=now_s, steady_s=self._steady_s()),
         )
         intake = Alarm.objects.filter(state=Alarm.State.OPEN, cause_key=INTAKE_KEY).values_list("finding_keys", flat=True).first()
         work = running_maintenance(Scope.everything(), now=now)
