@@ -1,7 +1,8 @@
 """The golden pictures: which ones there are, how they are kept, and how another picture is compared with one.
 
-Kept are 640 px of the longer side in 128 colours: large enough for whoever looks through them, and for a label that is gone; beside them what is
-written where, in units of the wall. Another major version of Chromium paints type and curves otherwise: then only the words and their places count.
+Kept are 640 px of the longer side (of 4K 1280) in 128 colours: large enough for whoever looks through them, and for a label that is gone; beside
+them what is written where, in units of the wall. Another major version of Chromium paints type and curves otherwise: then only the words and their
+places count.
 """
 
 import io
@@ -43,8 +44,13 @@ class Shot:
 
     @property
     def golden(self) -> str:
-        """The picture that it must look like: 4K is 1080p, sharper, so it is compared with that."""
-        return self.name.replace("-4K", "-1080p")
+        """The picture that it must look like: 4K is 1080p, sharper, so it is compared with that, but for the overview, which has its own."""
+        return self.name if self.view == "overview" else self.name.replace("-4K", "-1080p")
+
+    @property
+    def longer_side(self) -> int:
+        """Of what is kept, px: of a picture of 4K twice as much, or nothing of its sharpness would be seen."""
+        return 2 * LONGER_SIDE if self.golden.endswith("-4K") else LONGER_SIDE
 
     @property
     def path(self) -> Path:
@@ -57,7 +63,7 @@ def shots() -> Iterator[Shot]:
     * the map and the overview draw the estate: at S, M and L; one collector, sources and alarms are lists: few (S) and many (L);
     * an empty estate has no size, and "lost" is the whole picture without its colours: once for each view and screen, lost at S;
     * visitors see the alarmed estate under other names: at S;
-    * 4K is 1080p with more pixels, compared with its pictures: alarmed at L;
+    * 4K is 1080p with more pixels, compared with its pictures: alarmed at L; the overview, which has all parts, has its own: alarmed at S, M and L;
     * the light theme has the same places: the overview at M on 1080p, healthy, alarmed and stale, and the alarms;
     * a tall screen has its own places, not its own conditions: at S, and at L when it is alarmed; so have lists that are long.
     """
@@ -71,7 +77,8 @@ def shots() -> Iterator[Shot]:
             yield Shot(view, "none", "empty", screen)
             yield Shot(view, "S", "visitors", screen)
             yield Shot(view, "S", "lost", screen)
-        yield Shot(view, "L", "alarmed", "4K")
+        for size in ("S", "M", "L") if view == "overview" else ("L",):
+            yield Shot(view, size, "alarmed", "4K")
     for condition in ("healthy", "alarmed", "stale"):
         yield Shot("overview", "M", condition, "1080p", "light")
     yield Shot("alarms", "S", "alarmed", "1080p", "light")
@@ -85,16 +92,16 @@ SAMPLE: Final = (
 )  # fmt: skip
 
 
-def small(png: bytes) -> Image.Image:
-    """A picture as it is compared: 640 px of its longer side."""
+def small(png: bytes, longer_side: int) -> Image.Image:
+    """A picture as it is compared: so many px of its longer side."""
     full = Image.open(io.BytesIO(png)).convert("RGB")
-    scale = LONGER_SIDE / max(full.size)
+    scale = longer_side / max(full.size)
     return full.resize((round(full.width * scale), round(full.height * scale)), Image.Resampling.BOX)
 
 
 def keep(shot: Shot, png: bytes) -> int:
     """Writes a golden picture; returns its octets."""
-    few = small(png).quantize(
+    few = small(png, shot.longer_side).quantize(
         COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE
     )  # without means the few dots of a warning lose their colour
     few.save(shot.path, optimize=True)
@@ -114,7 +121,7 @@ def write_words(chromium: int, words: dict[str, list[list[Any]]]) -> None:
 
 def difference(shot: Shot, png: bytes) -> tuple[float, float, Image.Image]:
     """How far a picture is from its golden one: the mean of all channels (of 255), the share of other pixels, and where they are (white)."""
-    ours, golden = small(png), Image.open(shot.path).convert("RGB")
+    ours, golden = small(png, shot.longer_side), Image.open(shot.path).convert("RGB")
     if ours.size != golden.size:
         return 255.0, 1.0, ours
     apart = ImageChops.difference(ours, golden)
