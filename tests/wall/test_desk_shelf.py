@@ -115,7 +115,7 @@ def test_show_on_a_wall_from_any_page(valkey: Valkey) -> None:
     assert address == "http://testserver/?at=120,-40,0.35"
     sent = {"page": address, "target": f"group-{group.pk}", "minutes": "60"}
     done = client.post("/displays/show", sent, headers=menu).content.decode()
-    assert "Map, a part of it is shown on NOC Leeds now." in done
+    assert "Map, as it was seen is shown on NOC Leeds now." in done
     view = WallView.objects.get(is_builtin=False)
     assert (view.kind, view.options, view.is_passing) == ("map", {"x": 120.0, "y": -40.0, "k": 0.35}, True)
     assert set(Display.objects.values_list("pushed_view", flat=True)) == {view.pk}

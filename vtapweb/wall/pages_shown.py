@@ -65,7 +65,7 @@ def _map(_: Mapping[str, str], query: Mapping[str, str], scope: Scope) -> PageVi
         options["node"] = node.id
     if query.get("unit") == "packets":
         options["unit"] = "packets"
-    name = f"Map, {node.name}" if node is not None else "Map, a part of it" if place is not None else "Map"
+    name = f"Map, {node.name}" if node is not None else "Map, as it was seen" if place is not None else "Map"
     return PageView("map", name, options, _owners(node))
 
 
