@@ -39,7 +39,7 @@ const REPORT_MS = 5000;
 const BROKEN_VIEW_AGAIN_MS = 60_000;
 const PAIR_AGAIN_MS = 2 * 60_000;
 const SHIFT_MS = 3 * 60_000;
-const SHIFT_PX = 8;
+const SHIFT_UNITS = 8;
 const VERSION_AGAIN_MS = 15 * 60_000;
 const RELOADED = "vtapweb.wall.reloaded"; // sessionStorage: why and when the page was last read anew, and how often
 /** @type {readonly What[]} */
@@ -71,6 +71,8 @@ export class WallPage {
     /** mono ms of drawings within the last ten seconds. @type {number[]} */
     this.drawings = [];
     this.spread = Math.random();
+    /** How the picture is moved against burn-in. */
+    this.moved = "";
     /** @type {number | null} mono ms since when the server has another version */
     this.newVersionAt = null;
     this.loaded_ms = 0;
@@ -522,8 +524,9 @@ export class WallPage {
     const opacity = String(1 - percent / 100);
     if (dim.style.opacity !== opacity) dim.style.opacity = opacity;
     const turn = Math.floor(now_ms / SHIFT_MS) % 8;
-    const moved = `translate(${Math.round((SHIFT_PX / 2) * Math.cos((turn * Math.PI) / 4))}px, ${Math.round((SHIFT_PX / 2) * Math.sin((turn * Math.PI) / 4))}px)`;
-    if (this.root.style.transform !== moved) this.root.style.transform = moved;
+    const units = (/** @type {number} */ part) => `calc(var(--u) * ${Math.round((SHIFT_UNITS / 2) * part)})`;
+    const moved = `translate(${units(Math.cos((turn * Math.PI) / 4))}, ${units(Math.sin((turn * Math.PI) / 4))})`;
+    if (this.moved !== moved) this.root.style.transform = this.moved = moved;
   }
 
   /** @param {number} at mono ms */
