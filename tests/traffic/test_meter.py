@@ -8,8 +8,8 @@ import pytest
 from tests.traffic.meter_stage import KEY, START_MS, Listener, Stage, address_of, send
 from tests.valkey import Valkey
 from vtapweb.traffic import keys
-from vtapweb.traffic.meter.collector import OTHERS, UNKNOWN_MOST
 from vtapweb.traffic.meter.engine import TIDY_EVERY
+from vtapweb.traffic.meter.sources import OTHERS, UNKNOWN_MOST
 from vtapweb.traffic.samples import Counters, Origin, Point, Points
 
 MAC, OTHER_MAC = "000d3a000002", "aabbccddeeff"

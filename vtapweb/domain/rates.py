@@ -21,11 +21,12 @@ no room for a source it is untold: the totals have it, and when there is room it
 """
 
 import sys
+from array import array
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from itertools import repeat
-from typing import Final, Protocol
+from operator import add, sub
+from typing import Final, NamedTuple, Protocol
 
 LONGEST_GAP_S: Final = 10.0
 LONGEST_GAP_INTERVALS: Final = 3.0
@@ -40,6 +41,7 @@ _LATE_IN_A_ROW: Final = 5
 _OLD_IN_A_ROW: Final = 5
 _FORMER_BOOT_MS: Final = 60_000
 _UNKNOWN: Final = float("nan")
+_NAN: Final = array("d", [_UNKNOWN])
 _DIRECTIONS_A_SOURCE: Final = 4  # the NIC's own address and the other side's, as a rule; with more of them nothing is said of directions
 
 
@@ -119,32 +121,21 @@ class Room:
 
 
 class Flow:
-    """One source of one member: outer address and VNI. Rates are those of the last interval; None where that is not known."""
+    """One source of one member: outer address and VNI. What is known of it stands in the columns of MemberRates, at `index`."""
 
-    __slots__ = (
-        "address", "first_ms", "grown", "grown_octets", "index", "inner_bits_per_s", "last_ms", "octets", "owner", "packets", "packets_per_s",
-        "stamp", "torn_ms", "total", "vni",
-    )  # fmt: skip
+    __slots__ = ("address", "index", "owner", "vni")
 
     def __init__(self, address: str, vni: int, index: int) -> None:
         self.address = address
         self.vni = vni
-        self.index = index  # its place in MemberRates.flows; another one's after it has gone
-        self.packets = self.octets = 0  # as last read
-        self.grown = self.grown_octets = 0  # in the interval `stamp`
-        self.stamp = -1
-        self.packets_per_s: float | None = None
-        self.inner_bits_per_s: float | None = None
-        self.total = 0  # packets seen since the baseline
-        self.first_ms = self.last_ms = 0  # server time of the first and last increase; 0: none yet
-        self.torn_ms: int | None = None  # the monotonic time of what is known of it, where a partial reading after it was lost
+        self.index = index  # another one's after it has gone
         self.owner: object = None  # for whoever puts flows together
 
 
 class Interval:
     """What lies between two readings. Times in ms of server time (R12); increases, None where the source cannot say."""
 
-    __slots__ = ("adopted", "changed", "dt_ms", "ended_ms", "gone", "host", "l3_octets", "packets", "started_ms", "unattributed")
+    __slots__ = ("adopted", "attributed", "dt_ms", "ended_ms", "gone", "host", "l3_octets", "new", "packets", "started_ms", "unattributed")
 
     def __init__(self) -> None:
         self.started_ms = self.ended_ms = 0
@@ -152,10 +143,20 @@ class Interval:
         self.packets: int | None = None
         self.l3_octets: int | None = None
         self.unattributed: int | None = None  # packets that the total counts and no source has
+        self.attributed = 0  # packets of all sources
         self.host: dict[str, int] = {}
-        self.changed: list[Flow] = []
+        self.new: list[Flow] = []  # R7
         self.adopted: list[Flow] = []  # there is room for these now; what they sent in this interval is not known
         self.gone: list[Flow] = []
+
+
+class _Listed(NamedTuple):
+    """The sources of one reading, and their places. `is_every`: they are all flows, each in its place."""
+
+    addresses: tuple[str, ...]
+    vnis: tuple[int, ...]
+    places: list[int | None]
+    is_every: bool
 
 
 def increase(before: int, after: int, *, bits: int = 64, most: float | None = None) -> tuple[int, bool]:
@@ -188,14 +189,15 @@ def longest_gap_s(interval_s: float) -> float:
 class MemberRates:
     """The counters of one machine, reading after reading. What it counts about its own input only ever grows.
 
-    Each place in `flows`, free ones too, is one of `room`: `pack` and `leave` give them back.
+    What is known of its sources stands in columns, one for each thing with a place for each flow: the same ones come every second, and are reckoned
+    at once. Each place, free ones too, is one of `room`: `pack` and `leave` give them back.
     """
 
     __slots__ = (
-        "_delays", "_direction_values", "_former", "_free", "_has_untold_directions", "_mono_ms", "_offset_ms", "_old_in_a_row", "_order",
-        "_pending", "_room", "_seq", "_torn", "_values", "beyond_count", "boot", "boot_count", "by_key", "direction_totals", "duplicate_count",
-        "flow_bits", "flow_packets", "flows", "has_sources", "has_untold", "interval", "is_skewed", "late_count", "lost_count", "read_count",
-        "reset_count", "reused", "stamp",
+        "_delays", "_direction_values", "_former", "_free", "_grown_octets", "_has_untold_directions", "_listed", "_mono_ms", "_octets", "_offset_ms",
+        "_old_in_a_row", "_packets", "_pending", "_room", "_seq", "_torn", "_torn_ms", "_values", "beyond_count", "boot", "boot_count", "by_key",
+        "direction_totals", "duplicate_count", "first_ms", "flow_bits", "flow_packets", "flows", "grown", "has_sources", "has_untold", "interval",
+        "is_skewed", "last_ms", "late_count", "lost_count", "read_count", "reset_count", "reused", "totals",
     )  # fmt: skip
 
     def __init__(self, room: Room | None = None) -> None:
@@ -206,9 +208,16 @@ class MemberRates:
         self.boot: str | None = None
         self.by_key: dict[tuple[str, int], Flow] = {}
         self.flows: list[Flow | None] = []  # by index; None: a free place
-        self.flow_bits: list[float] = []  # by index: what `inner_bits_per_s` of each flow says, not a number where that is None
-        self.flow_packets: list[float] = []
-        self.stamp = 0  # of the interval that `interval` tells; a flow with another one did not grow in it
+        self.flow_bits = array("d")  # inner bits/s in `interval`, NaN where that is not known
+        self.flow_packets = array("d")  # packets/s
+        self.grown: list[int] = []  # packets in `interval`
+        self.totals: list[int] = []  # packets seen since the baseline
+        self.first_ms: list[int] = []  # server time of the first increase; 0: none yet
+        self.last_ms: list[int] = []  # and of the last one
+        self._grown_octets: list[int] = []
+        self._packets: list[int] = []  # as last read
+        self._octets: list[int] = []
+        self._torn_ms: dict[int, int] = {}  # by index: the monotonic time of what is known of a flow, where a partial reading after it was lost
         self.interval: Interval | None = None  # the last one with rates; None after a baseline or a hole
         self.direction_totals: dict[tuple[str, str], int] = {}  # packets by outer address and inner source MAC since the baseline
         self.has_sources = False
@@ -220,7 +229,7 @@ class MemberRates:
         self._delays: deque[float] = deque(maxlen=_LATE_IN_A_ROW)
         self._values: dict[str, int] = {}  # the last reading of each counter of the host, of the total and of what was not attributed
         self._direction_values: dict[tuple[str, int, str], int] | None = None
-        self._order: list[Flow] = []  # the flows that the last reading listed: the next one nearly always lists them so again
+        self._listed: _Listed | None = None  # what the last reading listed, where all of it has a place: the next one nearly always lists the same
         self._pending: Interval | None = None
         self._former: tuple[str | None, int] = (None, 0)
         self._has_untold_directions = False
@@ -250,7 +259,7 @@ class MemberRates:
         if lost and not reading.is_full:
             self._tear()
         if self._pending is None:
-            self.stamp += 1
+            self.grown, self._grown_octets = [0] * len(self.flows), [0] * len(self.flows)
         interval = self._pending or Interval()
         self._absorb(reading, interval, ended_ms, dt_ms)
         if dt_ms < SHORTEST_MS:
@@ -260,7 +269,7 @@ class MemberRates:
         self._mono_ms = reading.mono_ms
         self._pending = None
         if dt_ms > longest_gap_s(reading.interval_s) * 1000:
-            self._forget_growth(interval)
+            self._forget_growth()
             return Outcome.HOLE
         self.interval = interval
         self._rate(dt_ms)
@@ -268,23 +277,12 @@ class MemberRates:
 
     def _rate(self, dt_ms: int) -> None:
         """Every source's rates over the interval that ended now."""
-        per_s, stamp = 1000 / dt_ms, self.stamp
-        bits_per_s, packets_per_s = [], []
-        for flow in self.flows:
-            bits = packets = _UNKNOWN
-            if flow is not None:
-                if flow.stamp == stamp:
-                    grown = flow.grown
-                    inner = flow.grown_octets - OUTER_L3_OCTETS * grown
-                    flow.packets_per_s = packets = grown * per_s
-                    flow.inner_bits_per_s = bits = inner * 8 * per_s if inner > 0 else 0.0
-                elif flow.torn_ms is None:
-                    flow.packets_per_s = flow.inner_bits_per_s = packets = bits = 0.0
-                else:
-                    flow.packets_per_s = flow.inner_bits_per_s = None
-            bits_per_s.append(bits)
-            packets_per_s.append(packets)
-        self.flow_bits, self.flow_packets = bits_per_s, packets_per_s
+        per_s = 1000 / dt_ms
+        self.flow_packets = array("d", [grown * per_s for grown in self.grown])
+        inner = [octets - OUTER_L3_OCTETS * grown for grown, octets in zip(self.grown, self._grown_octets, strict=True)]
+        self.flow_bits = array("d", [octets * 8 * per_s if octets > 0 else 0.0 for octets in inner])
+        for index in (*self._torn_ms, *self._free):
+            self.flow_bits[index] = self.flow_packets[index] = _UNKNOWN
 
     def forget_delays(self) -> None:
         """The server's clock was set: what was the smallest delay says nothing any more."""
@@ -327,7 +325,6 @@ class MemberRates:
         self._offset(reading, 0)
         self._pending = None
         self._torn = False
-        self.stamp += 1
         self._values = dict(reading.host)
         if reading.packets is not None and reading.l3_bytes is not None:
             self._values |= {"packets": reading.packets, "l3_octets": reading.l3_bytes}
@@ -346,25 +343,23 @@ class MemberRates:
         for key in [key for key in self.by_key if key not in listed]:
             self._remove(key, self.by_key[key])
         self.beyond_count = 0
+        self._torn_ms.clear()
         for address, vni, packets, octets in sources:
             flow = self.by_key.get((address, vni)) or self._new_flow(address, vni)
             if flow is None:
                 self.beyond_count += 1
                 continue
-            flow.packets, flow.octets, flow.stamp, flow.torn_ms = packets, octets, -1, None
+            self._packets[flow.index], self._octets[flow.index] = packets, octets
         self.has_untold = self.beyond_count > 0
 
-    def _forget_growth(self, interval: Interval) -> None:
+    def _forget_growth(self) -> None:
         """What grew over a hole is not told."""
-        for flow in interval.changed:
-            flow.total -= flow.grown
+        self.totals = list(map(sub, self.totals, self.grown))
         self._unknown()
 
     def _unknown(self) -> None:
         self.interval = None
-        for flow in self.by_key.values():
-            flow.packets_per_s = flow.inner_bits_per_s = None
-        self.flow_bits, self.flow_packets = [_UNKNOWN] * len(self.flows), [_UNKNOWN] * len(self.flows)
+        self.flow_bits, self.flow_packets = _NAN * len(self.flows), _NAN * len(self.flows)
 
     # -- the increases
 
@@ -384,14 +379,16 @@ class MemberRates:
     def _absorb(self, reading: Reading, interval: Interval, ended_ms: int, dt_ms: int) -> None:
         was_untold = self.has_untold
         self._absorb_host(reading, interval, dt_ms)
-        own = self._absorb_sources(reading, interval, ended_ms, dt_ms)
+        self.has_sources = reading.sources is not None
+        if reading.sources is not None:
+            self._absorb_sources(reading, reading.sources, interval, ended_ms, dt_ms)
         if reading.directions is not None:
             self._absorb_directions(reading.directions)
         if reading.unattributed is not None:
             grown = self._step("unattributed", reading.unattributed[0], reading, dt_ms)
             interval.unattributed = (interval.unattributed or 0) + (grown or 0)
-        if (reading.unattributed is None or was_untold or self.has_untold) and own is not None and interval.packets is not None and not self._torn:
-            interval.unattributed = max(interval.packets - sum(flow.grown for flow in interval.changed), 0)
+        if (reading.unattributed is None or was_untold or self.has_untold) and self.has_sources and interval.packets is not None and not self._torn:
+            interval.unattributed = max(interval.packets - interval.attributed, 0)
 
     def _absorb_host(self, reading: Reading, interval: Interval, dt_ms: int) -> None:
         values, host = self._values, interval.host
@@ -426,56 +423,69 @@ class MemberRates:
         self.reset_count += is_reset
         return grown
 
-    def _absorb_sources(self, reading: Reading, interval: Interval, ended_ms: int, dt_ms: int) -> int | None:
-        if reading.sources is None:
-            self.has_sources = False
-            return None
-        self.has_sources = True
-        stamp, find, changed = self.stamp, self.by_key.get, interval.changed
-        is_first, was_untold, beyond = not changed, self.has_untold, 0
-        expected: Iterable[Flow | None] = self._order if len(self._order) == len(reading.sources) else repeat(None)
-        for flow, (address, vni, packets, octets) in zip(expected, reading.sources, strict=False):
-            if flow is None or flow.address != address or flow.vni != vni:
-                flow = find((address, vni))
-                if flow is None:
-                    flow = self._new_flow(address, vni)
-                    if flow is None:
-                        beyond += 1
-                        continue
-                    if was_untold:
-                        flow.packets, flow.octets, flow.torn_ms = packets, octets, reading.mono_ms
-                        interval.adopted.append(flow)
-                        continue
-            grown = packets - flow.packets
-            grown_octets = octets - flow.octets
-            if grown < 0 or grown_octets < 0:
-                self.reset_count += 1
-                grown, grown_octets = packets, octets
-            flow.packets = packets
-            flow.octets = octets
-            if flow.torn_ms is not None:
-                grown, grown_octets = self._mended(flow, grown, grown_octets, reading.mono_ms, dt_ms)
-            if flow.stamp != stamp:
-                flow.stamp = stamp
-                flow.grown = grown
-                flow.grown_octets = grown_octets
-                changed.append(flow)
-            else:
-                flow.grown += grown
-                flow.grown_octets += grown_octets
-            if grown:
-                flow.total += grown
-                flow.last_ms = ended_ms
-                if not flow.first_ms:
-                    flow.first_ms = ended_ms
-        self._order = changed if is_first else []
+    def _absorb_sources(self, reading: Reading, sources: Sequence[tuple[str, int, int, int]], interval: Interval, ended_ms: int, dt_ms: int) -> None:
+        was_untold, beyond = self.has_untold, 0
+        addresses, vnis, packets, octets = zip(*sources, strict=True) if sources else ((), (), (), ())
+        listed = self._listed
+        if listed is None or listed.addresses != addresses or listed.vnis != vnis:
+            places, beyond = self._find(reading, sources, interval)
+            listed = _Listed(addresses, vnis, places, is_every=places == list(range(len(self.flows))))
+            self._listed = listed if None not in places else None
+        if listed.is_every:
+            now_packets, now_octets = list(packets), list(octets)
+        else:
+            now_packets, now_octets = self._packets[:], self._octets[:]
+            for place, one_packets, one_octets in zip(listed.places, packets, octets, strict=True):
+                if place is not None:
+                    now_packets[place], now_octets[place] = one_packets, one_octets
+        interval.attributed += self._grow(now_packets, now_octets, listed.places, ended_ms, reading.mono_ms, dt_ms)
         self.beyond_count = beyond if reading.is_full else max(beyond, self.beyond_count)
         self.has_untold = beyond > 0 or (was_untold and not reading.is_full)
         if reading.is_full:
             self._torn = False
-            if len(self.by_key) != len(reading.sources) - beyond:
-                self._remove_gone(reading.sources, interval)
-        return len(reading.sources)
+            if len(self.by_key) != len(sources) - beyond:
+                self._remove_gone(sources, interval)
+
+    def _find(self, reading: Reading, sources: Sequence[tuple[str, int, int, int]], interval: Interval) -> tuple[list[int | None], int]:
+        """The place of each source, None where nothing is reckoned of it this time; and for how many there was no room."""
+        was_untold, beyond = self.has_untold, 0
+        places: list[int | None] = []
+        for address, vni, packets, octets in sources:
+            flow = self.by_key.get((address, vni))
+            if flow is None:
+                flow = self._new_flow(address, vni)
+                if flow is None:
+                    beyond += 1
+                elif was_untold:
+                    self._packets[flow.index], self._octets[flow.index], self._torn_ms[flow.index] = packets, octets, reading.mono_ms
+                    interval.adopted.append(flow)
+                    flow = None
+                else:
+                    interval.new.append(flow)
+            places.append(None if flow is None else flow.index)
+        return places, beyond
+
+    def _grow(self, packets: list[int], octets: list[int], places: list[int | None], ended_ms: int, mono_ms: int, dt_ms: int) -> int:
+        """Counts all flows on to what they show now; those that are not at `places` show what they did. Returns by how many packets they grew."""
+        grown, grown_octets = list(map(sub, packets, self._packets)), list(map(sub, octets, self._octets))
+        if min(grown, default=0) < 0 or min(grown_octets, default=0) < 0:
+            for place in [place for place, both in enumerate(zip(grown, grown_octets, strict=True)) if min(both) < 0]:
+                self.reset_count += 1
+                grown[place], grown_octets[place] = packets[place], octets[place]
+        if self._torn_ms:
+            for torn in [place for place in places if place is not None and place in self._torn_ms]:
+                grown[torn], grown_octets[torn] = self._mended(self._torn_ms.pop(torn), grown[torn], grown_octets[torn], mono_ms, dt_ms)
+        self._packets, self._octets = packets, octets
+        self.grown, self._grown_octets = list(map(add, self.grown, grown)), list(map(add, self._grown_octets, grown_octets))
+        self.totals = list(map(add, self.totals, grown))
+        if all(grown) and all(self.first_ms):  # as nearly always: all sent, and not for the first time
+            self.last_ms = [ended_ms] * len(grown)
+            return sum(grown)
+        for place, count in enumerate(grown):
+            if count:
+                self.last_ms[place] = ended_ms
+                self.first_ms[place] = self.first_ms[place] or ended_ms
+        return sum(grown)
 
     def _remove_gone(self, sources: Sequence[tuple[str, int, int, int]], interval: Interval) -> None:
         listed = {(address, vni) for address, vni, _, _ in sources}
@@ -503,19 +513,22 @@ class MemberRates:
             grown_totals[key] = grown_totals.get(key, totals.get(key, 0)) + grown
         self._direction_values, self.direction_totals = values, grown_totals
 
+    def rates_of(self, flow: Flow) -> tuple[float | None, float | None]:
+        """Inner bits/s and packets/s of a flow in `interval`; None, both, where that is not known."""
+        bits, packets = self.flow_bits[flow.index], self.flow_packets[flow.index]
+        return (None, None) if bits != bits else (bits, packets)
+
     # -- what a lost partial reading leaves behind
 
     def _tear(self) -> None:
         """A partial reading after a lost one: what it does not list may have changed in the lost one."""
         self._torn = True
         for flow in self.by_key.values():
-            if flow.torn_ms is None:
-                flow.torn_ms = self._mono_ms
+            self._torn_ms.setdefault(flow.index, self._mono_ms)
 
-    def _mended(self, flow: Flow, grown: int, grown_octets: int, mono_ms: int, dt_ms: int) -> tuple[int, int]:
+    def _mended(self, torn_ms: int, grown: int, grown_octets: int, mono_ms: int, dt_ms: int) -> tuple[int, int]:
         """The share of this interval in what grew since the source was last known (R4)."""
-        since_ms = mono_ms - (flow.torn_ms or 0)
-        flow.torn_ms = None
+        since_ms = mono_ms - torn_ms
         if since_ms <= dt_ms:
             return grown, grown_octets
         return grown * dt_ms // since_ms, grown_octets * dt_ms // since_ms
@@ -527,22 +540,32 @@ class MemberRates:
         if self._free:
             flow = Flow(address, vni, self._free.pop())
             self.flows[flow.index] = flow
+            for counts in self._counts():
+                counts[flow.index] = 0
             self.reused.append(flow.index)
         elif self._room.take():
             flow = Flow(address, vni, len(self.flows))
             self.flows.append(flow)
+            for counts in self._counts():
+                counts.append(0)
             self.flow_bits.append(_UNKNOWN)
             self.flow_packets.append(_UNKNOWN)
         else:
             return None
+        self.flow_bits[flow.index] = self.flow_packets[flow.index] = _UNKNOWN
+        self._listed = None
         self.by_key[(address, vni)] = flow
         return flow
+
+    def _counts(self) -> tuple[list[int], ...]:
+        return self.grown, self._grown_octets, self.totals, self.first_ms, self.last_ms, self._packets, self._octets
 
     def _remove(self, key: tuple[str, int], flow: Flow) -> None:
         del self.by_key[key]
         self.flows[flow.index] = None
         self.flow_bits[flow.index] = self.flow_packets[flow.index] = _UNKNOWN
-        self._order = []
+        self._torn_ms.pop(flow.index, None)
+        self._listed = None
         self._free.append(flow.index)
 
     @property
@@ -553,13 +576,17 @@ class MemberRates:
     def pack(self) -> list[int]:
         """Gives the free places back. Returns the former index of each flow by its new one."""
         before = [flow.index for flow in self.flows if flow is not None]
+        self._torn_ms = {index: self._torn_ms[former] for index, former in enumerate(before) if former in self._torn_ms}
         self.flows = [self.flows[index] for index in before]
-        self.flow_bits, self.flow_packets = [self.flow_bits[index] for index in before], [self.flow_packets[index] for index in before]
         for index, flow in enumerate(self.flows):
             if flow is not None:
                 flow.index = index
+        for counts in self._counts():
+            counts[:] = [counts[index] for index in before]
+        self.flow_bits = array("d", [self.flow_bits[index] for index in before])
+        self.flow_packets = array("d", [self.flow_packets[index] for index in before])
         self._room.give_back(len(self._free))
-        self._free, self.reused = [], []
+        self._free, self.reused, self._listed = [], [], None
         return before
 
     def forget_sources(self) -> None:
@@ -572,4 +599,7 @@ class MemberRates:
     def leave(self) -> None:
         """Gives all places back; nothing is read after that."""
         self._room.give_back(len(self.flows))
-        self.flows, self._free, self.by_key, self._order = [], [], {}, []
+        self.flows, self._free, self.by_key, self._listed = [], [], {}, None
+        self.flow_bits, self.flow_packets = array("d"), array("d")
+        for counts in self._counts():
+            counts.clear()

@@ -168,7 +168,7 @@ class Meter:
         for place, (key, collector) in enumerate(self.collectors.items()):
             if (self._seq + place) % SOURCES_EVERY == 0:
                 sources[key] = encode(collector.sources_now())
-                unexplained += [(key, address) for address in collector.unexplained if (key, address) not in self._asked]
+                unexplained += [(key, address) for address in collector.sources.unexplained if (key, address) not in self._asked]
         return Told(
             seq=self._seq,
             meter=encode(MeterNow(self._seq, now.wall_ms, self.started_ms, self._table, self.fence)),
@@ -198,7 +198,7 @@ class Meter:
             self._table_at = told.seq
         if self.is_dropping_rings:
             for collector in self.collectors.values():
-                collector.ring.renew()
+                collector.rows.ring.renew()
             self.is_dropping_rings = False
 
     def _dropping_now(self, known: Iterable[CollectorNow]) -> dict[str, Level]:
@@ -218,7 +218,9 @@ class Meter:
 
     def _forget_asked(self) -> None:
         """What does not send any more: anybody can make up addresses."""
-        self._asked = {(key, address) for key, address in self._asked if key in self.collectors and address in self.collectors[key].sources}
+        self._asked = {
+            (key, address) for key, address in self._asked if key in self.collectors and address in self.collectors[key].sources.by_address
+        }
 
     def _tidy(self, now: Moment) -> None:
         for key, collector in list(self.collectors.items()):
@@ -260,7 +262,7 @@ class Meter:
         return {
             "sources": sum(len(one.sources) for one in collectors),
             "sources_beyond": sum(one.sources_beyond for one in collectors),
-            "sources_unknown": sum(one.unknown_count for one in collectors),
-            "sources_ambiguous": sum(one.ambiguous_count for one in collectors),
-            "sources_unexplained": sum(len(one.unexplained) for one in collectors),
+            "sources_unknown": sum(one.sources.unknown_count for one in collectors),
+            "sources_ambiguous": sum(one.sources.ambiguous_count for one in collectors),
+            "sources_unexplained": sum(len(one.sources.unexplained) for one in collectors),
         }

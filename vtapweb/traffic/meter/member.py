@@ -2,9 +2,12 @@
 
 from array import array
 from collections import deque
+from collections.abc import Sequence
+from itertools import zip_longest
+from operator import sub
 from typing import Final, NamedTuple
 
-from vtapweb.domain.rates import OUTER_OCTETS, Flow, MemberRates, Outcome, Room, inner_octets, wire_octets
+from vtapweb.domain.rates import OUTER_OCTETS, MemberRates, Outcome, Room, inner_octets, wire_octets
 from vtapweb.traffic.meter.moment import Moment
 from vtapweb.traffic.meter.window import Marks
 from vtapweb.traffic.samples import SATURATION, Counters, MemberNow, Origin, Point, Points
@@ -85,8 +88,8 @@ class Member:
         self.long_flow_marks: Marks[array[float]] = Marks(step_ms=60_000, count=18)
         self.direction_marks: Marks[dict[tuple[str, str], int]] = Marks(step_ms=5_000, count=16)
         self.directions_60s: dict[str, dict[str, int]] = {}  # packets by outer address and inner source MAC
-        self.minute: Past | None = None  # see look_back
-        self.quarter: Past | None = None
+        self.minute: list[float | None] = []  # the flows' mean packets/s, see look_back
+        self.quarter: list[float | None] = []
         self._ends: deque[int] = deque(maxlen=64)  # of the ready-made rates that were taken since we listen to it
         self._saturated: deque[bool] = deque(maxlen=5)
         self._boots: deque[int] = deque(maxlen=60)
@@ -196,8 +199,7 @@ class Member:
         self.known_ms += dt_ms
 
     def _mark_flows(self) -> None:
-        stamp = self.rates.stamp
-        before = array("d", [(flow.total - flow.grown if flow.stamp == stamp else flow.total) if flow else 0 for flow in self.rates.flows])
+        before = array("d", map(sub, self.rates.totals, self.rates.grown))
         self.flow_marks.put(self.known_ms, before)
         if self.long_flow_marks.is_due(self.known_ms):
             self.long_flow_marks.put(self.known_ms, before)
@@ -233,7 +235,6 @@ class Member:
 
         self.flow_marks.replace(packed)
         self.long_flow_marks.replace(packed)
-        self.minute = self.quarter = None
 
     def forget_sources(self) -> None:
         """It has been silent for long, and others need the room."""
@@ -272,9 +273,8 @@ class Member:
         self.arrived_ms += by_ms
         if self.measured_ms is not None and self.origin is Origin.AGENT:
             self.measured_ms += by_ms
-        for flow in self.rates.by_key.values():
-            flow.first_ms += by_ms if flow.first_ms else 0
-            flow.last_ms += by_ms if flow.last_ms else 0
+        for times in (self.rates.first_ms, self.rates.last_ms):
+            times[:] = [at_ms + by_ms if at_ms else 0 for at_ms in times]
 
     # -- what is known
 
@@ -303,9 +303,10 @@ class Member:
         return None if found is None else (found[0] / 1000, found[1])
 
     def look_back(self) -> None:
-        """Where the sources' counts stood 60 s and 900 s ago, before their means are asked for."""
-        self.minute = self._flows_before(self.flow_marks, 60_000)
-        self.quarter = self._flows_before(self.long_flow_marks, 900_000, least_ms=QUARTER_FROM_MS)
+        """The flows' means over 60 s and 900 s, before they are asked for."""
+        totals = self.rates.totals
+        self.minute = means_since(self._flows_before(self.flow_marks, 60_000), totals)
+        self.quarter = means_since(self._flows_before(self.long_flow_marks, 900_000, least_ms=QUARTER_FROM_MS), totals)
 
     def _flows_before(self, marks: "Marks[array[float]]", window_ms: int, *, least_ms: int = 0) -> Past | None:
         found = None if self.is_stale else marks.before(self.known_ms, window_ms, least_ms=least_ms)
@@ -343,12 +344,11 @@ def rates_of(point: Point) -> Rates:
     return Rates(inner, None if octets is None else octets * 8, packets, packets, point.drops_per_s)
 
 
-def mean_since(past: Past | None, flow: Flow) -> float | None:
-    """The mean packets/s of a flow since then; None where that is not known."""
+def means_since(past: Past | None, totals: Sequence[int]) -> list[float | None]:
+    """The mean packets/s since then, by the index of the flow, of their `totals` now; None where that is not known."""
     if past is None:
-        return None
-    seconds, totals = past
-    return (flow.total - (totals[flow.index] if flow.index < len(totals) else 0.0)) / seconds
+        return [None] * len(totals)
+    return [(now - before) / past.seconds for now, before in zip_longest(totals, past.totals[: len(totals)], fillvalue=0)]
 
 
 def share(part: float, of: float) -> float | None:

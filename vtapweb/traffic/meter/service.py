@@ -14,10 +14,10 @@ import redis
 import structlog
 
 from vtapweb.traffic import keys
-from vtapweb.traffic.meter.collector import Collector
 from vtapweb.traffic.meter.engine import Meter, Told
 from vtapweb.traffic.meter.lease import LEASE_MS, Lease, LeaseLostError
 from vtapweb.traffic.meter.moment import Moment, moment
+from vtapweb.traffic.meter.rows import Rows
 from vtapweb.traffic.meter.tables import Tables
 from vtapweb.traffic.ring import Ring, drop_rings, load_rings
 from vtapweb.traffic.samples import decode_collector, decode_sample
@@ -242,7 +242,7 @@ class Service:
             meter.use(attribution, now)
         self._plan_tick(now)
         told = meter.tick(now)
-        waiting = sorted((one for one in meter.collectors.values() if one.has_news), key=_oldest_news)
+        waiting = sorted((one.rows for one in meter.collectors.values() if one.rows.has_news), key=_oldest_news)
         with self._client.pipeline(transaction=True) as pipe:
             self._begin(pipe)
             self._tell(pipe, meter, told, now)
@@ -289,13 +289,13 @@ class Service:
         if told.is_stirred:
             pipe.publish(keys.STIRRED, b"drops")
 
-    def _write_rings(self, waiting: list[Collector], now: Moment) -> int:
+    def _write_rings(self, waiting: list[Rows], now: Moment) -> int:
         """The rows that are new, in pieces, until it is time to read again; at least one piece. Returns how many collectors' rows wait still."""
         done = 0
         while done < len(waiting):
             piece, octets = [], 0
             for one in waiting[done:]:
-                one.merge_late_rows(self._client)
+                one.merge_late(self._client)
                 octets += one.ring.octets_of(len(one.new_s))
                 piece.append(one)
                 if octets > RINGS_OCTETS:
@@ -352,8 +352,8 @@ def entries_of(answer: Any) -> list[tuple[str, bytes]]:
     return found
 
 
-def _oldest_news(collector: Collector) -> int:
-    return min((*collector.new_s, *collector.late_rows))
+def _oldest_news(rows: Rows) -> int:
+    return rows.oldest_news_s
 
 
 def _id(position: str) -> tuple[int, int]:
