@@ -437,7 +437,8 @@ class Play:
         """From now on nothing happens but seconds, and the display shows its overview."""
         self.world.is_quiet = True
         self.stand.deed("state")
-        self.stand.deed("state")
+        snapshot = self.world.snapshot(self.at_ms)
+        self.stand.tell({"kind": "refetch", "revision": snapshot["revision"], "seq": snapshot["seq"]})
 
     def run_until(self, expression: str, *, within: int) -> int:
         """Plays on until this is so; the seconds it took. Raises AssertionError when it was not within so many."""
