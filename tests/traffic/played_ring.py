@@ -8,7 +8,7 @@ import redis
 
 from vtapweb.traffic.keys import NOW, SOURCES
 from vtapweb.traffic.ring import Ring
-from vtapweb.traffic.samples import CollectorNow, MemberNow, Origin, SourceNow, encode
+from vtapweb.traffic.samples import CollectorNow, MemberNow, Origin, SourceColumns, SourceNow, encode
 
 
 def write_ring(client: "redis.Redis", collector_key: str, from_s: int, columns: Mapping[str, Sequence[float]]) -> None:
@@ -47,7 +47,7 @@ def tell_collector(
         "is_estimate": False, "members_missing": 0,
     }  # fmt: skip
     client.hset(NOW, key, encode(CollectorNow(**{**values, **given})))
-    client.hset(SOURCES, key, encode(list(sources or [])))
+    client.hset(SOURCES, key, encode(SourceColumns.of(sources or ())))
 
 
 def source_now(nic_key: str, *, tap_configuration_key: str = "", first_ms: int, last_ms: int, address: str = "10.0.1.4", **given: Any) -> SourceNow:

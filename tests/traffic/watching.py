@@ -14,7 +14,7 @@ from tests.valkey import Valkey
 from vtapweb.inventory.models import TapConfiguration
 from vtapweb.traffic import keys
 from vtapweb.traffic.models import Alarm
-from vtapweb.traffic.samples import CollectorNow, MemberNow, MeterNow, Origin, SourceNow, encode
+from vtapweb.traffic.samples import CollectorNow, MemberNow, MeterNow, Origin, SourceColumns, SourceNow, encode
 from vtapweb.traffic.watch.judge import Judged
 from vtapweb.traffic.watch.run import Watch
 
@@ -103,7 +103,7 @@ class Stage:
             if key not in self.quiet:
                 rows = [msgspec.structs.replace(row, last_packet_ms=now_ms) if row.packets_per_s else row for row in rows]
                 self.sources[key] = rows
-            pipeline.hset(keys.SOURCES, key, encode(rows))
+            pipeline.hset(keys.SOURCES, key, encode(SourceColumns.of(rows)))
         if self.is_meter_there:
             pipeline.set(keys.METER, encode(MeterNow(1, now_ms, int(self.meter_since_s * 1000), 1, 1)))
         pipeline.execute()

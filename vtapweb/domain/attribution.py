@@ -52,7 +52,7 @@ AMBIGUOUS: Final = Attributed("", "", True, "")
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The inventory as the meter needs it. `mirrors` are in the order of their keys."""
+    """The inventory as the meter needs it. `mirrors` are in the order of their collectors' keys, then of their own."""
 
     collectors: Mapping[str, CollectorPlace] = field(default_factory=dict)
     mirrors: tuple[MirrorFact, ...] = ()
@@ -120,7 +120,7 @@ def attribution(
         if claim.address and claim.vnet_key in reached:
             claims_of.setdefault(claim.address, []).append((claim.vnet_key, claim.nic_key))
             addresses_of.setdefault(claim.nic_key, []).append(claim.address)
-    ordered = tuple(sorted(mirrors))
+    ordered = tuple(sorted(mirrors, key=_by_collector))  # a collector's stand side by side in a tick, so all of them are told at once
     mirror_of: dict[tuple[str, str], str] = {}
     for mirror in ordered:
         mirror_of.setdefault((mirror.collector_key, mirror.nic_key), mirror.key)
@@ -132,6 +132,10 @@ def attribution(
         and _is_seen(mirror, addresses_of.get(mirror.nic_key, ()), frozen, vnets_of.get(mirror.collector_key, frozenset()))
     }
     return Attribution(places, ordered, frozenset(seen), vnets_of, frozen, mirror_of, dict(macs))
+
+
+def _by_collector(mirror: MirrorFact) -> tuple[str, str]:
+    return mirror.collector_key, mirror.key
 
 
 def _is_seen(mirror: MirrorFact, addresses: Iterable[str], claims_of: Mapping[str, tuple[tuple[str, str], ...]], vnets: frozenset[str]) -> bool:

@@ -258,7 +258,7 @@ class MemberRates:
         ended_ms = round(reading.mono_ms + self._offset(reading, dt_ms))
         if lost and not reading.is_full:
             self._tear()
-        if self._pending is None:
+        if self._pending is None and reading.sources is None:
             self.grown, self._grown_octets = [0] * len(self.flows), [0] * len(self.flows)
         interval = self._pending or Interval()
         self._absorb(reading, interval, ended_ms, dt_ms)
@@ -279,8 +279,11 @@ class MemberRates:
         """Every source's rates over the interval that ended now."""
         per_s = 1000 / dt_ms
         self.flow_packets = array("d", [grown * per_s for grown in self.grown])
-        inner = [octets - OUTER_L3_OCTETS * grown for grown, octets in zip(self.grown, self._grown_octets, strict=True)]
-        self.flow_bits = array("d", [octets * 8 * per_s if octets > 0 else 0.0 for octets in inner])
+        bits_per_s = 8 * per_s
+        flow_bits = [(octets - OUTER_L3_OCTETS * grown) * bits_per_s for grown, octets in zip(self.grown, self._grown_octets, strict=True)]
+        if min(flow_bits, default=0.0) < 0.0:  # never negative, see inner_octets
+            flow_bits = [max(one, 0.0) for one in flow_bits]
+        self.flow_bits = array("d", flow_bits)
         for index in (*self._torn_ms, *self._free):
             self.flow_bits[index] = self.flow_packets[index] = _UNKNOWN
 
@@ -476,7 +479,10 @@ class MemberRates:
             for torn in [place for place in places if place is not None and place in self._torn_ms]:
                 grown[torn], grown_octets[torn] = self._mended(self._torn_ms.pop(torn), grown[torn], grown_octets[torn], mono_ms, dt_ms)
         self._packets, self._octets = packets, octets
-        self.grown, self._grown_octets = list(map(add, self.grown, grown)), list(map(add, self._grown_octets, grown_octets))
+        if self._pending is None:
+            self.grown, self._grown_octets = grown, grown_octets
+        else:
+            self.grown, self._grown_octets = list(map(add, self.grown, grown)), list(map(add, self._grown_octets, grown_octets))
         self.totals = list(map(add, self.totals, grown))
         if all(grown) and all(self.first_ms):  # as nearly always: all sent, and not for the first time
             self.last_ms = [ended_ms] * len(grown)

@@ -5,8 +5,9 @@ Rule 2: None is "this source cannot say"; 0 is a measured zero. Rule 3: nothing 
 would keep the collector of cycles busy).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -153,6 +154,34 @@ class SourceNow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     vnis: list[int]
 
 
+class SourceColumns(NamedTuple):
+    """The sources of one collector, a column for each field of SourceNow, all of the same length: there are tens of thousands a second, and made
+    one by one they cost twice as much. Rule 1 does not reach here: one column more means another key in Redis.
+    """
+
+    address: list[str]
+    nic_key: list[str]
+    tap_configuration_key: list[str]
+    is_ambiguous: list[bool]
+    inner_bits_per_s: list[float | None]
+    packets_per_s: list[float | None]
+    packets_per_s_60s: list[float | None]
+    packets_per_s_900s: list[float | None]
+    first_packet_ms: list[int]
+    last_packet_ms: list[int]
+    sent_packets_60s: list[float | None]
+    received_packets_60s: list[float | None]
+    vnis: list[list[int]]
+
+    @classmethod
+    def of(cls, sources: Iterable[SourceNow]) -> "SourceColumns":
+        rows = [msgspec.structs.astuple(one) for one in sources]
+        return cls(*map(list, zip(*rows, strict=True))) if rows else cls(*([] for _ in cls._fields))
+
+    def rows(self) -> list[SourceNow]:
+        return list(map(SourceNow, *self))
+
+
 class MeterNow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """That the meter is alive, and since when. For 30 s after `started_ms` silence means that we are starting."""
 
@@ -173,12 +202,12 @@ class Table(msgspec.Struct, array_like=True, frozen=True, gc=False):
 _encoder = msgspec.msgpack.Encoder()
 _sample: msgspec.msgpack.Decoder[Counters | Points] = msgspec.msgpack.Decoder(Counters | Points)
 _collector = msgspec.msgpack.Decoder(CollectorNow)
-_sources = msgspec.msgpack.Decoder(list[SourceNow])
+_sources = msgspec.msgpack.Decoder(SourceColumns)
 _meter = msgspec.msgpack.Decoder(MeterNow)
 _table = msgspec.msgpack.Decoder(Table)
 
 
-def encode(value: Counters | Points | CollectorNow | Sequence[SourceNow] | MeterNow | Table) -> bytes:
+def encode(value: Counters | Points | CollectorNow | SourceColumns | MeterNow | Table) -> bytes:
     return _encoder.encode(value)
 
 
@@ -192,7 +221,7 @@ def decode_collector(octets: bytes) -> CollectorNow:
 
 
 def decode_sources(octets: bytes) -> list[SourceNow]:
-    return _sources.decode(octets)
+    return _sources.decode(octets).rows()
 
 
 def decode_meter(octets: bytes) -> MeterNow:

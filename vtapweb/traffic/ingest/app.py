@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
 from vtapweb.traffic.ingest import metrics, native, otlp, remote_write
 from vtapweb.traffic.ingest.auth import Known, Tokens, secret_of
 from vtapweb.traffic.ingest.body import GoneError, Held, Receive, read, unpacked
-from vtapweb.traffic.ingest.formats import DEFAULT_INTERVAL_S, INTERVAL_LEAST_S, INTERVAL_MOST_S, Format, Refused, Sample, Sender
+from vtapweb.traffic.ingest.formats import DEFAULT_INTERVAL_S, INTERVAL_LEAST_S, INTERVAL_MOST_S, Format, Refused, Sender
 from vtapweb.traffic.ingest.intake import Intake
 from vtapweb.traffic.ingest.limits import LARGE_OCTETS, OCTETS_MOST, Buckets, Members
 from vtapweb.traffic.ingest.problems import Send, answer, answer_refused
@@ -108,23 +108,39 @@ async def _take(state: State, format: Format, token: Known, headers: dict[bytes,
         metrics.of_format(format.name).octets.inc(octets)
         metrics.held.set(state.held.octets)
         sender = Sender(token.collector, token.nic_key, token.name, time.time_ns() // 1_000_000, interval_s)
-        try:
-            content = await unpacked(body) if encoding == "gzip" else body
-        except Refused:
-            state.pace.charge(token.pk, OCTETS_MOST // LARGE_OCTETS)  # finding that out may have cost as much as the largest
-            raise
-        size = format.octets(content)
-        state.pace.charge(token.pk, size // LARGE_OCTETS)
-        if size < LARGE_OCTETS:
-            samples, encoded = _decoded(format, content, media_type, sender)
-        else:
-            samples, encoded = await asyncio.to_thread(_decoded, format, content, media_type, sender)
-        if samples:
-            await _hand_on(state, token, samples, encoded, now_s)
-        metrics.of_format(format.name).samples.inc(len(samples))
+        ready = await _ready(state, format, token, body, media_type, sender, is_packed=encoding == "gzip")
+        del body  # it may wait for Redis now, and a thousand others beside it
+        if ready.samples:
+            await _hand_on(state, token, ready, now_s)
+        metrics.of_format(format.name).samples.inc(len(ready.samples))
     finally:
         state.held.give_back(octets)
     return media_type
+
+
+class Ready(NamedTuple):
+    """What is left of a document while it waits for Redis: not the decoded one, whose objects are more than a hundred. Of each sample `samples` is
+    what the meter reads; `asked` is the field of BOOTS that must hold `boot`, "" where no document was short.
+    """
+
+    samples: list[bytes]
+    members: frozenset[str]
+    asked: str
+    boot: bytes
+
+
+async def _ready(state: State, format: Format, token: Known, body: bytes, media_type: str, sender: Sender, *, is_packed: bool) -> Ready:
+    """Unpacks and decodes. Raises Refused."""
+    try:
+        content = await unpacked(body) if is_packed else body
+    except Refused:
+        state.pace.charge(token.pk, OCTETS_MOST // LARGE_OCTETS)  # finding that out may have cost as much as the largest
+        raise
+    size = format.octets(content)
+    state.pace.charge(token.pk, size // LARGE_OCTETS)
+    if size < LARGE_OCTETS:
+        return _decoded(format, content, media_type, sender)
+    return await asyncio.to_thread(_decoded, format, content, media_type, sender)
 
 
 def _interval_s(query: bytes) -> float:
@@ -164,31 +180,34 @@ def _declared(headers: dict[bytes, bytes]) -> int | None:
     return int(length) if length.isdigit() and len(length) < 20 else None
 
 
-def _decoded(format: Format, body: bytes, media_type: str, sender: Sender) -> tuple[list[Sample], list[bytes]]:
-    """The samples, and each as the meter reads it. Raises Refused, also where decoding failed in a way that nobody foresaw: the document made it."""
+def _decoded(format: Format, body: bytes, media_type: str, sender: Sender) -> Ready:
+    """Raises Refused, also where decoding failed in a way that nobody foresaw: the document made it."""
     try:
         samples = format.decode(body, media_type, sender)
-        return samples, [encode(one) for one in samples]
+        encoded = [encode(one) for one in samples]
     except Refused:
         raise
     except Exception:
         logger.exception("a document of format %s from %s made its decoder fail", format.name, sender.token_name)
         raise Refused.malformed("This document can't be read.") from None
+    members = frozenset([one.member for one in samples])
+    for one in samples:
+        if isinstance(one, Counters) and not one.is_full:
+            return Ready(encoded, members, member_field(one.collector, one.member), one.boot.encode())
+    return Ready(encoded, members, "", b"")
 
 
-async def _hand_on(state: State, token: Known, samples: list[Sample], encoded: list[bytes], now_s: float) -> None:
+async def _hand_on(state: State, token: Known, ready: Ready, now_s: float) -> None:
     """Raises Refused: 429 for a machine that sends too often, 503 without Redis, 409 where the meter lacks what a short document leaves out."""
     members = state.members.get(token.pk)
     if members is None:
         if len(state.members) >= 20_000:
             state.members.clear()
         members = state.members[token.pk] = Members(per_s=MEMBER_PER_S, burst=MEMBER_BURST, most=MEMBERS_MOST)
-    for member in {one.member for one in samples}:
+    for member in ready.members:
         members.check(member, now_s)
-    short = [one for one in samples if isinstance(one, Counters) and not one.is_full]
-    asked = member_field(short[0].collector, short[0].member) if short else ""
-    boot = await state.intake.put(encoded, asked)
-    if short and boot != short[0].boot.encode():
+    boot = await state.intake.put(ready.samples, ready.asked)
+    if ready.asked and boot != ready.boot:
         raise Refused(HTTPStatus.CONFLICT, "unknown_boot", "This boot is not known here, or no longer: send a full document next.")
 
 

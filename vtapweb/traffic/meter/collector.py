@@ -12,7 +12,7 @@ from vtapweb.traffic.meter.rows import Rows
 from vtapweb.traffic.meter.sources import Sources
 from vtapweb.traffic.meter.sums import sum_of_all, sum_of_known
 from vtapweb.traffic.ring import Ring
-from vtapweb.traffic.samples import CollectorNow, Counters, MemberNow, Origin, Points, SourceNow
+from vtapweb.traffic.samples import CollectorNow, Counters, MemberNow, Origin, Points, SourceColumns
 
 AWAITED_MS: Final = 30_000  # after an outage for all; agents try again after ten seconds at the most, or as they are asked to
 FAR_MS: Final = 1 << 62
@@ -239,7 +239,7 @@ class Collector:
         if mirrors and not self.is_settling:
             self.sources.tell_mirrors(mirrors, all_bits, all_packets, has_all_sources=self.has_all_sources)
 
-    def sources_now(self) -> list[SourceNow]:
+    def sources_now(self) -> SourceColumns:
         """All sources, for others to read; counts what is known of them."""
         return self.sources.now(is_settling=self.is_settling)
 

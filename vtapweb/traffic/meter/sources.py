@@ -15,7 +15,7 @@ from vtapweb.traffic.meter.member import Member
 from vtapweb.traffic.meter.moment import Moment
 from vtapweb.traffic.meter.sums import sum_of_all, sum_of_known
 from vtapweb.traffic.ring import Ring, bits_column, packets_column
-from vtapweb.traffic.samples import SourceNow
+from vtapweb.traffic.samples import SourceColumns, SourceNow
 
 UNKNOWN_PACKETS: Final = 10  # H5: more than these in 60 s
 UNKNOWN_MOST: Final = 256  # addresses without a NIC that have columns of their own: anybody near the collector can make up outer addresses
@@ -115,7 +115,7 @@ class Plain:
         for at, value in zip(self.packets_at, rates.flow_packets, strict=True):
             row[at] = value
 
-    def now(self, *, is_settling: bool) -> list[SourceNow]:
+    def now(self, *, is_settling: bool) -> SourceColumns:
         """What `Source.now` says of each."""
         member, rates = self.member, self.member.rates
         unknown: list[float | None] = [None] * len(self.sources)
@@ -125,21 +125,21 @@ class Plain:
         if member.directions_60s:
             directions = [source.directions() for source in self.sources]
             sent, received = [one for one, _ in directions], [one for _, one in directions]
-        return list(
-            map(
-                SourceNow, self.addresses, self.nic_keys, self.tap_configuration_keys, self.are_ambiguous, bits, packets, member.minute,
-                member.quarter, rates.first_ms, rates.last_ms, sent, received, self.vnis,
-            )
+        return SourceColumns(
+            self.addresses, self.nic_keys, self.tap_configuration_keys, self.are_ambiguous, bits, packets, member.minute, member.quarter,
+            rates.first_ms, rates.last_ms, sent, received, self.vnis,
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorPlan:
-    """Where the rates of a collector's mirrors are found: `plain` in one flow of its only member (place in the table, index of the flow)."""
+    """Where the rates of a collector's mirrors are found: `plain` each in one flow of its only member (indices of flows, for the places of a stretch
+    of the table).
+    """
 
     mirrors: Sequence[tuple[int, str]]  # what it was made for, and whom
     member: Member | None
-    plain: list[tuple[int, int]]
+    plain: list[tuple[slice, list[int]]]
     silent: list[int]  # nothing came of these yet
     others: list[tuple[int, str]]
 
@@ -252,17 +252,21 @@ class Sources:
 
     # -- what is known of them
 
-    def now(self, *, is_settling: bool) -> list[SourceNow]:
-        """All sources, for others to read; counts what is known of them."""
+    def now(self, *, is_settling: bool) -> SourceColumns:
+        """All sources, for others to read and as they are now; counts what is known of them."""
         for member in self._members.values():
             member.look_back()
         plain = self.plain()
-        told = plain.now(is_settling=is_settling) if plain else [source.now(is_settling=is_settling) for source in self.by_address.values()]
+        if plain:
+            told = plain.now(is_settling=is_settling)
+        else:
+            told = SourceColumns.of(source.now(is_settling=is_settling) for source in self.by_address.values())
         if self._unexplained is None:
             self._count()
         unexplained = self._unexplained
         if unexplained:
-            self.unexplained = [one.address for one in told if one.address in unexplained and (one.packets_per_s_60s or 0.0) * 60 > UNKNOWN_PACKETS]
+            sent = zip(told.address, told.packets_per_s_60s, strict=True)
+            self.unexplained = [address for address, per_s in sent if address in unexplained and (per_s or 0.0) * 60 > UNKNOWN_PACKETS]
         else:
             self.unexplained = []
         return told
@@ -288,8 +292,9 @@ class Sources:
             plan = self._mirror_plan = self._plan(mirrors, member)
         if member is not None and not member.is_stale:
             flow_bits, flow_packets = member.rates.flow_bits, member.rates.flow_packets
-            for place, index in plan.plain:
-                all_bits[place], all_packets[place] = flow_bits[index], flow_packets[index]
+            for places, indices in plan.plain:
+                all_bits[places] = array("f", map(flow_bits.__getitem__, indices))
+                all_packets[places] = array("f", map(flow_packets.__getitem__, indices))
         if has_all_sources:
             for place in plan.silent:
                 all_bits[place] = all_packets[place] = 0.0
@@ -299,16 +304,27 @@ class Sources:
                 all_bits[place], all_packets[place] = bits, packets
 
     def _plan(self, mirrors: Sequence[tuple[int, str]], member: Member | None) -> MirrorPlan:
-        plan = MirrorPlan(mirrors, member, [], [], [])
+        silent, plain, others = [], [], []
         for place, mirror_key in mirrors:
             sources = self.by_mirror.get(mirror_key)
             if not sources:
-                plan.silent.append(place)
+                silent.append(place)
             elif len(sources) == len(sources[0].flows) == 1 and sources[0].flows[0][0] is member:
-                plan.plain.append((place, sources[0].flows[0][1].index))
+                plain.append((place, sources[0].flows[0][1].index))
             else:
-                plan.others.append((place, mirror_key))
-        return plan
+                others.append((place, mirror_key))
+        return MirrorPlan(mirrors, member, _stretches(plain), silent, others)
+
+
+def _stretches(plain: list[tuple[int, int]]) -> list[tuple[slice, list[int]]]:
+    """(place, index) of flows, put together where places follow each other."""
+    found: list[tuple[int, list[int]]] = []
+    for place, index in plain:
+        if found and found[-1][0] + len(found[-1][1]) == place:
+            found[-1][1].append(index)
+        else:
+            found.append((place, [index]))
+    return [(slice(first, first + len(indices)), indices) for first, indices in found]
 
 
 def _plain(member: Member) -> Plain | None:
