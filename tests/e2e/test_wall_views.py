@@ -37,6 +37,21 @@ UNREADABLE = """() => {
   return found;
 }"""
 
+# Left and right end of each collector's bar, px.
+BARS = """() => [...document.querySelectorAll('.load:not([hidden]) .load-bar')].map((one) => {
+  const { left, right } = one.getBoundingClientRect();
+  return `${Math.round(left)}–${Math.round(right)}`;
+})"""
+# How many sources stand in each column.
+COLUMNS = """() => {
+  const columns = {};
+  for (const one of document.querySelectorAll('.source:not([hidden])')) {
+    const left = Math.round(one.getBoundingClientRect().left);
+    columns[left] = (columns[left] ?? 0) + 1;
+  }
+  return Object.values(columns);
+}"""
+
 
 def standing(view: int, picture: dict[str, Any], *, of: str = "ilb-collector-uks", **more: Any) -> WallStand:
     """A display to which this view was pushed, so that no alarm takes its place."""
@@ -117,6 +132,15 @@ def test_a_healthy_overview_is_quiet(opened: Any) -> None:
         expect(page.locator(".louds")).to_be_hidden()
 
 
+def test_on_a_tall_screen_the_collectors_have_what_the_map_does_not_fill(opened: Any) -> None:
+    with standing(OVERVIEW, wall_picture()) as stand:
+        page = opened(stand, SIZES["portrait"])
+        until(page, "vtap.wall.graph() && vtap.wall.stats().views.overview.share < 50")
+        map_px, loads_px = page.evaluate("['.overview__map', '.loads'].map((one) => document.querySelector(one).clientHeight)")
+        assert map_px < loads_px
+        assert page.evaluate("vtap.wall.stats().map.size.h * vtap.wall.stats().map.unit * 1.8") == pytest.approx(map_px, abs=4)
+
+
 def test_in_a_room_only_the_stage_takes_the_alarms(opened: Any) -> None:
     with standing(OVERVIEW, alarmed(), display=display(role="picture")) as stand:
         page = opened(stand)
@@ -135,6 +159,7 @@ def test_collectors_fill_their_column(opened: Any, count: int, tier: str, shown:
         assert len(text(page, ".load")) == page.evaluate("vtap.wall.stats().views.overview.collectors")
         assert bool(text(page, ".loads__rest")) == bool(rest)
         assert bool(text(page, ".loads__none")) == (count == 0)
+        assert len(set(page.evaluate(BARS))) <= 1, "bars are compared with each other"
 
 
 def test_one_that_does_not_report_loses_its_colour_alone_and_says_since_when(opened: Any) -> None:
@@ -157,6 +182,7 @@ def test_one_that_does_not_report_loses_its_colour_alone_and_says_since_when(ope
         assert rates[1] == "never reported"
         assert text(page, ".load .load__share")[:2] == ["—", "—"]
         assert page.evaluate("[...document.querySelectorAll('.load')].map((one) => one.dataset.tone)") == ["stale", "fine", "fine", "fine", "fine"]
+        assert len(set(page.evaluate(BARS))) == 1, "also where there is no curve beside"
 
 
 def test_one_that_falls_silent_is_stale_by_its_own_interval_while_the_feed_goes_on(opened: Any) -> None:
@@ -246,6 +272,11 @@ def test_sources_are_the_largest_of_how_many(opened: Any) -> None:
         assert text(page, ".sources-view__words")[0].startswith("12 of 18 mirrors · ")
         assert text(page, ".source__name")[:2] == ["web-01", "web-02"]
         assert text(page, ".source__rate")[0] == "1.10 Gb/s"
+        assert page.evaluate(COLUMNS) == [12]
+        some = wall_picture()["sources"]
+        stand.show(wall_picture(sources=[*some, *some[:5]]))
+        until(page, "vtap.wall.stats().views.sources.shown === 17")
+        assert page.evaluate(COLUMNS) == [9, 8]
         stand.show(wall_picture(sources=[]))
         expect(page.locator(".wall-said").first).to_have_text("Not known: of 18 mirrors none is measured now.")
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rates } from "../../static/js/live/rates.js";
 import { Traffic } from "../../static/js/topology/store/traffic.js";
-import { mapShare,
-  barOf, collectorNow, dropWords, innerLimit, loudAlarms, OVERRUN, rateLine, restWords, ROW_UNITS, rowsFor, shareParts, sourceTable, stateWords, toneNow, trendScale,
+import {
+  barOf, collectorNow, columnRows, dropWords, innerLimit, loudAlarms, mapShare, originWords, OVERRUN, rateLine, restWords, ROW_UNITS, rowsFor, shareParts, sourceTable, stateWords, toneNow, trendScale,
 } from "../../static/js/wall/store/figures.js";
 
 const NOW = 1_795_489_928_000;
@@ -55,6 +55,16 @@ test("what is not known is said to be so and is never zero", () => {
   const zero = collectorNow(collector(), traffic(0, 0), NOW);
   assert.deepEqual([zero.bits_per_s, rateLine(collector(), zero, NOW)], [0, "0 b/s · 0 s ago"]);
   assert.equal(collectorNow(collector({ state: "a later one" }), traffic(), NOW).style.key, "unknown");
+});
+
+test("who counts is told, and that it is not told is not that nobody does", () => {
+  assert.equal(originWords(collector()), "agent, every 1 s");
+  assert.equal(originWords(collector({ origin: "" })), "not told here, every 1 s", "before visitors");
+  assert.equal(originWords(collector({ origin: "", heard_ms: null, interval_s: null })), "nobody yet");
+});
+
+test("rows that do not fit into one column are halved, not spilt", () => {
+  assert.deepEqual([0, 1, 12, 13, 23, 24].map((count) => columnRows(count, 12)), [1, 1, 12, 7, 12, 12]);
 });
 
 test("a collector that does not report has a last figure and none of now", () => {

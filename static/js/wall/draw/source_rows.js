@@ -2,6 +2,7 @@
 /** The largest sources, a bar each beside the largest of them. Rows are made once. */
 
 import { rateWords } from "../../topology/store/units.js";
+import { columnRows } from "../store/figures.js";
 import { agoWords } from "../store/words.js";
 import { el, put, Rows } from "./dom.js";
 
@@ -38,16 +39,10 @@ export class SourceRows {
     });
   }
 
-  /** @param {number} columns @param {number} most rows in all */
-  setColumns(columns, most) {
-    const rows = String(Math.ceil(most / columns));
-    if (this.list.style.getPropertyValue("--rows") === rows && this.list.dataset.columns === String(columns)) return;
-    this.list.style.setProperty("--rows", rows);
-    this.list.dataset.columns = String(columns);
-  }
-
-  /** @param {readonly SourceRow[]} rows the largest first @param {Unit} unit @param {number} now_ms the moment that ages count to */
-  draw(rows, unit, now_ms) {
+  /** @param {readonly SourceRow[]} rows the largest first @param {Unit} unit @param {number} now_ms the moment that ages count to @param {number} fit rows that one column has room for */
+  draw(rows, unit, now_ms, fit) {
+    const high = String(columnRows(rows.length, fit));
+    if (this.list.style.getPropertyValue("--rows") !== high) this.list.style.setProperty("--rows", high);
     this.unit = unit;
     this.now_ms = now_ms;
     this.most = Math.max(1, rows[0]?.rate ?? 0);

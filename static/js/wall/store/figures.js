@@ -182,6 +182,17 @@ export function rowsFor(count, units) {
   return { tier: "tight", shown: count <= fit ? count : Math.max(1, Math.floor((units - 36) / ROW_UNITS.tight)) };
 }
 
+/** @param {number} count of rows @param {number} fit that one column has room for @returns {number} how many stand in a column: all, or half of them in each of two */
+export function columnRows(count, fit) {
+  return count <= fit ? Math.max(1, count) : Math.ceil(count / 2);
+}
+
+/** @param {Collector} collector @returns {string} who counts and how often; visitors are not told who */
+export function originWords({ origin, interval_s, heard_ms }) {
+  if (!origin && heard_ms === null) return "nobody yet";
+  return `${origin || "not told here"}${interval_s === null ? "" : `, every ${Math.round(interval_s)} s`}`;
+}
+
 /**
  * How much of a view's height the map of an estate can fill, in steps of 5 %, so that a VNet more does not move everything.
  *

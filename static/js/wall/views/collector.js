@@ -6,7 +6,7 @@ import { el, mark, put, Rows, show } from "../draw/dom.js";
 import { asOf, LoadBar } from "../draw/loads.js";
 import { SourceRows } from "../draw/source_rows.js";
 import { drawTrend } from "../draw/trend.js";
-import { collectorNow, dropWords, innerLimit, rateLine, shareParts, sourceTable, stateWords, toneNow } from "../store/figures.js";
+import { collectorNow, dropWords, innerLimit, originWords, rateLine, shareParts, sourceTable, stateWords, toneNow } from "../store/figures.js";
 import { agoWords, count, ownerWords, severityLook, shortName, shortNames } from "../store/words.js";
 import { unitOf } from "./overview.js";
 
@@ -151,7 +151,7 @@ export class CollectorView {
     put(this.sourcesNone, table.none);
     show(this.sourcesNone, table.none !== "");
     mark(this.host, "sources", table.none === "" ? "some" : "none");
-    this.sources.draw(table.rows, unit, as_of);
+    this.sources.draw(table.rows, unit, as_of, this.most);
   }
 
   /** @param {Collector} collector */
@@ -198,7 +198,7 @@ export class CollectorView {
       { label: "Drops", words: drops, tone: drops === "none" || drops === "not known" ? "" : "bad" },
       { label: "Members", words: now.isStale ? `${count(collector.members, "member")}, none reports` : collector.members_missing === null ? count(collector.members, "member") : `${reporting} of ${collector.members} report`, tone: collector.members_missing && !now.isStale ? "warn" : "" },
       { label: "Mirrors", words: collector.mirrors?.toLocaleString("en-GB") ?? "not known", tone: "" },
-      { label: "Counted by", words: collector.origin ? `${collector.origin}${collector.interval_s === null ? "" : `, every ${Math.round(collector.interval_s)} s`}` : "nobody yet", tone: "" },
+      { label: "Counted by", words: originWords(collector), tone: "" },
     ]);
   }
 
@@ -231,7 +231,6 @@ export class CollectorView {
       this.u = unitOf(this.host);
       const room = this.sourcesHost.clientHeight / this.u - 50;
       if (room > 0) this.most = Math.max(1, Math.min(MOST_SOURCES, Math.floor(room / ROW_UNITS)));
-      this.sources.setColumns(1, this.most);
     }
     this.update();
   }

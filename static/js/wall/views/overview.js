@@ -4,11 +4,14 @@
 import { el, mark } from "../draw/dom.js";
 import { Loads } from "../draw/loads.js";
 import { LoudAlarms } from "../draw/loud_alarms.js";
+import { mapShare } from "../store/figures.js";
 
 /** @typedef {import("../store/types.js").View} View */
 /** @typedef {import("../store/types.js").What} What */
 /** @typedef {import("../store/types.js").WallView} WallView */
 /** @typedef {import("../model.js").WallModel} WallModel */
+
+const MOST_OF_TALL = 50;
 
 /** @param {Element} element @returns {number} px of one unit of the wall */
 export function unitOf(element) {
@@ -32,6 +35,8 @@ export class OverviewView {
     /** @type {View | null} */
     this.view = null;
     this.measured = 0;
+    /** Of what the alarms leave of a tall screen, percent. */
+    this.share = MOST_OF_TALL;
     // The room of the rows follows the alarms above them.
     this.observer = new ResizeObserver(() => this.#measure());
     this.observer.observe(this.loads.list);
@@ -49,6 +54,7 @@ export class OverviewView {
 
   /** @param {What} what */
   update(what) {
+    if (what === "topology") this.#divide();
     this.model.map?.update(what);
     this.#draw();
   }
@@ -60,9 +66,22 @@ export class OverviewView {
     this.loads.draw(model, this.view?.options.unit ?? "bits");
   }
 
+  /** On a tall screen the map of the whole estate has the height that it fills, and what it does not fill is the collectors'. */
+  #divide() {
+    const { clientWidth: w, clientHeight: h } = this.host;
+    const { node, k } = this.view?.options ?? {};
+    const box = h > w && node === undefined && k === undefined ? this.model.graph?.bounds() : undefined;
+    const share = box ? Math.min(MOST_OF_TALL, mapShare(box, { w, h: h - this.louds.host.offsetHeight })) : MOST_OF_TALL;
+    if (share === this.share) return;
+    this.share = share;
+    this.host.style.setProperty("--map-part", `${share}fr`);
+    this.host.style.setProperty("--loads-part", `${100 - share}fr`);
+  }
+
   #measure() {
     if (!this.loads.list.isConnected || !this.host.clientWidth) return;
     this.measured++;
+    this.#divide();
     this.loads.measure(unitOf(this.host));
     this.loads.draw(this.model, this.view?.options.unit ?? "bits");
   }
@@ -78,6 +97,6 @@ export class OverviewView {
   }
 
   stats() {
-    return { alarms: Number(this.louds.host.dataset.count ?? 0), collectors: this.loads.shown, rows: this.loads.rows.made.length, tier: this.loads.host.dataset.tier ?? "", measured: this.measured };
+    return { alarms: Number(this.louds.host.dataset.count ?? 0), collectors: this.loads.shown, rows: this.loads.rows.made.length, tier: this.loads.host.dataset.tier ?? "", share: this.share, measured: this.measured };
   }
 }

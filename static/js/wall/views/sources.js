@@ -34,6 +34,7 @@ export class SourcesView {
     /** @type {View | null} */
     this.view = null;
     this.most = MOST;
+    this.fit = MOST;
     this.shown = 0;
   }
 
@@ -55,7 +56,7 @@ export class SourcesView {
     put(this.none, table.none);
     show(this.none, table.none !== "");
     show(this.body, table.none === "");
-    this.rows.draw(table.rows, unit, asOf(this.model));
+    this.rows.draw(table.rows, unit, asOf(this.model), this.fit);
     this.shown = table.rows.length;
   }
 
@@ -63,9 +64,8 @@ export class SourcesView {
     if (this.host.clientWidth) {
       const u = unitOf(this.host);
       const isTall = this.host.clientHeight > this.host.clientWidth;
-      const fit = Math.max(5, Math.floor((this.host.clientHeight / u - 100) / ROW_UNITS));
-      this.most = Math.min(MOST, isTall ? fit : 2 * fit);
-      this.rows.setColumns(isTall ? 1 : 2, this.most);
+      this.fit = Math.max(5, Math.floor((this.host.clientHeight / u - 100) / ROW_UNITS));
+      this.most = Math.min(MOST, isTall ? this.fit : 2 * this.fit);
     }
     this.update();
   }
