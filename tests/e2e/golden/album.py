@@ -1,6 +1,6 @@
 """The golden pictures: which ones there are, how they are kept, and how another picture is compared with one.
 
-Kept are 640 px of the longer side (of 4K 1280) in 128 colours: large enough for whoever looks through them, and for a label that is gone; beside
+Kept are 640 px of the longer side (of 4K 960) in 128 colours: large enough for whoever looks through them, and for a label that is gone; beside
 them what is written where, in units of the wall. Another major version of Chromium paints type and curves otherwise: then only the words and their
 places count.
 """
@@ -20,8 +20,6 @@ LONGER_SIDE: Final = 640
 COLOURS: Final = 128
 # Of 255, over all of a picture: what 128 colours and a machine's own rounding make, and no more.
 MOST_MEAN: Final = 1.0
-# Of 255 where a picture of 4K is compared with one of 1080p: type is sharper there, which makes 2 to 3 all over; a part that is gone makes more.
-MOST_MEAN_SHARPER: Final = 4.0
 # A pixel is another one when a channel of it is this far off; a label of 20 units covers 0.2 % of a picture.
 OTHER_PIXEL: Final = 56
 MOST_OTHER: Final = 0.001
@@ -45,18 +43,13 @@ class Shot:
         return "-".join([self.view, self.size, self.condition, self.screen, *([self.theme] if self.theme != "dark" else [])])
 
     @property
-    def golden(self) -> str:
-        """The picture that it must look like: 4K is 1080p, sharper, so it is compared with that, but for the overview, which has its own."""
-        return self.name if self.view == "overview" else self.name.replace("-4K", "-1080p")
-
-    @property
     def longer_side(self) -> int:
-        """Of what is kept, px: of a picture of 4K twice as much, or nothing of its sharpness would be seen."""
-        return 2 * LONGER_SIDE if self.golden.endswith("-4K") else LONGER_SIDE
+        """Of what is kept, px: of a picture of 4K half as much again, or nothing of its sharpness would be seen."""
+        return LONGER_SIDE * 3 // 2 if self.screen == "4K" else LONGER_SIDE
 
     @property
     def path(self) -> Path:
-        return PICTURES / f"{self.golden}.png"
+        return PICTURES / f"{self.name}.png"
 
 
 def shots() -> Iterator[Shot]:
@@ -65,7 +58,8 @@ def shots() -> Iterator[Shot]:
     * the map and the overview draw the estate: at S, M and L; one collector, sources and alarms are lists: few (S) and many (L);
     * an empty estate has no size, and "lost" is the whole picture without its colours: once for each view and screen, lost at S;
     * visitors see the alarmed estate under other names: at S;
-    * 4K is 1080p with more pixels, compared with its pictures: alarmed at L; the overview, which has all parts, has its own: alarmed at S, M and L;
+    * 4K has the places of 1080p: each view alarmed at L, where most is drawn, and once in each other condition: healthy at M if the estate is drawn,
+      else at S; stale and visitors at S; the overview, which has all parts, alarmed at S and M too;
     * the light theme has the same places: the overview at M on 1080p, healthy, alarmed and stale, and the alarms;
     * a tall screen has its own places, not its own conditions: at S, and at L when it is alarmed; so have lists that are long.
     """
@@ -81,6 +75,10 @@ def shots() -> Iterator[Shot]:
             yield Shot(view, "S", "lost", screen)
         for size in ("S", "M", "L") if view == "overview" else ("L",):
             yield Shot(view, size, "alarmed", "4K")
+        yield Shot(view, "M" if "M" in drawn else "S", "healthy", "4K")
+        yield Shot(view, "S", "stale", "4K")
+        yield Shot(view, "none", "empty", "4K")
+        yield Shot(view, "S", "visitors", "4K")
     for condition in ("healthy", "alarmed", "stale"):
         yield Shot("overview", "M", condition, "1080p", "light")
     yield Shot("alarms", "S", "alarmed", "1080p", "light")
@@ -90,7 +88,7 @@ def shots() -> Iterator[Shot]:
 SAMPLE: Final = (
     Shot("overview", "S", "alarmed", "1080p"), Shot("overview", "S", "healthy", "portrait"), Shot("map", "M", "alarmed", "1080p"),
     Shot("map", "S", "stale", "portrait"), Shot("collector", "S", "stale", "1080p"), Shot("sources", "S", "visitors", "1080p"),
-    Shot("alarms", "S", "lost", "1080p"), Shot("overview", "none", "empty", "1080p"),
+    Shot("alarms", "S", "lost", "1080p"), Shot("overview", "none", "empty", "1080p"), Shot("sources", "S", "healthy", "4K"),
 )  # fmt: skip
 
 
