@@ -27,6 +27,7 @@ from vtapweb.domain.health import (
     h14_restart_loop,
     is_settling,
     settle,
+    settled_s,
 )
 
 FINE, NOTICE, WARNING, ALARM = Level.FINE, Level.NOTICE, Level.WARNING, Level.ALARM
@@ -94,6 +95,11 @@ def test_h03_is_not_raised_where_the_vm_does_not_run() -> None:
 def test_h03_who_has_just_begun_to_look_cannot_tell() -> None:
     assert silent(seeing_s=300.0) is None
     assert silent(seeing_s=300.0, silent_s=10.0) is FINE
+
+
+def test_rules_wait_for_both_the_meter_and_the_watch() -> None:
+    assert settled_s(meter_since_s=1000.0, looking_since_s=1010.0) == 1300.0
+    assert settled_s(meter_since_s=1000.0, looking_since_s=5000.0) == 5030.0
 
 
 def test_h04_a_source_that_sent_much_stopped() -> None:

@@ -120,7 +120,7 @@ class World:
         }
         found["totals"] |= {"bits_per_s": first + second}
         found["inventory"] = {"synced_ms": at_ms - 42_000, "state": "live", "words": "Inventory synced"}
-        found["judging"] |= {"evaluated_ms": at_ms - 800}
+        found["judging"] |= {"evaluated_ms": at_ms - 800, "settled_ms": at_ms - 3_600_000}
         found["events"] = [{**one, "at_ms": at_ms - place * 7 * MINUTE_MS} for place, one in enumerate(found["events"])]
         if not self.is_quiet and within(self.second(at_ms), UNREAD):
             found["unread"] = {"events": {"why": "the database does not answer", "since_ms": at_ms - 20_000}}

@@ -132,6 +132,16 @@ def test_a_healthy_overview_is_quiet(opened: Any) -> None:
         expect(page.locator(".louds")).to_be_hidden()
 
 
+def test_soon_after_a_start_nobody_says_that_all_is_well(opened: Any) -> None:
+    picture = wall_picture()
+    picture["judging"] |= {"settled_ms": START_MS + 3 * MINUTE_MS}
+    with standing(OVERVIEW, picture) as stand:
+        page = opened(stand)
+        expect(page.get_by_test_id("head-alarms")).to_have_text("0alarmsnone yet, rules wait until 03:15")
+        stand.show(wall_picture())
+        expect(page.get_by_test_id("head-alarms")).to_have_text("0alarmsnone open")
+
+
 def test_on_a_tall_screen_the_collectors_have_what_the_map_does_not_fill(opened: Any) -> None:
     with standing(OVERVIEW, wall_picture()) as stand:
         page = opened(stand, SIZES["portrait"])

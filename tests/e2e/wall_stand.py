@@ -91,7 +91,7 @@ def wall_picture(**more: Any) -> dict[str, Any]:
         ],
         "inventory": {"synced_ms": START_MS - 42_000, "state": "live", "words": "Inventory synced"},
         "meter": {"state": "live", "since_ms": None, "at_ms": START_MS}, "unread": {}, "sources_of": {},
-        "judging": {"evaluated_ms": START_MS - 800, "blind_since_ms": None, "blind_reason": ""},
+        "judging": {"evaluated_ms": START_MS - 800, "settled_ms": START_MS - HOUR_MS, "blind_since_ms": None, "blind_reason": ""},
         "events": [
             {"at_ms": START_MS - 9 * MINUTE_MS, "kind": "change", "severity": "", "words": "12 mirrors added by m.ortiz → ilb-collector-uks"},
             {"at_ms": START_MS - 31 * MINUTE_MS, "kind": "cleared", "severity": "warning", "words": "A-116 nic-packetlog-01 is below 75 % again"},

@@ -90,6 +90,9 @@ test("live numbers that cannot be read are not the same as none that ever came",
   for (const [state, words] of [["none", "no live numbers yet"], ["away", "live numbers can't be read"]]) {
     traffic.setFacts({ collectors: [facts(id, { state })], silent: [] });
     assert.deepEqual([traffic.cardOf(row).style.words, traffic.cardOf(row).isMeasured], [words, false]);
+    const measured = made({ [graph.series.length - graph.collectors.size]: 8e9 });
+    measured.traffic.setFacts({ collectors: [facts(id, { state })], silent: [] });
+    assert.equal(measured.traffic.cardOf(row).style.words, "not judged now", "a figure came after that was told: it is not contradicted");
   }
 });
 

@@ -57,6 +57,14 @@ test("what is not known is said to be so and is never zero", () => {
   assert.equal(collectorNow(collector({ state: "a later one" }), traffic(), NOW).style.key, "unknown");
 });
 
+test("a state that was told before the first number came does not contradict it", () => {
+  const told = collector({ state: "none", bits_per_s: null, packets_per_s: null, wire_bits_per_s: null, measured_ms: null, heard_ms: null, stale_after_s: null, interval_s: null });
+  const now = collectorNow(told, traffic(8 * GBIT, 1e6), NOW);
+  assert.deepEqual([stateWords(told, now, NOW), rateLine(told, now, NOW)], ["not judged now", "8.00 Gb/s"]);
+  assert.equal(collectorNow({ ...told, state: "away" }, traffic(8 * GBIT, 1e6), NOW).style.key, "unknown");
+  assert.equal(collectorNow({ ...told, state: "away" }, traffic(NaN, NaN), NOW).style.key, "away");
+});
+
 test("who counts is told, and that it is not told is not that nobody does", () => {
   assert.equal(originWords(collector()), "agent, every 1 s");
   assert.equal(originWords(collector({ origin: "" })), "not told here, every 1 s", "before visitors");

@@ -10,7 +10,7 @@ import { waitBefore } from "../../static/js/wall/store/retry.js";
 import { Sleep } from "../../static/js/wall/store/sleep.js";
 import { isRunOut, lightAt, slotAt, viewDue } from "../../static/js/wall/store/slots.js";
 import { feedOf, isStale, staleSince, trustedMs } from "../../static/js/wall/store/trust.js";
-import { collectorWords, hopWords, knownWords, mutedWords, ownerWords, quietWords, retryWords } from "../../static/js/wall/store/words.js";
+import { alarmsWords, collectorWords, hopWords, knownWords, mutedWords, ownerWords, quietWords, retryWords } from "../../static/js/wall/store/words.js";
 
 const NOW = Date.UTC(2026, 10, 24, 3, 12, 8);
 const MINUTE = 60_000;
@@ -60,7 +60,8 @@ const alarm = (more = {}) => ({
   number: 117, spoken: "A-117", severity: "alarm", title: "", sentence: "", opened_ms: NOW - MINUTE, changed_ms: NOW - MINUTE, owner: "", is_taken: false, is_acknowledged: false,
   is_muted: false, muted_until_ms: null, rules: [], broken_hop: null, child_count: 0, happened_before: [], collector: "", qr: "", ...more,
 });
-const picture = (more = {}) => wholePicture({ kind: "picture", at_ms: NOW, totals: { bits_per_s: null, packets_per_s: null, known: 2, of: 2, mirrors: 18, nics: 24, silent: 0 }, meter: { state: "live", since_ms: null }, counts: { alarms: 0, untaken: 0, notices: 0, muted: 0, muted_next_ends_ms: null }, ...more });
+const picture = (more = {}) => wholePicture({ kind: "picture", at_ms: NOW, totals: { bits_per_s: null, packets_per_s: null, known: 2, of: 2, mirrors: 18, nics: 24, silent: 0 }, meter: { state: "live", since_ms: null }, counts: { alarms: 0, untaken: 0, notices: 0, muted: 0, muted_next_ends_ms: null }, judging: { evaluated_ms: NOW - 800, settled_ms: NOW - 60 * MINUTE, blind_since_ms: null, blind_reason: "" }, ...more });
+const judgedAs = (more) => picture({ judging: { ...picture().judging, ...more } });
 const state = (role, slots, scene = "normal") => ({ display: { role }, scene, slots, views: { 1: { id: 1, name: "Map", kind: "map", options: {} }, 4: { id: 4, name: "Alarms", kind: "alarms", options: {} } } });
 const shown = (...given) => {
   const { view, isTakenByAlarm } = viewDue(...given);
@@ -202,7 +203,23 @@ test("a stage without an alarm says no more than is known", () => {
   assert.equal(said(picture(), "lost").title, "No alarm was open at 03:07.");
   assert.equal(said(picture({ judging: { evaluated_ms: null, blind_since_ms: NOW - 5 * MINUTE, blind_reason: "no numbers arrive" } })).words, "No numbers arrive. No alarm was open then; a new one would not be seen.");
   assert.equal(said(picture({ totals: { mirrors: 0 } })).title, "Nothing is mirrored yet.");
+  assert.equal(said(judgedAs({ evaluated_ms: null, settled_ms: null })).title, "Nothing has been judged yet.");
+  assert.deepEqual(said(judgedAs({ settled_ms: NOW + 2 * MINUTE })), { title: "No alarm is open yet.", words: "vtapweb has only just begun to look: until 03:14 its rules wait before they call anything silent." });
+  assert.equal(said(judgedAs({ settled_ms: null })).words, "Nothing is measured now: what breaks is not seen.");
   assert.equal(said(picture(), "live", 99).title, "A-99 is not open any more.");
+});
+
+test("that no alarm is open is said so only after everything was looked at for long enough", () => {
+  const said = (told) => Object.values(alarmsWords(told, momentOf));
+  assert.deepEqual(said(picture()), ["0", "none open"]);
+  assert.deepEqual(said(judgedAs({ evaluated_ms: null, settled_ms: null })), ["—", "not judged yet"]);
+  assert.deepEqual(said(judgedAs({ settled_ms: NOW + 2 * MINUTE })), ["0", "none yet, rules wait until 03:14"]);
+  assert.deepEqual(said(judgedAs({ settled_ms: null })), ["0", "none open, nothing is measured"]);
+  assert.deepEqual(said(judgedAs({ blind_since_ms: NOW - 5 * MINUTE })), ["—", "not judged since 03:07"]);
+  const counts = { alarms: 2, untaken: 1, notices: 1, muted: 0, muted_next_ends_ms: null };
+  assert.deepEqual(said(picture({ counts, alarms: [alarm({ is_acknowledged: true })] })), ["2", "1 not taken · 1 acknowledged · 1 notice"]);
+  assert.deepEqual(said({ ...judgedAs({ blind_since_ms: NOW - 5 * MINUTE }), counts }), ["2", "1 not taken · not judged since 03:07 · 1 notice"]);
+  assert.deepEqual(said(picture({ counts: null, alarms: null })), ["—", "not known"]);
 });
 
 test("what a clock timed that was put back since is long ago", () => {

@@ -372,6 +372,22 @@ def test_a_start_raises_nothing_for_30_s(valkey: Valkey) -> None:
     assert [one.rule_ids for one in stage.open_alarms()] == [["H1"]]
 
 
+def test_it_is_told_until_when_rules_wait(stage: Stage) -> None:
+    def settled_s() -> float | None:
+        at = HealthLease.objects.get().settled_at
+        return None if at is None else at.timestamp()
+
+    stage.turn()
+    assert (settled_s() or 0) <= stage.now_s
+    stage.is_meter_there = False
+    stage.pass_s(10)
+    assert settled_s() is None
+    stage.is_meter_there = True
+    stage.meter_since_s = since_s = stage.now_s
+    stage.pass_s(10)
+    assert settled_s() == since_s + 300
+
+
 def test_a_restarted_meter_raises_nothing(stage: Stage) -> None:
     stage.is_meter_there = False
     stage.quiet.add(stage.key)

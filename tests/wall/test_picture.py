@@ -22,7 +22,7 @@ from vtapweb.inventory.models import SubscriptionSync, SyncRun, TapConfiguration
 from vtapweb.taps.models import Change, ChangeStep
 from vtapweb.topology.actions import topology_refresh
 from vtapweb.traffic import keys
-from vtapweb.traffic.models import Alarm, AlarmEvent
+from vtapweb.traffic.models import Alarm, AlarmEvent, HealthLease
 from vtapweb.traffic.store import store
 from vtapweb.wall.picture import Heard, Pictures, told
 
@@ -52,7 +52,7 @@ def test_a_collector_is_told_with_its_age_its_limits_and_what_it_receives(valkey
     assert picture["totals"] == {"bits_per_s": 2e9, "packets_per_s": 2e6, "known": 1, "of": 1, "mirrors": 1, "nics": 5, "silent": 0}
     assert picture["collector_counts"] | {"total": 1, "ok": 1, "none": 0, "silent": 0} == picture["collector_counts"]
     assert picture["meter"] == {"state": "live", "since_ms": None, "at_ms": NOW_MS}
-    assert picture["judging"] == {"evaluated_ms": NOW_MS, "blind_since_ms": None, "blind_reason": ""}
+    assert picture["judging"] == {"evaluated_ms": NOW_MS, "settled_ms": None, "blind_since_ms": None, "blind_reason": ""}
     assert picture["at_ms"] == NOW_MS
     assert picture["inventory"]["state"] == "live"
 
@@ -73,6 +73,26 @@ def test_what_is_not_known_is_none_and_told_as_such(valkey: Valkey, settings: Se
     away = made()
     assert away["meter"]["state"] == "unknown"
     assert away["unread"]["live"] == {"why": "Redis does not answer.", "since_ms": None}
+
+
+def test_it_is_told_when_it_was_judged_and_until_when_rules_wait(valkey: Valkey) -> None:
+    estate = on_the_map()
+    assert made()["judging"] == {"evaluated_ms": None, "settled_ms": None, "blind_since_ms": None, "blind_reason": ""}
+    judged(estate.tap.destination_key, CollectorState.OK)
+    HealthLease.objects.update(settled_at=NOW + timedelta(seconds=200))
+    assert made()["judging"] == {"evaluated_ms": NOW_MS, "settled_ms": NOW_MS + 200_000, "blind_since_ms": None, "blind_reason": ""}
+    HealthLease.objects.update(evaluated_at=NOW - timedelta(seconds=21))
+    late = made()["judging"]
+    assert (late["blind_since_ms"], late["blind_reason"]) == (NOW_MS - 21_000, "Is `manage.py watch` running?")
+
+
+def test_the_first_number_is_not_contradicted_by_what_was_judged_before_it(valkey: Valkey) -> None:
+    estate = on_the_map()
+    key = estate.tap.destination_key
+    judged(key, CollectorState.UNKNOWN, sentence="nic-packetlog: no source of numbers is set up for it.")
+    assert [made()["collectors"][0][name] for name in ("state", "words")] == ["none", "nic-packetlog: no source of numbers is set up for it."]
+    reports(key, 2e9)
+    assert [made()["collectors"][0][name] for name in ("state", "words", "bits_per_s")] == ["unknown", "", 2e9]
 
 
 def test_a_redis_that_never_answers_is_asked_once_and_then_let_alone(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:

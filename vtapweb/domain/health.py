@@ -169,6 +169,14 @@ def h02_no_mirrored_traffic(packets_per_s: float | None, still_s: float, expecte
     return Level.ALARM if still_s >= max(0.0, 3 * interval_s - STILL_S) else Level.FINE
 
 
+def settled_s(*, meter_since_s: float, looking_since_s: float) -> float:
+    """From when on no rule waits any more because we ourselves have only just begun: unix seconds, like both of what is given.
+
+    Before that, no alarm is no sign that all is well. Sources that report more rarely than every 100 s take longer still.
+    """
+    return max(meter_since_s + SOURCE_SILENT_S, looking_since_s + GRACE_S)
+
+
 def h03_silent_source(*, mirrored_s: float, is_running: bool | None, silent_s: float | None, seeing_s: float, interval_s: float = 1.0) -> Verdict:
     """`silent_s` since the last packet from any of its addresses, None: never one; `seeing_s` since when we would have seen it.
 

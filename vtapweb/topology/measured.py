@@ -65,7 +65,7 @@ def _measured(node_id: int, shown: Shown) -> Measured:
     return Measured(
         id=node_id,
         state=shown.state_name,
-        words=health.sentence if health.judged_at is not None else "",
+        words=shown.sentence if health.judged_at is not None else "",
         rules=health.rule_ids,
         alarm=f"A-{health.alarm}" if health.alarm else "",
         capacity_bits_per_s=shown.capacity.bits_per_s,

@@ -260,7 +260,7 @@ def collector_item(one: Shown) -> dict[str, object]:
         "rates": rates_item(one),
         "has_source_rates": one.has_sources,
         "health": {
-            "state": health.state, "rules": health.rule_ids, "since": iso(health.since), "sentence": health.sentence, "alarm": health.alarm,
+            "state": health.state, "rules": health.rule_ids, "since": iso(health.since), "sentence": one.sentence, "alarm": health.alarm,
             "judged_at": iso(health.judged_at),
         },
         "capacity": {

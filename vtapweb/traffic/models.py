@@ -143,6 +143,7 @@ class HealthLease(models.Model):
     until = models.DateTimeField(null=True, blank=True)
     fence = models.PositiveBigIntegerField(default=0)  # grows with every claim; a process with an older number writes nothing
     evaluated_at = models.DateTimeField(null=True, blank=True)  # the last time that everything was judged
+    settled_at = models.DateTimeField(null=True, blank=True)  # until then rules wait, we have only just begun; null: nothing is measured
     blind_since = models.DateTimeField(null=True, blank=True)  # nothing can be judged since then; null: we see
     blind_reason = models.TextField(default="", blank=True)
     last_number = models.PositiveIntegerField(default=100)  # of an alarm; the first one is A-101: three digits are read out as one number

@@ -44,7 +44,7 @@ def state_cell(one: Shown) -> Cell:
     if state is None:
         return Cell("no live numbers yet", glyph="–", title="Nothing has reported from it.")
     tone, glyph, words = STATES[state]
-    return Cell(words, tone=tone, glyph=glyph, title=one.health.sentence)
+    return Cell(words, tone=tone, glyph=glyph, title=one.sentence)
 
 
 def age_words(one: Shown) -> str:

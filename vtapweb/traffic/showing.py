@@ -5,7 +5,7 @@ Rule: what is not known is None, and why is said; a collector outside of the vie
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
 import msgspec
@@ -23,6 +23,8 @@ from vtapweb.traffic.selectors.collectors import CollectorFacts, MemberFacts, co
 from vtapweb.traffic.selectors.health import NOBODY, Health, collector_health
 from vtapweb.traffic.store import NoStoreError, store
 from vtapweb.traffic.words import beyond_words
+
+TURN: Final = timedelta(seconds=10)  # so long a report may be on its way to the watch: its own pace, and the meter's
 
 ORIGIN_WORDS: Final = {
     Origin.AGENT: "vtapweb's agent on the collector",
@@ -88,6 +90,15 @@ class Shown:
         if self.health.state is not CollectorState.UNKNOWN:
             return self.health.state
         return CollectorState.STALE if self.is_stale else None if self.now is None else CollectorState.UNKNOWN
+
+    @property
+    def sentence(self) -> str:
+        """What was judged, in words; "" where that nothing tells about it is no longer so: it was heard of since, and its turn has not come yet."""
+        health, heard_at = self.health, self.heard_at
+        is_said_of_nothing = health.state is CollectorState.UNKNOWN and health.judged_at is not None and not health.is_away
+        if is_said_of_nothing and heard_at is not None and health.judged_at is not None and heard_at > health.judged_at - TURN:
+            return ""
+        return health.sentence
 
     @property
     def state_name(self) -> str:

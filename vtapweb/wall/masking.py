@@ -58,7 +58,7 @@ def masked_picture(picture: Mapping[str, Any], node_of: Mapping[str, int]) -> di
         "inventory": inventory and {
             "synced_ms": inventory["synced_ms"], "state": inventory["state"], "words": _INVENTORY.get(inventory["state"], ""),
         },
-        "judging": judging and {"evaluated_ms": judging["evaluated_ms"], "blind_since_ms": judging["blind_since_ms"], "blind_reason": ""},
+        "judging": judging and {name: judging[name] for name in ("evaluated_ms", "settled_ms", "blind_since_ms")} | {"blind_reason": ""},
         "events": None if events is None else [
             {"at_ms": one["at_ms"], "kind": one["kind"], "severity": one["severity"], "words": one["plain"]} for one in events
         ],

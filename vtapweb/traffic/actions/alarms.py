@@ -54,11 +54,18 @@ class CollectorRow:
 
 
 def alarms_reconcile(
-    *, fence: int, causes: Sequence[Cause], rows: Sequence[CollectorRow], all_subscription_ids: Sequence[str], memory: bytes | None, now: datetime
+    *,
+    fence: int,
+    causes: Sequence[Cause],
+    rows: Sequence[CollectorRow],
+    all_subscription_ids: Sequence[str],
+    memory: bytes | None,
+    now: datetime,
+    settled_at: datetime | None = None,
 ) -> list[Alarm]:
     """Brings alarms and states to what was judged, in one transaction under the lease; returns the alarms that moved.
 
-    `memory` None: the successor's copy stays as it is.
+    `memory` None: the successor's copy stays as it is. `settled_at`: until when rules wait as we have only just begun; None: nothing is measured.
 
     Queries: a fixed number, and a few for each alarm that moved. Raises LeadershipLostError where the fence is another one.
     """
@@ -84,8 +91,9 @@ def alarms_reconcile(
         lease.evaluated_at = now
         if memory is not None:
             lease.memory = memory
+        lease.settled_at = settled_at
         lease.blind_since, lease.blind_reason = None, ""
-        lease.save(update_fields=["evaluated_at", "memory", "blind_since", "blind_reason", "last_number"])
+        lease.save(update_fields=["evaluated_at", "memory", "settled_at", "blind_since", "blind_reason", "last_number"])
     return moved
 
 

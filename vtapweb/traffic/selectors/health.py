@@ -15,6 +15,7 @@ from vtapweb.traffic.models import Alarm, CollectorHealth, CollectorMaintenance,
 
 OWN = {Subject.COLLECTOR.value, Subject.MEMBER.value}
 RANKS = [Alarm.Severity.ALARM.value, Alarm.Severity.WARNING.value, Alarm.Severity.NOTICE.value]
+NO_WATCH = "Is `manage.py watch` running?"
 JUDGED_WITHIN = timedelta(seconds=20)  # older than that, the judgement is history: four turns of the watch were missed
 
 
@@ -22,7 +23,7 @@ JUDGED_WITHIN = timedelta(seconds=20)  # older than that, the judgement is histo
 class Health:
     """One collector's health. `rule_ids` like ("H1",); `since` when it came into this state; `alarm` the number of its open alarm (117 of A-117).
 
-    `sentence` is for people and whole; `judged_at` None: nobody ever judged it.
+    `sentence` is for people and whole; `judged_at` None: nobody ever judged it; `is_away`: nobody judges now, or whoever does cannot see.
     """
 
     state: CollectorState
@@ -33,6 +34,7 @@ class Health:
     is_muted: bool = False
     maintenance_until: datetime | None = None
     judged_at: datetime | None = None
+    is_away: bool = False
 
 
 NOBODY = Health(CollectorState.UNKNOWN, sentence="Nobody has judged its health yet.")
@@ -87,10 +89,10 @@ def _as_far_as_known(health: Health, lease: HealthLease | None, now: datetime) -
         return NOBODY
     if lease.blind_since is not None:
         sentence = f"We cannot see since {lease.blind_since:%H:%M:%S} UTC: {lease.blind_reason}"
-        return replace(health, state=CollectorState.UNKNOWN, rule_ids=(), since=lease.blind_since, sentence=sentence)
+        return replace(health, state=CollectorState.UNKNOWN, rule_ids=(), since=lease.blind_since, sentence=sentence, is_away=True)
     if now - lease.evaluated_at > JUDGED_WITHIN:
-        sentence = f"Nobody has judged its health since {lease.evaluated_at:%H:%M:%S} UTC. Is `manage.py watch` running?"
-        return replace(health, state=CollectorState.UNKNOWN, rule_ids=(), since=lease.evaluated_at, sentence=sentence)
+        sentence = f"Nobody has judged its health since {lease.evaluated_at:%H:%M:%S} UTC. {NO_WATCH}"
+        return replace(health, state=CollectorState.UNKNOWN, rule_ids=(), since=lease.evaluated_at, sentence=sentence, is_away=True)
     return health
 
 

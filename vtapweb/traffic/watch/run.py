@@ -21,6 +21,7 @@ from django.db import DatabaseError, close_old_connections, connection, transact
 from django.db.models import F, Q
 
 from vtapweb.domain.causes import INTAKE_KEY
+from vtapweb.domain.health import settled_s
 from vtapweb.domain.scope import Scope
 from vtapweb.events.outage import Outage
 from vtapweb.traffic import keys
@@ -166,11 +167,12 @@ class Watch:
         intake = Alarm.objects.filter(state=Alarm.State.OPEN, cause_key=INTAKE_KEY).values_list("finding_keys", flat=True).first()
         work = running_maintenance(Scope.everything(), now=now)
         judged = judge(seen, estate, self._memory, maintenance=work, intake_findings=intake or ())
-        self._keep(judged, estate, now_s)
+        settled = settled_s(meter_since_s=seen.meter_since_s, looking_since_s=seen.looking_since_s)
+        self._keep(judged, estate, now_s, settled_at=None if meter is None else at(settled))
         self._looked_s = self._steady_s()
         return judged
 
-    def _keep(self, judged: Judged, estate: Estate, now_s: float) -> None:
+    def _keep(self, judged: Judged, estate: Estate, now_s: float, *, settled_at: datetime | None) -> None:
         assert self.fence is not None and self._memory is not None  # noqa: S101, PT018 - for the type checker: it leads
         is_due = judged.memory.standings.keys() != self._memory.standings.keys() or now_s - self._memory_kept_s > MEMORY_KEPT_S
         rows = [
@@ -192,6 +194,7 @@ class Watch:
             all_subscription_ids=estate.subscription_ids,
             memory=encode(judged.memory) if is_due else None,
             now=at(now_s),
+            settled_at=settled_at,
         )
         if is_due:
             self._memory_kept_s = now_s

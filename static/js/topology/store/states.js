@@ -74,6 +74,15 @@ export function isWithoutNumbers(state) {
   return state === "none" || state === "away";
 }
 
+/**
+ * What was told of a collector may be older than its newest number: one that has a number by now is without numbers no more, and nobody has judged it.
+ *
+ * @param {string} state of a collector, as it was told last @param {boolean} hasNumber now @returns {StateStyle}
+ */
+export function liveStyle(state, hasNumber) {
+  return LIVE_STATES[hasNumber && isWithoutNumbers(state) ? "unknown" : state] ?? LIVE_STATES.unknown;
+}
+
 /** On a NIC that is mirrored and of which nothing arrives. @type {StateStyle} */
 export const SILENT = { key: "silent", glyph: "∅", words: "mirrored, but nothing arrives", meaning: "NIC, mirrored, but nothing arrives", color: "warn" };
 

@@ -6,7 +6,7 @@
  * Rule 1: not seeing is not zero. NaN is "not known", 0 is a measured zero, and the two never look alike. Rule 2: pure: no clock, no canvas.
  */
 
-import { collectorState, isMute, isWithoutNumbers, LIVE_STATES, STRAND_LOOKS } from "./states.js";
+import { collectorState, isMute, isWithoutNumbers, liveStyle, STRAND_LOOKS } from "./states.js";
 
 /** @typedef {import("./graph.js").Graph} Graph */
 /** @typedef {import("./units.js").Unit} Unit */
@@ -152,7 +152,7 @@ export class Traffic {
     if (inventory.key !== "ok") return { style: inventory, facts, rate: NaN, share: NaN, isMeasured: false };
     const rate = this.rateOf(id);
     const isMeasured = (facts !== null && !isWithoutNumbers(facts.state)) || Number.isFinite(rate);
-    const style = facts ? (LIVE_STATES[facts.state] ?? LIVE_STATES.unknown) : Number.isFinite(rate) ? LIVE_STATES.unknown : LIVE_STATES.none;
+    const style = liveStyle(facts?.state ?? "none", Number.isFinite(rate));
     const wire = this.rateOf(id, "bits") + OUTER_BITS * this.rateOf(id, "packets");
     return { style, facts, rate, share: facts?.capacity_bits_per_s ? wire / facts.capacity_bits_per_s : NaN, isMeasured };
   }

@@ -3,8 +3,7 @@
 
 import { ageWords, rateParts } from "../../topology/store/units.js";
 import { dayWords, zoneWords } from "../store/clock.js";
-import { isRead } from "../store/picture.js";
-import { agoWords, collectorWords, count, knownWords } from "../store/words.js";
+import { agoWords, alarmsWords, collectorWords, knownWords } from "../store/words.js";
 import { el, mark, put, show } from "./dom.js";
 
 /** @typedef {import("../model.js").WallModel} WallModel */
@@ -87,11 +86,10 @@ export class Head {
     put(this.collectors.unit, collectors.of);
     put(this.collectors.words, collectors.words);
     mark(this.collectors.box, "tone", collectors.tone);
-    const isJudged = isRead(picture, "judging");
-    const seen = picture.alarms.filter((alarm) => alarm.is_acknowledged && !alarm.is_muted).length;
-    put(this.alarms.value, isJudged ? String(counts.alarms) : "—");
+    const alarms = alarmsWords(picture, (ms) => this.model.momentOf(ms));
+    put(this.alarms.value, alarms.figure);
     put(this.alarms.unit, counts.alarms === 1 ? "alarm" : "alarms");
-    put(this.alarms.words, !isJudged ? "not known" : [counts.alarms ? (counts.untaken ? `${counts.untaken} not taken` : "all taken") : "none open", seen ? `${seen} acknowledged` : "", counts.notices ? count(counts.notices, "notice") : ""].filter(Boolean).join(" · "));
+    put(this.alarms.words, alarms.words);
     mark(this.alarms.box, "tone", counts.untaken ? "bad" : "quiet");
     put(this.inventory.value, inventory.synced_ms === null ? "none" : agoWords(inventory.synced_ms, now));
     put(this.inventory.unit, inventory.synced_ms === null ? "read yet" : "old");

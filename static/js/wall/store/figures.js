@@ -6,7 +6,7 @@
  * last figure, never a figure of now. Rule 3: pure, all clocks come in.
  */
 
-import { LIVE_STATES } from "../../topology/store/states.js";
+import { LIVE_STATES, liveStyle } from "../../topology/store/states.js";
 import { OUTER_BITS } from "../../topology/store/traffic.js";
 import { ageWords, rateWords, roundWords, shareWords } from "../../topology/store/units.js";
 import { isStale, staleSince } from "./trust.js";
@@ -58,10 +58,10 @@ export function collectorNow(collector, traffic, as_of_ms) {
     const style = LIVE_STATES[collector.state === "silent" ? "silent" : "stale"] ?? LIVE_STATES.unknown;
     return { style: /** @type {StateStyle} */ (style), isStale: true, since_ms: staleSince(collector, as_of_ms), bits_per_s: null, packets_per_s: null, measured_ms: null, share: null, last: lastOf(collector, traffic) };
   }
-  const style = /** @type {StateStyle} */ (LIVE_STATES[collector.state] ?? LIVE_STATES.unknown);
   const isInFrame = id !== null && traffic.placeOf.has(id) && traffic.hasRates;
   const bits_per_s = isInFrame ? known(traffic.rateOf(id, "bits")) : collector.bits_per_s;
   const packets_per_s = isInFrame ? known(traffic.rateOf(id, "packets")) : collector.packets_per_s;
+  const style = liveStyle(collector.state, bits_per_s !== null);
   const wire = isInFrame ? (bits_per_s === null || packets_per_s === null ? null : bits_per_s + OUTER_BITS * packets_per_s) : collector.wire_bits_per_s;
   const share = wire === null || !capacity_bits_per_s ? (bits_per_s === null ? null : collector.share) : wire / capacity_bits_per_s;
   const isOften = collector.interval_s !== null && collector.interval_s <= LIVE_INTERVAL_S;

@@ -21,7 +21,7 @@ export function wholePicture(told) {
     sources: told.sources ?? [],
     sources_of: told.sources_of ?? {},
     inventory: told.inventory ?? { synced_ms: null, state: "stale", words: "Inventory not known" },
-    judging: told.judging ?? { evaluated_ms: null, blind_since_ms: null, blind_reason: "" },
+    judging: told.judging ?? { evaluated_ms: null, settled_ms: null, blind_since_ms: null, blind_reason: "" },
     events: told.events ?? [],
     unread,
   };

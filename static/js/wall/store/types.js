@@ -62,8 +62,8 @@
  *   totals: {bits_per_s: number | null, packets_per_s: number | null, known: number | null, of: number | null, mirrors: number | null, nics: number | null, silent: number | null},
  *   sources: Source[], sources_of: Record<string, Source[] | null>, unread: Record<string, {why: string, since_ms: number | null}>, inventory: {synced_ms: number | null, state: string, words: string},
  *   meter: {state: "live" | "stopped" | "unknown", since_ms: number | null},
- *   judging: {evaluated_ms: number | null, blind_since_ms: number | null, blind_reason: string}, events: Happening[]}} Picture
- *   of `totals.of` collectors `totals.known` have a rate; `collector_counts` has "total" and one count for each state; `unread`: parts that could not be
+ *   judging: {evaluated_ms: number | null, settled_ms: number | null, blind_since_ms: number | null, blind_reason: string}, events: Happening[]}} Picture
+ *   of `totals.of` collectors `totals.known` have a rate; `judging.settled_ms`: until then rules wait, null while nothing is measured; `collector_counts` has "total" and one count for each state; `unread`: parts that could not be
  *   read lately, as of when (null: never, then they are empty here; see store/picture.js)
  *
  * @typedef {"connecting" | "open" | "waiting" | "revoked" | "unpaired"} Phase

@@ -93,6 +93,22 @@ export function retryWords(wait_ms) {
 }
 
 /**
+ * How many alarms are open, and how far that can be believed: "none open" stands only where everything was looked at for long enough.
+ *
+ * @param {Picture} picture @param {(ms: number) => string} momentOf @returns {{figure: string, words: string}}
+ */
+export function alarmsWords(picture, momentOf) {
+  const { counts, judging } = picture;
+  if (!isRead(picture, "judging")) return { figure: "—", words: "not known" };
+  const since = judging.blind_since_ms === null ? "" : `not judged since ${momentOf(judging.blind_since_ms)}`;
+  if (!counts.alarms && (since || judging.evaluated_ms === null)) return { figure: "—", words: since || "not judged yet" };
+  const none = judging.settled_ms === null ? "none open, nothing is measured" : judging.settled_ms > picture.at_ms ? `none yet, rules wait until ${momentOf(judging.settled_ms)}` : "none open";
+  const seen = picture.alarms.filter((alarm) => alarm.is_acknowledged && !alarm.is_muted).length;
+  const open = counts.alarms ? (counts.untaken ? `${counts.untaken} not taken` : "all taken") : none;
+  return { figure: String(counts.alarms), words: [open, since, seen ? `${seen} acknowledged` : "", counts.notices ? count(counts.notices, "notice") : ""].filter(Boolean).join(" · ") };
+}
+
+/**
  * What a stage without an open alarm says: nothing more than is known.
  *
  * @param {{picture: Picture, feed: import("./types.js").Feed, wanted: number | undefined, trusted_ms: number | null, momentOf: (ms: number) => string}} seen
@@ -109,7 +125,12 @@ export function quietWords({ picture, feed, wanted, trusted_ms, momentOf }) {
   if (judging.blind_since_ms !== null) {
     return { title: `Nothing is judged since ${momentOf(judging.blind_since_ms)}.`, words: `${judging.blind_reason ? `${sentence(judging.blind_reason)} ` : ""}No alarm was open then; a new one would not be seen.` };
   }
+  if (judging.evaluated_ms === null) return { title: "Nothing has been judged yet.", words: "Whether anything is broken is not known." };
   if (totals.mirrors === 0) return { title: "Nothing is mirrored yet.", words: "There is nothing that could raise an alarm." };
+  if (judging.settled_ms === null) return { title: "No alarm is open.", words: "Nothing is measured now: what breaks is not seen." };
+  if (judging.settled_ms > picture.at_ms) {
+    return { title: "No alarm is open yet.", words: `vtapweb has only just begun to look: until ${momentOf(judging.settled_ms)} its rules wait before they call anything silent.` };
+  }
   return { title: "No alarm is open.", words: totals.mirrors === null ? "" : `${count(totals.mirrors, "mirror")}, ${knownWords(totals)}.` };
 }
 
