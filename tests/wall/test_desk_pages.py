@@ -48,6 +48,11 @@ def report(**fields: object) -> Report:
     return Report.model_validate(told | fields)
 
 
+@pytest.mark.parametrize("address", ["/displays", "/displays/groups", "/displays/views", "/displays/playlists"])
+def test_the_tabs_stand_at_one_place(valkey: Valkey, address: str) -> None:
+    assert re.search(r'<main[^>]*main--table[^>]*>\s*<nav class="tabs" aria-label="Walls">', page(desk(), address))
+
+
 @pytest.mark.both_databases
 def test_the_list_says_who_is_on_and_how_each_is(valkey: Valkey) -> None:
     client = desk()
