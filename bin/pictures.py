@@ -1,4 +1,5 @@
-"""`bin/pictures`: starts the demo on a free port and a temporary data directory, looks at it in Chromium, and writes docs/pictures/*.png.
+"""`bin/pictures`: starts the demo on a free port and a temporary data directory, looks at it in Chromium, and writes docs/pictures/*.png,
+with one of the wall on its stand.
 
 `bin/pictures --wall [NAME …]` takes the golden pictures of the wall anew, all or those whose names begin so: tests/e2e/golden/pictures/*.png.
 """
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import django
-from playwright.sync_api import Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.e2e.conftest import FLAGS, found_browser
 from tests.house.processes import Up
@@ -19,6 +21,7 @@ from tests.house.processes import Up
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 SIZE = {"width": 1440, "height": 900}
+WALL_WIDTH = 1440
 LARGEST = 300_000  # octets: they are committed
 # name, theme, address, the condition in the page that says that all is drawn
 SHOTS = (
@@ -39,9 +42,19 @@ def shoot(page: Page, address: str, name: str, theme: str, path: str, is_drawn: 
     return picture
 
 
+def shoot_wall(browser: Browser) -> Path:
+    """The wall on its stand, as the golden pictures have it: there something is broken, and a quarter of an hour is behind its curves."""
+    from tests.e2e.golden.album import small
+    from tests.e2e.golden.camera import take
+    from tests.e2e.golden.scenes import scene
+
+    png, _words = take(lambda **options: browser.new_context(**options).new_page(), scene("overview", "S", "alarmed"), "1080p")
+    picture = PICTURES / "wall-dark.png"
+    small(png, WALL_WIDTH).quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE).save(picture, optimize=True)
+    return picture
+
+
 def take_wall(wanted: Sequence[str]) -> int:
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-    django.setup()
     from tests.e2e.golden import album
     from tests.e2e.golden.camera import take
     from tests.e2e.golden.scenes import scene
@@ -68,7 +81,16 @@ def take_wall(wanted: Sequence[str]) -> int:
     return 0
 
 
+def told(picture: Path) -> bool:
+    """Says how large it is; whether that is too large."""
+    octets = picture.stat().st_size
+    sys.stdout.write(f"{picture.relative_to(ROOT)}: {octets / 1000:.0f} kB\n")
+    return octets > LARGEST
+
+
 def main(arguments: Sequence[str]) -> int:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()
     if arguments[:1] == ["--wall"]:
         return take_wall(arguments[1:])
     too_large = []
@@ -82,11 +104,10 @@ def main(arguments: Sequence[str]) -> int:
         page.locator("[data-test=demo-operator]").click()
         page.wait_for_url(lambda url: "/accounts/login/" not in url)
         for name, theme, path, is_drawn in SHOTS:
-            picture = shoot(page, address, name, theme, path, is_drawn)
-            octets = picture.stat().st_size
-            sys.stdout.write(f"{picture.relative_to(ROOT)}: {octets / 1000:.0f} kB\n")
-            if octets > LARGEST:
-                too_large.append(picture.name)
+            if told(shoot(page, address, name, theme, path, is_drawn)):
+                too_large.append(name)
+        if told(shoot_wall(browser)):
+            too_large.append("wall-dark")
         browser.close()
     if too_large:
         sys.stdout.write(f"Larger than {LARGEST // 1000} kB: {', '.join(too_large)}. Make SIZE smaller.\n")
