@@ -160,8 +160,9 @@ function paintSmall(pen, row, box, card) {
   font(pen, 12, 11, isQuiet(card) ? 500 : 600);
   if (card.isMeasured) {
     const told = isMute(style.key) ? "— no data" : rateWords(rate, pen.traffic.unit);
-    const mark = Number.isFinite(share) ? shareWords(share) : "";
-    line([told, `${style.glyph} ${[style.words, mark].filter(Boolean).join(" · ")}`, card.facts?.alarm].filter(Boolean).join(" · "), middle + size * 1.05, isQuiet(card) ? palette.ink2 : palette[style.color]);
+    const parts = [told, `${style.glyph} ${style.words}`, Number.isFinite(share) ? shareWords(share) : "", card.facts?.alarm ?? ""].filter(Boolean);
+    while (parts.length > 2 && widthOf(ctx, parts.join(" · ")) > room) parts.pop(); // the last ones are written beside it or in its panel, too
+    line(parts.join(" · "), middle + size * 1.05, isQuiet(card) ? palette.ink2 : palette[style.color]);
     return;
   }
   const words = { gone: "gone", unknown: mirrors[row] ? "unreadable" : "can't be read" }[style.key];
