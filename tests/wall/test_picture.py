@@ -142,7 +142,7 @@ def test_what_another_release_wrote_is_not_known_and_hides_nothing_else(valkey: 
 
 
 def test_a_database_that_is_away_is_named_and_takes_nothing_away(valkey: Valkey) -> None:
-    on_the_map()
+    judged(on_the_map().tap.destination_key, CollectorState.OK)
     make_alarm(117)
     pictures = Pictures(EVERYTHING)
     before = pictures.make(now=NOW)
@@ -155,6 +155,7 @@ def test_a_database_that_is_away_is_named_and_takes_nothing_away(valkey: Valkey)
         during = pictures.make(now=NOW + timedelta(seconds=30))
     assert [one["number"] for one in during["alarms"]] == [one["number"] for one in before["alarms"]]
     assert during["unread"]["judging"] == {"why": "The database does not answer.", "since_ms": NOW_MS}
+    assert during["judging"]["blind_since_ms"] is None, "that we cannot read is not that nobody judges"
     assert "judging" not in pictures.make(now=NOW + timedelta(seconds=31))["unread"]
 
 

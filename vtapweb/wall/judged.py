@@ -15,7 +15,7 @@ from vtapweb.domain.scope import Scope
 from vtapweb.inventory.freshness import Freshness, freshness
 from vtapweb.traffic.models import Alarm, HealthLease
 from vtapweb.traffic.selectors.alarms import AlarmCounts, AlarmFilter, AlarmView, alarm_counts, alarm_view, alarms
-from vtapweb.traffic.selectors.health import Health, collector_health
+from vtapweb.traffic.selectors.health import JUDGED_WITHIN, Health, collector_health
 from vtapweb.traffic.selectors.silence import silent_nics
 from vtapweb.wall.ticker import short
 
@@ -27,7 +27,10 @@ RANK: Final = {Alarm.Severity.ALARM.value: 0, Alarm.Severity.WARNING.value: 1, A
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`alarms` the worst and newest of all that are open, those that somebody has seen or muted last. `lease` None: nobody ever judged."""
+    """`alarms` the worst and newest of all that are open, those that somebody has seen or muted last. `lease` None: nobody ever judged.
+
+    `is_late`: when this was read nobody had judged for so long that it was history.
+    """
 
     alarms: Sequence[Alarm]
     counts: AlarmCounts
@@ -35,6 +38,7 @@ class Judged:
     silent_count: int
     freshness: Freshness
     lease: HealthLease | None
+    is_late: bool
 
 
 def judged(scope: Scope, *, now: datetime) -> Judged:
@@ -42,6 +46,7 @@ def judged(scope: Scope, *, now: datetime) -> Judged:
     stepped_back = Q(muted_until__gt=now) | ~Q(acknowledged_by="")
     rank = Case(*[When(severity=name, then=Value(place)) for name, place in RANK.items()], default=Value(len(RANK)))
     rows = alarms(scope, AlarmFilter(state="open")).defer("finding_keys", "related_keys", "note", "mute_reason")
+    lease = HealthLease.objects.filter(pk=1).defer("memory").first()
     rows = rows.order_by(Case(When(stepped_back, then=Value(1)), default=Value(0)), rank, "-opened_at", "-number")
     return Judged(
         alarms=list(rows[:MOST_ALARMS]),
@@ -49,7 +54,8 @@ def judged(scope: Scope, *, now: datetime) -> Judged:
         health=collector_health(scope, now=now),
         silent_count=len(silent_nics(scope)),
         freshness=freshness(scope),
-        lease=HealthLease.objects.filter(pk=1).defer("memory").first(),
+        lease=lease,
+        is_late=lease is not None and lease.evaluated_at is not None and now - lease.evaluated_at > JUDGED_WITHIN,
     )
 
 

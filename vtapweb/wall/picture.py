@@ -26,7 +26,7 @@ from vtapweb.events.patience import patience
 from vtapweb.topology.picture import Revision, current_revision
 from vtapweb.traffic.keys import METER, NOW
 from vtapweb.traffic.samples import CollectorNow, decode_collector, decode_meter
-from vtapweb.traffic.selectors.health import JUDGED_WITHIN, NO_WATCH, NOBODY
+from vtapweb.traffic.selectors.health import NO_WATCH, NOBODY
 from vtapweb.traffic.showing import Shown, as_of
 from vtapweb.traffic.store import NoStoreError, store
 from vtapweb.wall.judged import SENTENCE_MAX, Judged, alarm_line, judged, unix_ms
@@ -183,7 +183,7 @@ class Pictures:
                 "synced_ms": unix_ms(status.freshness.at), "state": status.freshness.state, "words": status.freshness.words,
             },
             "meter": self._meter(live),
-            "judging": _judging(status, now),
+            "judging": _judging(status),
             "events": None if events is None else [
                 {"at_ms": unix_ms(one.at), "kind": one.kind, "severity": one.severity, "words": one.words, "plain": one.plain} for one in events
             ],
@@ -327,7 +327,7 @@ def _totals(standing: Standing | None, status: Judged | None, shown: Sequence[Sh
     }
 
 
-def _judging(status: Judged | None, now: datetime) -> dict[str, Any] | None:
+def _judging(status: Judged | None) -> dict[str, Any] | None:
     """When it was judged last, until when rules wait, and since when nobody judges or can see."""
     if status is None:
         return None
@@ -335,7 +335,7 @@ def _judging(status: Judged | None, now: datetime) -> dict[str, Any] | None:
     if lease is None or lease.evaluated_at is None:
         return {"evaluated_ms": None, "settled_ms": None, "blind_since_ms": None, "blind_reason": ""}
     blind_since, reason = lease.blind_since, lease.blind_reason
-    if blind_since is None and now - lease.evaluated_at > JUDGED_WITHIN:
+    if blind_since is None and status.is_late:
         blind_since, reason = lease.evaluated_at, NO_WATCH
     return {
         "evaluated_ms": unix_ms(lease.evaluated_at), "settled_ms": unix_ms(lease.settled_at),
