@@ -64,7 +64,7 @@ class Running:
 def running(machine: Namespace, *arguments: str, rights: Sequence[str] = (), secret: str = SECRET) -> Iterator[Running]:
     """The agent with a readable token, killed at the end of the block if a test did not end it."""
     with readable_by_all(secret) as (agent, token):
-        token_of = () if {"--once", "--remove-table"}.intersection(arguments) else ("--token-file", str(token))
+        token_of = () if {"--once", "--remove-table", "--token-file"}.intersection(arguments) else ("--token-file", str(token))
         one = Running(machine, [*rights, PYTHON, "-I", "-W", "error", str(agent), *token_of, *arguments])
         try:
             yield one

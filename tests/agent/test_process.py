@@ -239,4 +239,9 @@ def test_the_doctor_says_in_plain_words_what_is_well_and_what_lacks(pair: Pair, 
     assert f"BAD  {intake.url} answered 401: This token was revoked." in out
     assert "Mend it with: ethtool -K eth0 gro off" in out
     assert intake.documents == [{"v": 1}] * 2, "no counters were sent"
+    with running(pair.collector, "--doctor", "--server", intake.url, "--token-file", "/nowhere/token") as agent:
+        code, out, _ = agent.wait()
+    assert (code, out.count("/nowhere/token")) == (1, 1), "what lacks is said once"
+    assert f"note {intake.url} was not asked" in out
+    assert len(intake.documents) == 2
     assert "vtapweb_agent" not in tables(pair.collector)

@@ -116,7 +116,10 @@ def environment_names() -> set[str]:
             continue
         for node in ast.walk(tree(path)):
             is_read = isinstance(node, ast.Call) and (
-                (isinstance(node.func, ast.Name) and node.func.id in {"env", "env_list", "env_flag", "env_seconds", "env_count", "env_price"})
+                (
+                    isinstance(node.func, ast.Name)
+                    and node.func.id in {"env", "env_address", "env_list", "env_flag", "env_seconds", "env_count", "env_price"}
+                )
                 or ast.unparse(node.func) in {"os.environ.get", "os.getenv", "environ.get"}
             )
             if is_read and isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):

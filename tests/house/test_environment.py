@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from vtapweb.config.environment import cache_of, celery_broker_url, database_of, env_count, env_flag, env_named, env_seconds
+from vtapweb.config.environment import cache_of, celery_broker_url, database_of, env_address, env_count, env_flag, env_named, env_seconds
 
 
 def test_sqlite_waits_for_its_lock_at_the_start_of_a_transaction() -> None:
@@ -52,6 +52,16 @@ def test_celery_spells_the_queues_address_its_own_way(redis_url: str, broker_url
 def test_without_redis_each_process_remembers_for_itself() -> None:
     assert cache_of("redis://cache:6379/2")["LOCATION"] == "redis://cache:6379/2"
     assert cache_of("")["BACKEND"].endswith("LocMemCache")
+
+
+def test_an_address_that_people_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env_address("VTAPWEB_X") == ""
+    monkeypatch.setenv("VTAPWEB_X", "https://vtap.example.com/tap/")
+    assert env_address("VTAPWEB_X") == "https://vtap.example.com/tap"
+    for wrong in ("vtap.example.com", "ftp://vtap.example.com", "https://", "https://me:pw@vtap.example.com", "https://vtap.example.com/?a=1"):
+        monkeypatch.setenv("VTAPWEB_X", wrong)
+        with pytest.raises(ImproperlyConfigured, match="https://vtap"):
+            env_address("VTAPWEB_X")
 
 
 def test_numbers_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:

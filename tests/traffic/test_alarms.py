@@ -570,6 +570,15 @@ def test_mail_is_off_unless_it_is_set(settings: Settings) -> None:
     assert deliveries_add(alarm=make_alarm(), what="raised", now=now) == 1
     assert deliveries_send(now=now) == 1
     assert mail.outbox[0].subject == "[vtapweb] A-117 raised: spoke ↔ hub"
+    assert str(mail.outbox[0].body).endswith("\n/alarms/A-117")
+
+
+def test_whoever_is_told_of_an_alarm_gets_a_link_to_it(settings: Settings) -> None:
+    settings.TRAFFIC_ALARM_EMAIL_TO, settings.PUBLIC_URL = ["noc@example.org"], "https://vtap.example.com"
+    deliveries_add(alarm=make_alarm(), what="raised", now=(now := timezone.now()))
+    assert AlarmDelivery.objects.get().body["url"] == "https://vtap.example.com/alarms/A-117"
+    assert deliveries_send(now=now) == 1
+    assert str(mail.outbox[0].body).endswith("\nhttps://vtap.example.com/alarms/A-117")
 
 
 def test_the_page_of_webhooks_is_an_admin_s(client: Client, settings: Settings) -> None:

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from tests.inventory.factories import make_nic, make_tap
+from tests.inventory.factories import make_nic, make_run, make_subscription_sync, make_tap
 from tests.traffic.locking import locked_for_writing
 from tests.traffic.played_ring import write_ring
 from tests.traffic.watching import Stage, collector_now, member_now, source_now
@@ -20,7 +20,15 @@ from tests.waiting import eventually
 from vtapweb.domain.health import CollectorState
 from vtapweb.domain.scope import Scope
 from vtapweb.events.models import OutboxEvent
-from vtapweb.inventory.models import KindState, ResourceChange, ResourceKind, TapConfiguration, VirtualMachine, VirtualNetworkPeering
+from vtapweb.inventory.models import (
+    KindState,
+    ResourceChange,
+    ResourceKind,
+    Subscription,
+    TapConfiguration,
+    VirtualMachine,
+    VirtualNetworkPeering,
+)
 from vtapweb.traffic import keys
 from vtapweb.traffic.models import (
     Alarm,
@@ -289,6 +297,12 @@ def test_a_broken_peering_is_one_alarm_with_its_children(stage: Stage) -> None:
         subscription_id=peering.subscription_id, kind="peerings", key="z" * 26, arm_id="/elsewhere", name="elsewhere", action="changed",
         fields={"peering_state": ["Connected", "Disconnected"]}, at=at(stage.now_s - 60),
     )  # fmt: skip
+    subscription = Subscription.objects.get(pk=peering.subscription_id)
+    first = make_subscription_sync(run=make_run(), subscription=subscription).run
+    ResourceChange.objects.create(
+        subscription_id=peering.subscription_id, kind="peerings", key=peering.key, arm_id=peering.arm_id, name=peering.name, action="added",
+        run=first, at=at(stage.now_s),
+    )  # fmt: skip
     stage.pass_s(310)
     alarm = stage.only_alarm()
     assert alarm.number == number
@@ -299,7 +313,10 @@ def test_a_broken_peering_is_one_alarm_with_its_children(stage: Stage) -> None:
     assert set(alarm.rule_ids) == {"H2", "H3", "H4"}
     assert alarm.sentence.endswith("4 sources expected. 03:00 the peering spoke ↔ hub is Disconnected on hub's side.")
     told = [(one["words"], one["on_way"]) for one in alarm.happened_before]
-    assert told == [("Peering to-spoke became Disconnected", True), ("Peering elsewhere became Disconnected", False)]  # that on the way first
+    assert told == [
+        ("Peering to-spoke became Disconnected", True),
+        ("Peering elsewhere became Disconnected", False),
+    ]  # that on the way first, without what the first sync found
     assert "cause_found" in {one.kind for one in alarm.events.all()}
     assert Alarm.objects.count() == 1
 

@@ -927,10 +927,12 @@ def examine(interface: str, server: Server | None, token: Token | None) -> Itera
             agent.end()
     yield from _examine_counting(document, is_alone)
     yield from _examine_machine(interface, document)
+    has_token = True
     if token is not None:
-        yield from _examine_token(token)
+        finding, has_token = _examine_token(token)
+        yield finding
     if server is not None:
-        yield _examine_server(server)
+        yield _examine_server(server) if has_token else Finding(None, f"{server.url} was not asked: it answers nobody without a token.")
 
 
 def _examine_counting(document: Mapping[str, object], is_alone: bool) -> Iterator[Finding]:
@@ -961,14 +963,14 @@ def _examine_machine(interface: str, document: Mapping[str, object]) -> Iterator
         yield Finding(None, f"{text} 'port unreachable', which costs the sources nothing but is traffic.")
 
 
-def _examine_token(token: Token) -> Iterator[Finding]:
+def _examine_token(token: Token) -> tuple[Finding, bool]:
+    """And whether there is one to ask the server with."""
     try:
         token.get()
     except CannotError as error:
-        yield Finding(False, f"{error}.")
-        return
+        return Finding(False, f"{error}."), False
     is_open = bool(os.stat(token.path).st_mode & stat.S_IROTH)  # noqa: PTH116 (as elsewhere in this file)
-    yield Finding(not is_open, f"token file {token.path}{': everybody on this machine can read it (chmod 640)' if is_open else ''}.")
+    return Finding(not is_open, f"token file {token.path}{': everybody on this machine can read it (chmod 640)' if is_open else ''}."), True
 
 
 def _examine_server(server: Server) -> Finding:

@@ -64,6 +64,17 @@ def env_count(name: str, default: str, *, at_least: int = 1) -> int:
     return int(value)
 
 
+def env_address(name: str) -> str:
+    """An http or https address without its last slash, "" where none is set. Raises ImproperlyConfigured for anything else."""
+    value = env(name, "").rstrip("/")
+    if not value:
+        return ""
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username or not value.isprintable():
+        raise ImproperlyConfigured(f"{name} is {value!r}. Say an address like https://vtap.example.com.")
+    return value
+
+
 def require_cloud(cloud: str) -> None:
     """Raises ImproperlyConfigured when no cloud is named: web and worker have nothing to look at then (`manage.py up` names one)."""
     if not cloud:

@@ -10,6 +10,7 @@ from vtapweb.config.environment import (
     celery_broker_url,
     database_of,
     env,
+    env_address,
     env_count,
     env_flag,
     env_list,
@@ -69,6 +70,7 @@ TRAFFIC_PROMETHEUS_HOSTS = env_list("VTAPWEB_TRAFFIC_PROMETHEUS_HOSTS", "")
 TRAFFIC_PROMETHEUS_CREDENTIALS = env_named("VTAPWEB_TRAFFIC_PROMETHEUS_CREDENTIAL_")
 # Alarms leave the house only to hosts that are named here, and by e-mail only where a mail server and receivers are.
 TRAFFIC_WEBHOOK_HOSTS = env_list("VTAPWEB_TRAFFIC_WEBHOOK_HOSTS", "")
+PUBLIC_URL = env_address("VTAPWEB_PUBLIC_URL")  # for links in what leaves the house
 TRAFFIC_ALARM_EMAIL_TO = env_list("VTAPWEB_TRAFFIC_ALARM_EMAIL_TO", "") if env("VTAPWEB_EMAIL_HOST", "") else []
 EMAIL_HOST = env("VTAPWEB_EMAIL_HOST", "")
 EMAIL_PORT = env_count("VTAPWEB_EMAIL_PORT", "587")

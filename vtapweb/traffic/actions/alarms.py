@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Min
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -20,7 +21,7 @@ from vtapweb.domain.health import Level
 from vtapweb.domain.plain_text import storable
 from vtapweb.events.bus import record_event
 from vtapweb.events.types import HealthEvent
-from vtapweb.inventory.models import NetworkInterface, ResourceChange, VirtualNetworkPeering
+from vtapweb.inventory.models import NetworkInterface, ResourceChange, SubscriptionSync, VirtualNetworkPeering
 from vtapweb.inventory.receiving import chunks
 from vtapweb.traffic.actions.deliveries import deliveries_add
 from vtapweb.traffic.alarm_words import facts_of, hop_row, sentence, title
@@ -286,6 +287,7 @@ def _look_around(alarms: Iterable[Alarm], now: datetime) -> None:
     seen = [change for some in chunks(keys) for change in ResourceChange.objects.filter(key__in=some, at__gte=first, at__lte=now)]
     # A peering is known by its VNets on the way, and changes under a key of its own.
     seen += list(ResourceChange.objects.filter(kind="peerings", at__gte=first, at__lte=now).exclude(pk__in=[one.pk for one in seen])[:CHANGES_SHOWN])
+    seen = _without_first_readings(seen)
     peerings = [one.key for one in seen if one.kind == "peerings"]
     ends = VirtualNetworkPeering.objects.filter(key__in=peerings).values_list("key", "virtual_network_id", "remote_virtual_network_key")
     vnets = {key: {here, there} for key, here, there in (ends if peerings else ())}
@@ -298,6 +300,14 @@ def _look_around(alarms: Iterable[Alarm], now: datetime) -> None:
         if told != alarm.happened_before:
             alarm.happened_before = told
             alarm.save(update_fields=["happened_before"])
+
+
+def _without_first_readings(seen: Sequence[ResourceChange]) -> list[ResourceChange]:
+    """What the first reading of a subscription added did not change then: nobody had looked before. One query, where anything was added."""
+    owners = {one.subscription_id for one in seen if one.action == ResourceChange.Action.ADDED}
+    syncs = SubscriptionSync.objects.filter(subscription__in=owners).values_list("subscription").annotate(Min("run")) if owners else ()
+    first = dict(syncs)
+    return [one for one in seen if one.action != ResourceChange.Action.ADDED or one.run_id is None or one.run_id != first.get(one.subscription_id)]
 
 
 BECAME: Final = ("peering_state", "power_state", "provisioning_state")

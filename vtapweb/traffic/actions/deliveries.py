@@ -46,6 +46,7 @@ def message(alarm: Alarm, what: str, now: datetime) -> dict[str, Any]:
         "title": alarm.title, "sentence": alarm.sentence, "rule_ids": alarm.rule_ids, "opened_at": alarm.opened_at.isoformat(),
         "cleared_at": alarm.cleared_at.isoformat() if alarm.cleared_at else None, "affected": alarm.child_count, "owner": alarm.owner or None,
         "collector": alarm.collector_name or None, "is_demo": alarm.is_demo, "path": f"/alarms/{alarm.spoken}",
+        "url": f"{settings.PUBLIC_URL}/alarms/{alarm.spoken}" if settings.PUBLIC_URL else None,
     }  # fmt: skip
 
 
@@ -101,7 +102,7 @@ def _send(one: AlarmDelivery) -> None:
         if not settings.TRAFFIC_ALARM_EMAIL_TO:
             raise RefusedError("No receiver is set any more.")
         body = one.body
-        text = "\n".join([body["sentence"], "", f"{body['what']} at {body['at']}", f"Affected: {body['affected']}", body["path"]])
+        text = "\n".join([body["sentence"], "", f"{body['what']} at {body['at']}", f"Affected: {body['affected']}", body.get("url") or body["path"]])
         mail_send(f"[vtapweb] {body['alarm']} {body['what']}: {body['title']}".replace("\n", " "), text, settings.TRAFFIC_ALARM_EMAIL_TO)
     elif not one.webhook.is_enabled:
         raise RefusedError("The webhook is switched off.")
