@@ -191,6 +191,7 @@ def test_a_collector_is_named_shown_edited_and_forgotten(admin: Client) -> None:
     assert row.capacity_bits_per_s == 10**10
     body = admin.get(f"/settings/collectors?destination={destination}").content.decode()
     assert "<img src=x>" not in body
+    assert f"Kept what you said about {estate.collector.name}." in body
     assert "10 Gb/s" in body
     assert f'value="{destination}"' in body
     assert '<option value="gigamon" selected>' in body

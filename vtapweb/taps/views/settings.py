@@ -14,7 +14,7 @@ from vtapweb.access.guards import require_role
 from vtapweb.access.role import Role
 from vtapweb.access.viewer import ViewerRequest
 from vtapweb.cloud.advice import role_assignment_command
-from vtapweb.domain.arm_id import arm_key
+from vtapweb.domain.arm_id import arm_key, parse
 from vtapweb.domain.window import WEEKDAYS
 from vtapweb.inventory.whoami import identity_known
 from vtapweb.taps.actions.settings import assignment_remove, assignment_set, protect_add, protect_remove, window_add, window_remove
@@ -170,7 +170,7 @@ def collectors(request: ViewerRequest) -> HttpResponse:
                 acting_user=request.viewer,
                 request=request,
             )
-            messages.success(request, f"Kept what you said about {visible(str(row))}.")
+            messages.success(request, f"Kept what you said about {visible(parse(row.destination_id).names[0])}.")
             is_from_page = request.POST.get("back") == "collector"
             return redirect("collector", key=row.destination_key) if is_from_page else redirect("taps_collectors")
         except ValidationError as error:
