@@ -124,6 +124,16 @@ def test_r04_what_a_lost_partial_reading_may_have_told_is_unknown_and_then_avera
     assert (packets_per_s(rates), packets_per_s(rates, B)) == (100.0, 10.0), "no spike: 400 in 4 s"
 
 
+def test_r10_what_an_early_reading_told_is_unknown_too_where_a_lost_one_leaves_the_source_open() -> None:
+    rates, outcomes = played(
+        doc(1, 0, a=0, b=0), doc(2, 1_000, a=10, b=10), doc(3, 1_100, is_full=False, a=20, b=10), doc(5, 2_000, is_full=False, b=30)
+    )
+    assert outcomes[2:] == [Outcome.EARLY, Outcome.RATE]
+    assert (packets_per_s(rates), packets_per_s(rates, B)) == (None, 20.0)
+    rates.take(doc(6, 3_000, a=40, b=40))
+    assert (packets_per_s(rates), packets_per_s(rates, B)) == (10.0, 10.0), "no spike"
+
+
 def test_r05_a_new_boot_is_a_baseline_never_a_spike() -> None:
     rates, outcomes = played(doc(9, 9_000, a=10**9), doc(10, 10_000, a=10**9 + 7), doc(1, 100, boot="c", a=5), doc(2, 1_100, boot="c", a=15))
     assert outcomes == [Outcome.BASELINE, Outcome.RATE, Outcome.BASELINE, Outcome.RATE]
