@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 COLLECTORS, SOURCES = 1_000, 50
 WARM_S, MEASURED_S, CHECKED_MOST_S = 12, 20, 60
 JITTER_S = 0.15
+# One process has some 200 ms of work with a burst of all agents. What it was told in a second must be there when the meter ticks in the next one,
+# at 0.30 s, after it was sent at 0.15 s at the latest: half of what is left is for machines that are slower.
+LATEST_MS = 575.0
 PACKETS_PER_S, OCTETS_PER_PACKET = 100, 836  # of each source; 800 octets inner
 SUBSCRIPTION = "5a000000-0000-0000-0000-000000000001"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Network"
@@ -59,7 +62,7 @@ def run() -> Iterator[Result]:
         reference="bare ASGI function", reference_value=floor["cpu"]["web"] * 10_000 / COLLECTORS,
     )  # fmt: skip
     yield Result(
-        name="ingest: p99 until the 202, when all send within 150 ms", value=ours["p99_ms"], unit="ms", limit=5.0, limit_on_ratio=True,
+        name="ingest: p99 until the 202, when all send within 150 ms", value=ours["p99_ms"], unit="ms", limit=LATEST_MS,
         reference="bare ASGI function", reference_value=floor["p99_ms"],
     )  # fmt: skip
 
