@@ -214,6 +214,8 @@ test("that no alarm is open is said so only after everything was looked at for l
   assert.deepEqual(said(picture()), ["0", "none open"]);
   assert.deepEqual(said(judgedAs({ evaluated_ms: null, settled_ms: null })), ["—", "not judged yet"]);
   assert.deepEqual(said(judgedAs({ settled_ms: NOW + 2 * MINUTE })), ["0", "none yet, rules wait until 03:14"]);
+  assert.deepEqual(said(judgedAs({ settled_ms: NOW - 500 })), ["0", "none yet, rules wait until 03:12"], "nobody has judged since");
+  assert.deepEqual(said(judgedAs({ settled_ms: NOW - 900 })), ["0", "none open"]);
   assert.deepEqual(said(judgedAs({ settled_ms: null })), ["0", "none open, nothing is measured"]);
   assert.deepEqual(said(judgedAs({ blind_since_ms: NOW - 5 * MINUTE })), ["—", "not judged since 03:07"]);
   const counts = { alarms: 2, untaken: 1, notices: 1, muted: 0, muted_next_ends_ms: null };

@@ -46,7 +46,7 @@ def judged(scope: Scope, *, now: datetime) -> Judged:
     stepped_back = Q(muted_until__gt=now) | ~Q(acknowledged_by="")
     rank = Case(*[When(severity=name, then=Value(place)) for name, place in RANK.items()], default=Value(len(RANK)))
     rows = alarms(scope, AlarmFilter(state="open")).defer("finding_keys", "related_keys", "note", "mute_reason")
-    lease = HealthLease.objects.filter(pk=1).defer("memory").first()
+    lease = HealthLease.objects.filter(pk=1).defer("memory").first()  # before the alarms, which are never older than what it says
     rows = rows.order_by(Case(When(stepped_back, then=Value(1)), default=Value(0)), rank, "-opened_at", "-number")
     return Judged(
         alarms=list(rows[:MOST_ALARMS]),

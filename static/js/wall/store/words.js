@@ -92,6 +92,11 @@ export function retryWords(wait_ms) {
   return s <= 0 ? "trying now" : `next try in ${s} s`;
 }
 
+/** @param {Picture["judging"]} judging @returns {boolean} rules still waited when it was judged last: from then on the next turn tells */
+function isWaiting({ settled_ms, evaluated_ms }) {
+  return settled_ms !== null && evaluated_ms !== null && evaluated_ms <= settled_ms;
+}
+
 /**
  * How many alarms are open, and how far that can be believed: "none open" stands only where everything was looked at for long enough.
  *
@@ -102,7 +107,7 @@ export function alarmsWords(picture, momentOf) {
   if (!isRead(picture, "judging")) return { figure: "—", words: "not known" };
   const since = judging.blind_since_ms === null ? "" : `not judged since ${momentOf(judging.blind_since_ms)}`;
   if (!counts.alarms && (since || judging.evaluated_ms === null)) return { figure: "—", words: since || "not judged yet" };
-  const none = judging.settled_ms === null ? "none open, nothing is measured" : judging.settled_ms > picture.at_ms ? `none yet, rules wait until ${momentOf(judging.settled_ms)}` : "none open";
+  const none = judging.settled_ms === null ? "none open, nothing is measured" : isWaiting(judging) ? `none yet, rules wait until ${momentOf(judging.settled_ms)}` : "none open";
   const seen = picture.alarms.filter((alarm) => alarm.is_acknowledged && !alarm.is_muted).length;
   const open = counts.alarms ? (counts.untaken ? `${counts.untaken} not taken` : "all taken") : none;
   return { figure: String(counts.alarms), words: [open, since, seen ? `${seen} acknowledged` : "", counts.notices ? count(counts.notices, "notice") : ""].filter(Boolean).join(" · ") };
@@ -128,7 +133,7 @@ export function quietWords({ picture, feed, wanted, trusted_ms, momentOf }) {
   if (judging.evaluated_ms === null) return { title: "Nothing has been judged yet.", words: "Whether anything is broken is not known." };
   if (totals.mirrors === 0) return { title: "Nothing is mirrored yet.", words: "There is nothing that could raise an alarm." };
   if (judging.settled_ms === null) return { title: "No alarm is open.", words: "Nothing is measured now: what breaks is not seen." };
-  if (judging.settled_ms > picture.at_ms) {
+  if (isWaiting(judging)) {
     return { title: "No alarm is open yet.", words: `vtapweb has only just begun to look: until ${momentOf(judging.settled_ms)} its rules wait before they call anything silent.` };
   }
   return { title: "No alarm is open.", words: totals.mirrors === null ? "" : `${count(totals.mirrors, "mirror")}, ${knownWords(totals)}.` };
