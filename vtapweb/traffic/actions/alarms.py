@@ -32,6 +32,7 @@ AROUND: Final = timedelta(minutes=15)
 RAISED_AGAIN_WITHIN: Final = timedelta(minutes=5)  # the same cause shortly after it ended is the same alarm
 MUTE_MOST: Final = timedelta(days=30)
 CHANGES_SHOWN: Final = 30
+PEERINGS_LOOKED_AT: Final = 500  # changes of them, the newest: those on the way are among them unless all peerings moved at once
 FIGURES_KEPT: Final = timedelta(minutes=1)
 SEVERITIES: Final = {Level.NOTICE: Alarm.Severity.NOTICE, Level.WARNING: Alarm.Severity.WARNING, Level.ALARM: Alarm.Severity.ALARM}
 _RANK: Final = {severity.value: int(level) for level, severity in SEVERITIES.items()}
@@ -286,8 +287,8 @@ def _look_around(alarms: Iterable[Alarm], now: datetime) -> None:
     keys = {key for one in young.values() for key in one.related_keys}
     seen = [change for some in chunks(keys) for change in ResourceChange.objects.filter(key__in=some, at__gte=first, at__lte=now)]
     # A peering is known by its VNets on the way, and changes under a key of its own.
-    seen += list(ResourceChange.objects.filter(kind="peerings", at__gte=first, at__lte=now).exclude(pk__in=[one.pk for one in seen])[:CHANGES_SHOWN])
-    seen = _without_first_readings(seen)
+    peered = ResourceChange.objects.filter(kind="peerings", at__gte=first, at__lte=now).exclude(pk__in=[one.pk for one in seen])
+    seen = _without_first_readings([*seen, *peered.order_by("-pk")[:PEERINGS_LOOKED_AT]])
     peerings = [one.key for one in seen if one.kind == "peerings"]
     ends = VirtualNetworkPeering.objects.filter(key__in=peerings).values_list("key", "virtual_network_id", "remote_virtual_network_key")
     vnets = {key: {here, there} for key, here, there in (ends if peerings else ())}
