@@ -58,7 +58,14 @@ def test_an_address_that_people_open(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env_address("VTAPWEB_X") == ""
     monkeypatch.setenv("VTAPWEB_X", "https://vtap.example.com/tap/")
     assert env_address("VTAPWEB_X") == "https://vtap.example.com/tap"
-    for wrong in ("vtap.example.com", "ftp://vtap.example.com", "https://", "https://me:pw@vtap.example.com", "https://vtap.example.com/?a=1"):
+    for wrong in (
+        "vtap.example.com",
+        "ftp://vtap.example.com",
+        "https://",
+        "https://[::1",
+        "https://me:pw@vtap.example.com",
+        "https://vtap.example.com/?a=1",
+    ):
         monkeypatch.setenv("VTAPWEB_X", wrong)
         with pytest.raises(ImproperlyConfigured, match="https://vtap"):
             env_address("VTAPWEB_X")

@@ -67,12 +67,18 @@ def env_count(name: str, default: str, *, at_least: int = 1) -> int:
 def env_address(name: str) -> str:
     """An http or https address without its last slash, "" where none is set. Raises ImproperlyConfigured for anything else."""
     value = env(name, "").rstrip("/")
-    if not value:
-        return ""
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username or not value.isprintable():
+    if value and not _is_address(value):
         raise ImproperlyConfigured(f"{name} is {value!r}. Say an address like https://vtap.example.com.")
     return value
+
+
+def _is_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # for example half an IPv6 address
+        return False
+    is_plain = value.isprintable() and not (parts.query or parts.fragment or parts.username)
+    return is_plain and parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def require_cloud(cloud: str) -> None:
