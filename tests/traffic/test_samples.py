@@ -6,7 +6,20 @@ from array import array
 import msgspec
 import pytest
 
-from vtapweb.traffic.samples import Counters, Origin, Point, Points, Table, decode_sample, decode_table, encode
+from tests.traffic.played_ring import source_now
+from vtapweb.traffic.samples import (
+    Counters,
+    Origin,
+    Point,
+    Points,
+    SourceColumns,
+    SourceNow,
+    Table,
+    decode_sample,
+    decode_sources,
+    decode_table,
+    encode,
+)
 from vtapweb.traffic.ticks import Tick, pack, table_of, unpack
 
 COUNTERS = Counters(
@@ -49,3 +62,11 @@ def test_a_tick_comes_back() -> None:
 def test_a_table_comes_back() -> None:
     table = Table(["a", "b"], ["c"])
     assert decode_table(encode(table)) == table
+
+
+def test_sources_are_columns_on_their_way_and_rows_at_both_ends() -> None:
+    assert SourceColumns._fields == SourceNow.__struct_fields__, "a field more in one of them is one more in the other"
+    first = source_now("n" * 26, first_ms=1, last_ms=2)
+    rows = [first, msgspec.structs.replace(first, address="10.0.1.5", inner_bits_per_s=None, packets_per_s_60s=0.0, vnis=[1, 2])]
+    assert decode_sources(encode(SourceColumns.of(rows))) == rows
+    assert decode_sources(encode(SourceColumns.of([]))) == []
